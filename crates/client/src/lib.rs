@@ -1,0 +1,1 @@
+//! The other end of every protocol: publisher, player and load generator.

@@ -1,0 +1,1 @@
+//! Sockets, files, configuration and HTTP: the only crate that knows tokio on the serving side.

@@ -1,0 +1,1 @@
+//! AMF0 values: the encoding of RTMP commands and FLV script data.

@@ -1,0 +1,1 @@
+//! FLV tags and files: the container of RTMP, HTTP-FLV and WebSocket-FLV.

@@ -1,0 +1,1 @@
+//! Fragmented MP4: init segments and media fragments for HLS.

@@ -1,0 +1,1 @@
+//! RTMP, both ends: handshake, chunk streams, messages and the session above them.

@@ -1,0 +1,1 @@
+//! WebSocket: the upgrade answer and the frames (RFC 6455) that WS-FLV needs.

@@ -1,0 +1,1 @@
+//! End-to-end tests: one file per behaviour, the server in-process on port 0.
