@@ -1,0 +1,21 @@
+//! H.265 (ISO 23008-2) and its hvcC record (ISO 14496-15 §8.3.3.1).
+
+use bytes::Bytes;
+
+/// What a decoder needs before the first picture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Params {
+    /// The decoder configuration record as containers carry it.
+    pub config: Bytes,
+    /// Width in pixels, cropping applied.
+    pub width: u32,
+    /// Height in pixels, cropping applied.
+    pub height: u32,
+}
+
+impl Params {
+    /// The `codecs` parameter of RFC 6381.
+    pub fn rfc6381(&self) -> String {
+        String::new()
+    }
+}
