@@ -1,1 +1,3 @@
 //! Checks of the tree itself and makers of fixtures.
+
+pub mod tidy;

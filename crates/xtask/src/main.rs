@@ -1,0 +1,35 @@
+//! `cargo xtask COMMAND`: the chores that are Rust rather than shell.
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+cargo xtask tidy       crate edges, banned names, sizes, headers
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let done = match arguments[..] {
+        ["tidy"] => tidy(),
+        _ => {
+            eprint!("{HELP}");
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn tidy() -> anyhow::Result<()> {
+    let problems = xtask::tidy::check(&xtask::tidy::root())?;
+    for problem in &problems {
+        eprintln!("{problem}");
+    }
+    anyhow::ensure!(problems.is_empty(), "{} problems", problems.len());
+    Ok(())
+}
