@@ -1,3 +1,5 @@
 //! Checks of the tree itself and makers of fixtures.
 
+pub mod clip;
+pub mod ffmpeg;
 pub mod tidy;

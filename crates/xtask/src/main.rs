@@ -1,9 +1,12 @@
 //! `cargo xtask COMMAND`: the chores that are Rust rather than shell.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 const HELP: &str = "\
 cargo xtask tidy       crate edges, banned names, sizes, headers
+cargo xtask clip       the demo clip, crates/server/assets/demo.flv
+cargo xtask picture N  picture N of it as picture.ppm, to look at
 ";
 
 fn main() -> ExitCode {
@@ -11,6 +14,8 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match arguments[..] {
         ["tidy"] => tidy(),
+        ["clip"] => xtask::clip::make(&xtask::tidy::root().join("crates/server/assets/demo.flv")),
+        ["picture", frame] => picture(frame),
         _ => {
             eprint!("{HELP}");
             return ExitCode::from(2);
@@ -32,4 +37,8 @@ fn tidy() -> anyhow::Result<()> {
     }
     anyhow::ensure!(problems.is_empty(), "{} problems", problems.len());
     Ok(())
+}
+
+fn picture(frame: &str) -> anyhow::Result<()> {
+    xtask::clip::picture(frame.parse()?, Path::new("picture.ppm"))
 }
