@@ -12,6 +12,7 @@ pub mod path;
 pub mod time;
 pub mod timeline;
 pub mod track;
+mod wake;
 
 pub use codec::Codec;
 pub use frame::Frame;
