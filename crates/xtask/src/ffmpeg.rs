@@ -29,6 +29,8 @@ pub fn run_with_input(
         .args(before)
         .args(["-fflags", "+bitexact", "-flags:v", "+bitexact", "-flags:a", "+bitexact", "-threads", "1"])
         .arg(output)
+        // The AV1 encoder logs past ffmpeg's level.
+        .env("SVT_LOG", "1")
         .stdin(Stdio::piped())
         .spawn()
         .with_context(|| format!("starting {}", program.display()))?;

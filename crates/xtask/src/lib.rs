@@ -2,4 +2,6 @@
 
 pub mod clip;
 pub mod ffmpeg;
+pub mod fixtures;
+mod flv;
 pub mod tidy;

@@ -7,6 +7,7 @@ const HELP: &str = "\
 cargo xtask tidy       crate edges, banned names, sizes, headers
 cargo xtask clip       the demo clip, crates/server/assets/demo.flv
 cargo xtask picture N  picture N of it as picture.ppm, to look at
+cargo xtask fixtures   tests/fixtures, by FFmpeg 7.1 or newer
 ";
 
 fn main() -> ExitCode {
@@ -15,6 +16,7 @@ fn main() -> ExitCode {
     let done = match arguments[..] {
         ["tidy"] => tidy(),
         ["clip"] => xtask::clip::make(&xtask::tidy::root().join("crates/server/assets/demo.flv")),
+        ["fixtures"] => xtask::fixtures::make(&xtask::tidy::root().join("tests/fixtures")),
         ["picture", frame] => picture(frame),
         _ => {
             eprint!("{HELP}");
