@@ -1,0 +1,2 @@
+//! Sessions against each other in virtual time.
+mod pair;
