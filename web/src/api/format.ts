@@ -1,0 +1,64 @@
+//! Numbers and durations as people read them.
+
+import type { Messages } from '../i18n/index.ts';
+import type { Track, Viewers } from './broadcasts.ts';
+
+const MINUTE_S = 60;
+const HOUR_S = 3_600;
+const DAY_S = 86_400;
+
+/** At most two units: `12 s`, `5 min`, `2 h 10 min`, `3 d 4 h`. */
+export function duration(totalS: number, messages: Messages): string {
+  const s = Math.max(0, Math.floor(totalS));
+  if (s < MINUTE_S) return messages.seconds(s);
+  if (s < HOUR_S) return messages.minutes(Math.floor(s / MINUTE_S));
+  if (s < DAY_S) return messages.hours(Math.floor(s / HOUR_S), Math.floor((s % HOUR_S) / MINUTE_S));
+  return messages.days(Math.floor(s / DAY_S), Math.floor((s % DAY_S) / HOUR_S));
+}
+
+/** `2.4 Mbit/s`, `128 kbit/s`. */
+export function bitrate(bps: number): string {
+  return bps >= 1_000_000 ? `${(bps / 1_000_000).toFixed(1)} Mbit/s` : `${Math.round(bps / 1000)} kbit/s`;
+}
+
+/** `30 fps`, `29.97 fps`: whole where it nearly is. */
+export function frameRate(fps: number): string {
+  const near = Math.round(fps);
+  return `${Math.abs(fps - near) < 0.02 ? near : fps.toFixed(2)} fps`;
+}
+
+/** `H.264 · 1280×720 · 30 fps`, as far as known. */
+export function videoLine(track: Track): string {
+  const parts = [track.name];
+  if (track.width !== null && track.height !== null) parts.push(`${track.width}×${track.height}`);
+  if (track.fps !== null && track.fps > 0) parts.push(frameRate(track.fps));
+  return parts.join(' · ');
+}
+
+/** `AAC · 48 kHz · stereo` */
+export function audioLine(track: Track, messages: Messages): string {
+  const parts = [track.name];
+  if (track.sample_rate !== null) parts.push(`${track.sample_rate / 1000} kHz`);
+  if (track.channels !== null) parts.push(channels(track.channels, messages));
+  return parts.join(' · ');
+}
+
+function channels(count: number, messages: Messages): string {
+  if (count === 1) return messages.mono;
+  return count === 2 ? messages.stereo : messages.channels(count);
+}
+
+/** Protocols that have viewers, most first. */
+export function viewersByProtocol(viewers: Viewers): readonly (readonly [name: string, count: number])[] {
+  const all: readonly (readonly [string, number])[] = [
+    ['HTTP-FLV', viewers.flv],
+    ['WS-FLV', viewers.ws_flv],
+    ['HLS', viewers.hls],
+    ['RTMP', viewers.rtmp],
+  ];
+  return all.filter(([, count]) => count > 0).sort((a, b) => b[1] - a[1]);
+}
+
+export function viewersTotal(viewers: Viewers): number {
+  return viewers.flv + viewers.ws_flv + viewers.hls + viewers.rtmp;
+}

@@ -1,0 +1,149 @@
+//! `<om-stream>`: one live stream in the console: a moving preview, what it is made of, who watches,
+//! and its addresses.
+
+import { LitElement, type TemplateResult, html, nothing } from 'lit';
+import { addressesOf } from '../api/addresses.ts';
+import type { Broadcast, ServerInfo, Track } from '../api/broadcasts.ts';
+import { audioLine, bitrate, duration, videoLine, viewersByProtocol, viewersTotal } from '../api/format.ts';
+import type { Messages } from '../i18n/index.ts';
+import { icon } from './icons.ts';
+import { Localized } from './localized.ts';
+import { sharedStyles } from './shared.styles.ts';
+import { streamCardStyles } from './stream-card.styles.ts';
+
+export class StreamCard extends LitElement {
+  static override properties = {
+    broadcast: { attribute: false },
+    server: { attribute: false },
+    preview: { type: Boolean },
+    nowMs: { attribute: false },
+  };
+
+  static override styles = [sharedStyles, streamCardStyles];
+
+  declare broadcast: Broadcast | undefined;
+  declare server: ServerInfo | undefined;
+  /** Whether this card may show a moving picture now. */
+  declare preview: boolean;
+  /** The wall clock that durations are told by. */
+  declare nowMs: number;
+  readonly #localized = new Localized(this);
+
+  constructor() {
+    super();
+    this.broadcast = undefined;
+    this.server = undefined;
+    this.preview = false;
+    this.nowMs = 0;
+  }
+
+  protected override render(): TemplateResult | typeof nothing {
+    const { broadcast } = this;
+    if (broadcast === undefined) return nothing;
+    const { messages } = this.#localized;
+    const addresses = addressesOf(broadcast.path, location.origin, this.server);
+    return html`
+      <article aria-labelledby="name">
+        ${this.#renderPicture(broadcast, addresses.httpFlv, messages)}
+        <div class="body">
+          ${this.#renderHead(broadcast, messages)} ${renderFacts(broadcast, messages)}
+          <div class="actions">
+            <a class="press main" href=${addresses.page}>
+              ${icon('play')}<span>${messages.openPlayer}</span>
+              <span class="visually-hidden">: ${broadcast.path}</span>
+            </a>
+          </div>
+        </div>
+        <details>
+          <summary>
+            <span>${messages.addresses}<span class="visually-hidden">: ${broadcast.path}</span></span>
+            ${icon('chevronDown')}
+          </summary>
+          <div class="addresses">
+            <om-copy label=${messages.playHttpFlv} value=${addresses.httpFlv}></om-copy>
+            <om-copy label=${messages.playWsFlv} value=${addresses.wsFlv}></om-copy>
+            <om-copy label=${messages.playHls} value=${addresses.hls}></om-copy>
+            ${addresses.rtmp === undefined
+              ? nothing
+              : html`
+                  <om-copy label=${messages.playRtmp} value=${addresses.rtmp}></om-copy>
+                  <om-copy label=${messages.pushRtmp} value=${addresses.rtmp}></om-copy>
+                `}
+          </div>
+        </details>
+      </article>
+    `;
+  }
+
+  #renderPicture(broadcast: Broadcast, src: string, messages: Messages): TemplateResult {
+    const hasVideo = broadcast.tracks.some(({ kind }) => kind === 'video');
+    if (this.preview && hasVideo) {
+      return html`
+        <div class="picture" inert aria-label=${messages.preview(broadcast.path)}>
+          <live-player src=${src} muted autoplay auto-resume controls="none" object-fit="contain"></live-player>
+        </div>
+      `;
+    }
+    const label = hasVideo ? messages.showPreview : messages.noVideo;
+    return html`
+      <div class="picture still">
+        ${hasVideo
+          ? html`<button class="show" type="button" @click=${() => this.dispatchEvent(new Event('previewwanted'))}>
+              ${icon('play')}<span>${label}</span>
+            </button>`
+          : html`<p>${label}</p>`}
+      </div>
+    `;
+  }
+
+  #renderHead(broadcast: Broadcast, messages: Messages): TemplateResult {
+    const waiting = broadcast.state === 'waiting';
+    const since = duration((this.nowMs - Date.parse(broadcast.since)) / 1000, messages);
+    return html`
+      <div class="head">
+        <h2 id="name">${broadcast.path}</h2>
+        <p class=${waiting ? 'state waiting' : 'state'}>
+          <span class="dot" aria-hidden="true"></span>
+          <span>${waiting ? messages.stateWaiting : messages.stateLive}</span>
+          <span class="muted figures">${messages.since(since)}</span>
+        </p>
+      </div>
+    `;
+  }
+}
+
+function renderFacts(broadcast: Broadcast, messages: Messages): TemplateResult {
+  const { tracks, viewers, publisher } = broadcast;
+  const of = (kind: Track['kind']): readonly Track[] => tracks.filter((track) => track.kind === kind);
+  const total = tracks.reduce((sum, { bitrate_bps: bps }) => sum + (bps ?? 0), 0);
+  const group = of('video')[0]?.group_ms ?? null;
+  return html`
+    <dl class="facts">
+      ${renderFact(messages.video, of('video').map(videoLine), messages.noVideo)}
+      ${renderFact(messages.audio, of('audio').map((track) => audioLine(track, messages)), messages.noAudio)}
+      ${total === 0 ? nothing : renderFact(messages.bitrate, [bitrate(total)], messages.unknown)}
+      ${group === null ? nothing : renderFact(messages.keyframes, [`${(group / 1000).toFixed(1)} s`], messages.unknown)}
+      ${renderFact(messages.viewers, viewersLines(viewers), messages.viewersNone)}
+      ${publisher === null
+        ? nothing
+        : renderFact(messages.publisher, [`${publisher.protocol.toUpperCase()} · ${publisher.address}`], messages.unknown)}
+    </dl>
+  `;
+}
+
+function viewersLines(viewers: Broadcast['viewers']): readonly string[] {
+  const total = viewersTotal(viewers);
+  if (total === 0) return [];
+  const parts = viewersByProtocol(viewers).map(([name, count]) => `${name} ${count}`);
+  return [`${total}`, parts.join(' · ')];
+}
+
+function renderFact(name: string, lines: readonly string[], otherwise: string): TemplateResult {
+  const [first = otherwise, ...rest] = lines;
+  return html`
+    <div>
+      <dt>${name}</dt>
+      <dd class="figures">${first}${rest.map((line) => html`<span class="more">${line}</span>`)}</dd>
+    </div>
+  `;
+}

@@ -1,0 +1,171 @@
+//! English. Every text a person reads is here; the other catalogues have the same keys.
+
+import type { Failure } from '../play/policy.ts';
+import type { EngineKind } from '../play/address.ts';
+
+const ENGINES: Readonly<Record<EngineKind, string>> = {
+  'http-flv': 'HTTP-FLV',
+  'ws-flv': 'WebSocket-FLV',
+  hls: 'HLS',
+  'native-hls': 'HLS (browser)',
+};
+
+const FAILURES: Readonly<Record<Failure['kind'], { title: string; help: string }>> = {
+  offline: {
+    title: 'Nothing is live here',
+    help: 'Check the address, or come back when the publisher has started.',
+  },
+  refused: {
+    title: 'This address is not valid',
+    help: 'It may have expired. Ask for a new one where you got it.',
+  },
+  connect: {
+    title: 'The server cannot be reached',
+    help: 'Check your network, then try again.',
+  },
+  handshake: {
+    title: 'The server answered with an error',
+    help: 'Try again in a moment. If it stays, tell whoever runs the server.',
+  },
+  silent: {
+    title: 'Connected, but nothing arrives',
+    help: 'Something between you and the server may hold the stream back. Try another network.',
+  },
+  lost: {
+    title: 'The connection broke',
+    help: 'Check your network, then try again.',
+  },
+  codec: {
+    title: 'This browser cannot play the stream',
+    help: 'Its codec is not supported here. Try another browser, or ask for H.264 with AAC.',
+  },
+  decode: {
+    title: 'The stream cannot be decoded',
+    help: 'Try again. If it stays, the publisher’s encoder may be at fault.',
+  },
+};
+
+export const en = {
+  language: 'English',
+  switchLanguage: 'Language',
+
+  // Player
+  player: 'Live player',
+  play: 'Play',
+  pause: 'Pause',
+  mute: 'Mute',
+  unmute: 'Turn sound on',
+  volume: 'Volume',
+  tapForSound: 'Tap for sound',
+  fullScreen: 'Full screen',
+  exitFullScreen: 'Leave full screen',
+  pictureInPicture: 'Picture in picture',
+  exitPictureInPicture: 'Leave picture in picture',
+  snapshot: 'Save a picture',
+  tryAgain: 'Try again',
+  startPlaying: 'Watch live',
+  live: 'Live',
+  delay: (seconds: string): string => `${seconds} s`,
+  delayLabel: (seconds: string): string => `${seconds} seconds behind live. Go to live.`,
+  engineName: (kind: EngineKind): string => ENGINES[kind],
+  idle: 'Ready',
+  connecting: 'Connecting…',
+  connectingBy: (kind: EngineKind): string => `Connecting by ${ENGINES[kind]}…`,
+  loading: 'Loading…',
+  playing: 'Playing',
+  paused: 'Paused',
+  waitingPublisher: (seconds: number): string => `The publisher left; waiting ${seconds} s`,
+  waitingData: (seconds: number): string => `Nothing is arriving; waiting ${seconds} s`,
+  reconnecting: (attempt: number, of: number): string => `Connection lost; trying again (${attempt} of ${of})…`,
+  lookingAgain: (attempt: number, of: number): string => `Nothing is live here yet; looking again (${attempt} of ${of})…`,
+  ended: 'The stream has ended',
+  endedHelp: 'Thank you for watching.',
+  resumesByItself: 'It will go on here by itself when the stream is back.',
+  noAddress: { title: 'No address', help: 'Set the src attribute to a live address.' },
+  badAddress: { title: 'This is not a live address', help: 'It should look like https://host/live/demo.flv' },
+  rtmpElsewhere: {
+    title: 'Browsers cannot play RTMP',
+    help: 'Use the HTTP-FLV or HLS address of the same stream.',
+  },
+  noSupport: {
+    title: 'This browser cannot play live streams',
+    help: 'Update it, or try a recent Chrome, Edge, Firefox or Safari.',
+  },
+  failure: (kind: Failure['kind']): { title: string; help: string } => FAILURES[kind],
+  debugTitle: 'Numbers',
+
+  // Console
+  consoleTitle: 'Live now',
+  consoleEmpty: 'Nothing is live yet',
+  consoleEmptyHelp: 'Push a stream from OBS or ffmpeg; it appears here by itself.',
+  streams: (count: number): string => (count === 1 ? '1 stream' : `${count} streams`),
+  openPlayer: 'Open the player',
+  showPreview: 'Show preview',
+  preview: (name: string): string => `Preview of ${name}`,
+  stateLive: 'Live',
+  stateWaiting: 'Publisher away',
+  since: (duration: string): string => `for ${duration}`,
+  video: 'Video',
+  audio: 'Sound',
+  noVideo: 'no video',
+  noAudio: 'no sound',
+  bitrate: 'Bitrate',
+  keyframes: 'Keyframe every',
+  viewers: 'Viewers',
+  viewersNone: 'nobody yet',
+  publisher: 'From',
+  mono: 'mono',
+  stereo: 'stereo',
+  channels: (count: number): string => `${count} channels`,
+  addresses: 'Addresses',
+  addressesOf: (name: string): string => `Addresses of ${name}`,
+  playHttpFlv: 'HTTP-FLV',
+  playWsFlv: 'WebSocket-FLV',
+  playHls: 'HLS',
+  playRtmp: 'RTMP',
+  pushRtmp: 'Push (RTMP)',
+  copy: 'Copy',
+  copyOf: (name: string): string => `Copy ${name}`,
+  copied: 'Copied',
+  copyFailed: 'Select the text and copy it yourself',
+  pushTitle: 'Go live',
+  pushIntro: 'Any RTMP encoder will do. Pick a name for the stream; the page follows by itself.',
+  pushStream: 'Stream',
+  pushStreamHelp: 'app and name, for example live/demo',
+  pushObs: 'OBS Studio',
+  pushObsSteps: 'Settings → Stream → Service “Custom…”, then:',
+  pushObsServer: 'Server',
+  pushObsKey: 'Stream key',
+  pushFfmpeg: 'ffmpeg',
+  pushFfmpegFile: 'A file, in real time',
+  pushFfmpegTest: 'A test picture with sound',
+  server: 'Server',
+  version: (version: string): string => `openmic ${version}`,
+  uptime: (duration: string): string => `up ${duration}`,
+  serverUnreachable: 'The server does not answer; trying again…',
+  serverBack: 'The server answers again',
+
+  // Player page
+  backToConsole: 'All streams',
+  details: 'Details',
+  embed: 'Put this player on a page',
+  share: 'Share',
+  watchElsewhere: 'Watch in another player',
+  quality: 'Quality',
+  resolution: 'Resolution',
+  frameRate: 'Frame rate',
+  network: 'Network',
+  jitter: 'Jitter',
+  behindLive: 'Behind live',
+  transport: 'Transport',
+  unknown: '–',
+  noSuchStream: 'This page needs a stream in its address, like /play/live/demo',
+
+  // Durations: one or two units, no more.
+  seconds: (n: number): string => `${n} s`,
+  minutes: (n: number): string => `${n} min`,
+  hours: (h: number, m: number): string => (m === 0 ? `${h} h` : `${h} h ${m} min`),
+  days: (d: number, h: number): string => (h === 0 ? `${d} d` : `${d} d ${h} h`),
+};
+
+export type Messages = typeof en;

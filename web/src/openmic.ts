@@ -1,0 +1,11 @@
+//! The stable entry `/assets/openmic.js`: defines the elements, and nothing else happens.
+
+import { LivePlayer } from './elements/live-player.ts';
+
+export { LivePlayer };
+export { Code, type StateCode } from './play/codes.ts';
+export type { NetStatus } from './play/netstatus.ts';
+export type { Phase } from './play/session.ts';
+
+// Two copies of the script on one page must not end in an exception.
+if (customElements.get('live-player') === undefined) customElements.define('live-player', LivePlayer);

@@ -1,0 +1,208 @@
+//! A stand-in for the openmic server: the built bundle under the same security policy, the API, and a
+//! live stream made by ffmpeg, over HTTP-FLV, WS-FLV and HLS. Tests steer it by `control`.
+
+import { spawn } from 'node:child_process';
+import { createReadStream, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { extname, join, normalize } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { WebSocketServer } from 'ws';
+import { FlvRelay } from './flv-relay.mjs';
+
+const DIST = fileURLToPath(new URL('../../dist/', import.meta.url));
+const EXAMPLES = fileURLToPath(new URL('../../examples/', import.meta.url));
+const TYPES = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+  '.svg': 'image/svg+xml',
+  '.md': 'text/markdown',
+  '.m3u8': 'application/vnd.apple.mpegurl',
+  '.m4s': 'video/iso.segment',
+  '.mp4': 'video/mp4',
+};
+/** The policy the real server sends. */
+export const POLICY = [
+  "default-src 'self'",
+  "media-src 'self' blob:",
+  "img-src 'self' data: blob:",
+  "style-src 'self'",
+  "connect-src 'self' ws: wss:",
+].join('; ');
+
+/** Starts the mock; `groupS` is the keyframe distance of its stream. */
+export async function startMock({ port = 0, groupS = 2, streams = undefined } = {}) {
+  const work = mkdtempSync(join(tmpdir(), 'openmic-mock-'));
+  const relay = new FlvRelay();
+  const startedMs = Date.now();
+  const control = { state: 'live', blockFlv: false, blockWs: false, empty: false };
+  let ffmpeg = publish(relay, work, groupS);
+  const viewers = { flv: 0, ws_flv: 0 };
+
+  const server = createServer((request, response) => {
+    const { pathname } = new URL(request.url ?? '/', 'http://mock');
+    if (pathname.startsWith('/api/')) answerApi(pathname, response, { control, startedMs, viewers, streams });
+    else if (pathname.endsWith('.flv')) serveFlv(pathname, request, response);
+    else if (/\.(m3u8|m4s|mp4)$/.test(pathname)) serveHls(pathname, response);
+    else servePage(pathname, response);
+  });
+
+  function serveFlv(pathname, request, response) {
+    if (control.blockFlv) return void request.socket.destroy();
+    if (absent(pathname)) return problem(response, 404);
+    response.writeHead(200, { 'content-type': 'video/x-flv', 'access-control-allow-origin': '*' });
+    response.flushHeaders();
+    viewers.flv += 1;
+    relay.add(response);
+    request.on('close', () => {
+      viewers.flv -= 1;
+      relay.remove(response);
+    });
+  }
+
+  function serveHls(pathname, response) {
+    if (absent(pathname) && pathname.endsWith('.m3u8')) return problem(response, 404);
+    const name = pathname.endsWith('.m3u8') ? 'live.m3u8' : normalize(pathname).split('/').at(-1);
+    sendFile(join(work, name), response, { 'cache-control': 'no-store' });
+  }
+
+  function absent(pathname) {
+    const path = pathname.replace(/^\/|\.\w+$/g, '');
+    return control.empty || !(streams ?? ['live/demo']).includes(path);
+  }
+
+  const sockets = new WebSocketServer({ noServer: true });
+  server.on('upgrade', (request, socket, head) => {
+    if (control.blockWs) return void socket.destroy();
+    sockets.handleUpgrade(request, socket, head, (ws) => {
+      const viewer = { write: (data) => ws.send(data), end: () => ws.close(1000) };
+      viewers.ws_flv += 1;
+      relay.add(viewer);
+      ws.on('close', () => {
+        viewers.ws_flv -= 1;
+        relay.remove(viewer);
+      });
+    });
+  });
+
+  await new Promise((done) => server.listen(port, '127.0.0.1', done));
+  const origin = `http://127.0.0.1:${server.address().port}`;
+  await until(() => existsSync(join(work, 'live.m3u8')));
+
+  return {
+    origin,
+    control,
+    /** The publisher vanishes; connections stay open and silent. */
+    vanish() {
+      control.state = 'waiting';
+      ffmpeg.kill('SIGKILL');
+    },
+    comeBack() {
+      control.state = 'live';
+      relay.restart();
+      ffmpeg = publish(relay, work, groupS);
+    },
+    /** The publisher says goodbye. */
+    end() {
+      control.empty = true;
+      ffmpeg.kill('SIGKILL');
+      relay.closeAll();
+    },
+    async close() {
+      ffmpeg.kill('SIGKILL');
+      sockets.close();
+      server.closeAllConnections();
+      await new Promise((done) => server.close(done));
+      rmSync(work, { recursive: true, force: true });
+    },
+  };
+}
+
+function publish(relay, work, groupS) {
+  const rate = 30;
+  const encode = ['-c:v', 'libx264', '-preset', 'ultrafast', '-tune', 'zerolatency', '-pix_fmt', 'yuv420p'];
+  const group = ['-g', String(groupS * rate), '-b:v', '1500k', '-c:a', 'aac', '-b:a', '96k', '-ar', '48000', '-ac', '2'];
+  const inputs = [
+    ...['-re', '-f', 'lavfi', '-i', `testsrc2=size=1280x720:rate=${rate}`],
+    ...['-re', '-f', 'lavfi', '-i', 'sine=frequency=440:beep_factor=4:sample_rate=48000'],
+  ];
+  const flv = ['-f', 'flv', '-flvflags', 'no_duration_filesize', '-flush_packets', '1', 'pipe:1'];
+  const hls = [
+    ...['-f', 'hls', '-hls_time', '1', '-hls_list_size', '8', '-hls_segment_type', 'fmp4'],
+    ...['-hls_flags', 'delete_segments+append_list+program_date_time', '-hls_fmp4_init_filename', 'init.mp4'],
+    ...['-hls_segment_filename', join(work, 'seg%d.m4s'), join(work, 'live.m3u8')],
+  ];
+  const maps = ['-map', '0:v', '-map', '1:a'];
+  const args = ['-v', 'error', ...inputs, ...maps, ...encode, ...group, ...flv, ...maps, ...encode, ...group, ...hls];
+  const child = spawn('ffmpeg', args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  child.stdout.on('data', (data) => relay.handleInput(data));
+  return child;
+}
+
+function answerApi(pathname, response, { control, startedMs, viewers, streams }) {
+  const json = (body) => {
+    response.writeHead(200, { 'content-type': 'application/json', 'access-control-allow-origin': '*' });
+    response.end(JSON.stringify(body));
+  };
+  if (pathname === '/api/v1/server') {
+    const uptime_s = Math.floor((Date.now() - startedMs) / 1000);
+    return json({ version: '0.1.0', rtmp_port: 1935, rtmps_port: null, uptime_s });
+  }
+  const all = control.empty
+    ? []
+    : (streams ?? ['live/demo']).map((path, at) => describe(path, at, { control, startedMs, viewers }));
+  if (pathname === '/api/v1/broadcasts') return json({ broadcasts: all });
+  const one = all.find(({ path }) => pathname === `/api/v1/broadcasts/${path}`);
+  return one === undefined ? problem(response, 404) : json(one);
+}
+
+function describe(path, at, { control, startedMs, viewers }) {
+  return {
+    path,
+    state: at === 1 ? 'waiting' : control.state,
+    since: new Date(startedMs - at * 4_000_000).toISOString(),
+    viewers: { ...viewers, rtmp: at, hls: at * 12 },
+    tracks: [
+      {
+        ...{ id: 0, kind: 'video', codec: 'avc1.42c01f', name: 'H.264', width: 1280, height: 720 },
+        ...{ sample_rate: null, channels: null, bitrate_bps: 1_500_000, fps: 30, group_ms: 2000 },
+      },
+      {
+        ...{ id: 1, kind: 'audio', codec: 'mp4a.40.2', name: 'AAC', width: null, height: null },
+        ...{ sample_rate: 48000, channels: 2, bitrate_bps: 96_000, fps: null, group_ms: null },
+      },
+    ],
+    publisher: { protocol: 'rtmp', address: '127.0.0.1:52114', agent: 'FMLE/3.0 (compatible; FMSc/1.0)' },
+  };
+}
+
+function problem(response, status) {
+  response.writeHead(status, { 'content-type': 'application/problem+json', 'access-control-allow-origin': '*' });
+  response.end(JSON.stringify({ type: 'about:blank', title: 'Not Found', status, detail: 'nothing is live here' }));
+}
+
+function servePage(pathname, response) {
+  if (pathname === '/') return sendFile(join(DIST, 'index.html'), response);
+  if (pathname.startsWith('/play/')) return sendFile(join(DIST, 'play.html'), response);
+  if (pathname.startsWith('/examples/')) return sendFile(join(EXAMPLES, normalize(pathname.slice(10))), response);
+  return sendFile(join(DIST, normalize(pathname)), response);
+}
+
+function sendFile(file, response, headers = {}) {
+  const stream = createReadStream(file);
+  stream.on('error', () => problem(response, 404));
+  stream.on('open', () => {
+    response.writeHead(200, {
+      'content-type': TYPES[extname(file)] ?? 'application/octet-stream',
+      'access-control-allow-origin': '*',
+      'content-security-policy': POLICY,
+      ...headers,
+    });
+    stream.pipe(response);
+  });
+}
+
+async function until(isTrue) {
+  while (!isTrue()) await new Promise((done) => setTimeout(done, 50));
+}
