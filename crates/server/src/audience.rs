@@ -1,0 +1,114 @@
+//! Who publishes and who watches a broadcast now, counted by protocol.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use media::broadcast::Broadcast;
+
+/// How somebody publishes or watches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// RTMP or RTMPS.
+    Rtmp,
+    /// FLV over HTTP.
+    Flv,
+    /// FLV over WebSocket.
+    WsFlv,
+    /// HLS, plain or Low-Latency.
+    Hls,
+    /// The built-in demo stream.
+    Demo,
+}
+
+impl Protocol {
+    /// Every protocol, in the order of the API.
+    pub const ALL: [Self; 5] = [Self::Rtmp, Self::Flv, Self::WsFlv, Self::Hls, Self::Demo];
+
+    /// Its name in the API, metrics and logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rtmp => "rtmp",
+            Self::Flv => "flv",
+            Self::WsFlv => "ws_flv",
+            Self::Hls => "hls",
+            Self::Demo => "demo",
+        }
+    }
+}
+
+/// Who publishes.
+#[derive(Clone, Debug)]
+pub struct Publisher {
+    /// How.
+    pub protocol: Protocol,
+    /// From where; `None` for the demo.
+    pub address: Option<SocketAddr>,
+    /// What the publisher calls itself.
+    pub agent: String,
+}
+
+/// The people around one broadcast. Lives as long as the broadcast's publisher or one viewer holds it.
+#[derive(Default)]
+pub struct Audience {
+    viewers: [AtomicU32; Protocol::ALL.len()],
+    /// Times a slow viewer skipped to a newer keyframe.
+    pub skips: AtomicU64,
+    /// Viewers closed because they took nothing for too long.
+    pub stalled: AtomicU64,
+    publisher: Mutex<Option<Publisher>>,
+}
+
+impl Audience {
+    /// The audience of this broadcast.
+    pub fn of(broadcast: &Broadcast) -> Arc<Self> {
+        broadcast.derivations().get_or_start(0, Arc::default)
+    }
+
+    /// One more viewer until the seat is dropped.
+    pub fn sit(self: &Arc<Self>, protocol: Protocol) -> Seat {
+        self.viewers[protocol as usize].fetch_add(1, Ordering::Relaxed);
+        Seat { audience: Arc::clone(self), protocol }
+    }
+
+    /// Viewers by protocol now.
+    pub fn viewers(&self) -> impl Iterator<Item = (Protocol, u32)> {
+        Protocol::ALL
+            .map(|protocol| (protocol, self.viewers[protocol as usize].load(Ordering::Relaxed)))
+            .into_iter()
+    }
+
+    /// Who publishes or published last.
+    pub fn publisher(&self) -> Option<Publisher> {
+        self.publisher.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Names the publisher.
+    pub fn set_publisher(&self, publisher: Publisher) {
+        *self.publisher.lock().unwrap_or_else(PoisonError::into_inner) = Some(publisher);
+    }
+}
+
+/// A viewer's place: counted until dropped.
+pub struct Seat {
+    audience: Arc<Audience>,
+    protocol: Protocol,
+}
+
+impl Seat {
+    /// The audience this seat is in.
+    pub fn audience(&self) -> &Audience {
+        &self.audience
+    }
+
+    /// How this viewer watches.
+    pub fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.audience.viewers[self.protocol as usize].fetch_sub(1, Ordering::Relaxed);
+    }
+}

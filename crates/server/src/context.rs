@@ -1,0 +1,91 @@
+//! What every session of the server needs, made once by [`crate::app`].
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use media::broadcast::Broadcast;
+use media::hub::Hub;
+use media::{Path, Timestamp};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::egress::Egress;
+
+/// Shared by all sessions behind an `Arc`.
+pub struct Context {
+    /// The effective configuration.
+    pub config: Config,
+    /// All broadcasts.
+    pub hub: Arc<Hub>,
+    /// The shards that write to viewers.
+    pub egress: Egress,
+    /// One permit a connection.
+    pub connections: Arc<Semaphore>,
+    /// Cancelled when the server begins to stop: no new session, readiness off.
+    pub draining: CancellationToken,
+    /// Cancelled when the drain time is over: every session ends.
+    pub stopping: CancellationToken,
+    /// The wall clock and the monotonic clock read together at the start.
+    pub clock: Clock,
+}
+
+/// Maps the monotonic clock to the wall clock without following later steps of the latter.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    monotonic: Instant,
+    wall: SystemTime,
+}
+
+impl Clock {
+    /// Reads both clocks.
+    pub fn now() -> Self {
+        Self { monotonic: Instant::now(), wall: SystemTime::now() }
+    }
+
+    /// When the server started.
+    pub fn started(&self) -> SystemTime {
+        self.wall
+    }
+
+    /// How long the server has run.
+    pub fn uptime(&self) -> Duration {
+        self.monotonic.elapsed()
+    }
+
+    /// The wall-clock time of a monotonic instant.
+    pub fn wall(&self, at: Instant) -> SystemTime {
+        match at.checked_duration_since(self.monotonic) {
+            Some(later) => self.wall + later,
+            None => self.wall - self.monotonic.duration_since(at),
+        }
+    }
+
+    /// The wall-clock time at which a point of the broadcast's timeline was live.
+    pub fn wall_of(&self, broadcast: &Broadcast, at: Timestamp) -> SystemTime {
+        let zero = self.wall(broadcast.started());
+        match u64::try_from(at.micros()) {
+            Ok(micros) => zero + Duration::from_micros(micros),
+            Err(_) => zero - Duration::from_micros(at.micros().unsigned_abs()),
+        }
+    }
+}
+
+impl Context {
+    /// The broadcast of this path, waiting up to `patience` for somebody to publish it.
+    pub async fn find(&self, path: &Path, patience: Duration) -> Option<Broadcast> {
+        let mut watcher = self.hub.watch();
+        if let Some(broadcast) = self.hub.get(path) {
+            return Some(broadcast);
+        }
+        let appears = async {
+            loop {
+                std::future::poll_fn(|cx| watcher.poll_change(cx)).await;
+                if let Some(broadcast) = self.hub.get(path) {
+                    return broadcast;
+                }
+            }
+        };
+        tokio::time::timeout(patience, appears).await.ok()
+    }
+}

@@ -1,0 +1,1 @@
+//! HTTP: the listener that tells media from pages, the pages, the API and HLS.
