@@ -11,7 +11,15 @@ const VIDEO: TrackId = TrackId(0);
 const AUDIO: TrackId = TrackId(1);
 
 fn h264(width: u32) -> Codec {
-    Codec::H264(h264::Params { config: Bytes::from_static(b"c"), width, height: 90 })
+    Codec::H264(h264::Params {
+        config: Bytes::from_static(b"c"),
+        width,
+        height: 90,
+        profile: 66,
+        constraints: 0,
+        level: 30,
+        frame_rate: None,
+    })
 }
 
 fn aac() -> Codec {

@@ -6,6 +6,7 @@ pub mod bits;
 pub mod data;
 pub mod h264;
 pub mod h265;
+pub mod nal;
 pub mod opus;
 pub mod vp9;
 
@@ -30,6 +31,57 @@ pub enum Codec {
     Opus(opus::Params),
     /// Messages in step with picture and sound.
     Data(data::Format),
+}
+
+/// Width or height of a picture, in pixels. The largest level of H.265 and AV1 allows 16,888; a peer that claims more
+/// would make decoders behind us allocate gigabytes.
+pub const PICTURE_SIDE_MAX: u32 = 16_384;
+
+/// Frames a second as a fraction in lowest terms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct FrameRate {
+    /// Frames …
+    pub numerator: u32,
+    /// … in so many seconds; never 0.
+    pub denominator: u32,
+}
+
+impl FrameRate {
+    /// Reduced to lowest terms; `None` when either side is 0, does not fit or the rate is beyond 1,000 a second, as
+    /// encoders with a variable rate claim (90,000 a second).
+    pub fn new(numerator: u64, denominator: u64) -> Option<Self> {
+        if numerator == 0 || denominator == 0 || numerator / denominator > 1_000 {
+            return None;
+        }
+        let divisor = gcd(numerator, denominator);
+        Some(Self {
+            numerator: u32::try_from(numerator / divisor).ok()?,
+            denominator: u32::try_from(denominator / divisor).ok()?,
+        })
+    }
+
+    /// Frames a second.
+    pub fn fps(self) -> f64 {
+        f64::from(self.numerator) / f64::from(self.denominator)
+    }
+}
+
+fn gcd(a: u64, b: u64) -> u64 {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+/// Coded size less cropping, if something is left and it keeps within [`PICTURE_SIDE_MAX`].
+fn checked_size(codec: &'static str, coded: (u64, u64), crop: (u64, u64)) -> Result<(u32, u32), Error> {
+    let side = |coded: u64, crop: u64, field| {
+        if coded > PICTURE_SIDE_MAX.into() {
+            return Err(Error::Unsupported { codec, field, value: coded });
+        }
+        match coded.checked_sub(crop) {
+            Some(side) if side > 0 => Ok(side as u32),
+            _ => Err(Error::Unsupported { codec, field: "cropping", value: crop }),
+        }
+    };
+    Ok((side(coded.0, crop.0, "width")?, side(coded.1, crop.1, "height")?))
 }
 
 /// What a track is for.
@@ -120,6 +172,16 @@ impl Codec {
             Self::Av1(p) => Some((p.width, p.height)),
             Self::Vp9(p) => Some((p.width, p.height)),
             Self::Aac(_) | Self::Opus(_) | Self::Data(_) => None,
+        }
+    }
+
+    /// Frames a second, of pictures whose parameters tell.
+    pub fn frame_rate(&self) -> Option<FrameRate> {
+        match self {
+            Self::H264(p) => p.frame_rate,
+            Self::H265(p) => p.frame_rate,
+            Self::Av1(p) => p.frame_rate,
+            Self::Vp9(_) | Self::Aac(_) | Self::Opus(_) | Self::Data(_) => None,
         }
     }
 
