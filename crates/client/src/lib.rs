@@ -1,1 +1,8 @@
 //! The other end of every protocol: publisher, player and load generator.
+
+#[cfg(target_os = "linux")]
+pub mod bench;
+pub mod stamp;
+pub mod stats;
+pub mod unframe;
+pub mod url;
