@@ -50,7 +50,9 @@ pub struct RtmpNames {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// Not one of the schemes.
-    #[error("{0:?} is no stream address: it must begin with rtmp://, rtmps://, http://, https://, ws:// or wss://")]
+    #[error(
+        "{0:?} is no stream address: it must begin with rtmp://, rtmps://, http://, https://, ws:// or wss://"
+    )]
     Scheme(String),
     /// No host.
     #[error("{0:?} names no host")]
@@ -200,6 +202,14 @@ impl fmt::Display for Url {
     }
 }
 
+impl std::str::FromStr for Url {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        Self::parse(text)
+    }
+}
+
 fn host_and_port(authority: &str, scheme: Scheme) -> Result<(&str, u16), Error> {
     let port_at = match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((host, tail)) => return Ok((host, port(tail.strip_prefix(':'), scheme)?)),
@@ -226,9 +236,11 @@ mod tests {
 
     #[test]
     fn an_address_is_read_and_written_back() {
-        for text in
-            ["rtmp://localhost/live/demo?key=a", "http://127.0.0.1:8080/live/demo.flv", "wss://[::1]:8443/a/b.flv"]
-        {
+        for text in [
+            "rtmp://localhost/live/demo?key=a",
+            "http://127.0.0.1:8080/live/demo.flv",
+            "wss://[::1]:8443/a/b.flv",
+        ] {
             assert_eq!(Url::parse(text).unwrap().to_string(), text);
         }
         let url = Url::parse("HTTP://host").unwrap();

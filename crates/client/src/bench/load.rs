@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use mio::{Events, Interest, Poll, Token};
 use socket2::{Domain, Socket, Type};
 
@@ -79,13 +79,14 @@ pub struct Census {
     pub settled: usize,
 }
 
-/// Viewers of one target.
+/// Viewers of one server.
 pub struct Load {
     poll: Poll,
     events: Events,
     viewers: Vec<Option<Viewer>>,
     buffer: Box<[u8]>,
-    target: Target,
+    /// Taken in turn by the viewers; never empty.
+    targets: Vec<Target>,
     /// What is counted.
     pub tally: Tally,
     /// Why the first watching viewer was lost, if one was.
@@ -106,14 +107,15 @@ pub struct Closed {
 }
 
 impl Load {
-    /// No viewers yet.
-    pub fn new(target: Target) -> anyhow::Result<Self> {
+    /// No viewers yet; they will take the `targets` in turn.
+    pub fn new(targets: Vec<Target>) -> anyhow::Result<Self> {
+        ensure!(!targets.is_empty(), "a load needs a stream to watch");
         Ok(Self {
             poll: Poll::new().context("epoll for the load")?,
             events: Events::with_capacity(4_096),
             viewers: Vec::new(),
             buffer: vec![0; BUFFER_BYTES].into_boxed_slice(),
-            target,
+            targets,
             tally: Tally::default(),
             failure: None,
             closed: Closed::default(),
@@ -149,7 +151,10 @@ impl Load {
         loop {
             let census = self.census();
             if census.open == census.settled {
-                return self.failure.take().map_or(Ok(()), |why| Err(why.context("a viewer was lost while joining")));
+                return self
+                    .failure
+                    .take()
+                    .map_or(Ok(()), |why| Err(why.context("a viewer was lost while joining")));
             }
             if Instant::now() >= end {
                 bail!("{} of {} connections got no stream", census.open - census.settled, census.open);
@@ -187,9 +192,10 @@ impl Load {
 
     fn open_one(&mut self, role: Role) -> anyhow::Result<()> {
         let at = self.viewers.len();
-        let socket = connect(self.target.address, at / CONNECTIONS_PER_SOURCE)
-            .with_context(|| format!("connecting to {} as number {at}", self.target.address))?;
-        let mut viewer = Viewer::new(socket, role, &self.target);
+        let target = &self.targets[at % self.targets.len()];
+        let socket = connect(target.address, at / CONNECTIONS_PER_SOURCE)
+            .with_context(|| format!("connecting to {} as number {at}", target.address))?;
+        let mut viewer = Viewer::new(socket, role, target, at);
         let interest = Interest::READABLE | Interest::WRITABLE;
         self.poll.registry().register(viewer.socket(), Token(at), interest)?;
         self.viewers.push(Some(viewer));

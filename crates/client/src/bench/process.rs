@@ -75,7 +75,8 @@ impl Child {
         pin(core)?;
         let spawned = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
         pin(own_core)?;
-        let process = spawned.with_context(|| format!("starting {}", command.get_program().to_string_lossy()))?;
+        let process =
+            spawned.with_context(|| format!("starting {}", command.get_program().to_string_lossy()))?;
         Ok(Self { process })
     }
 

@@ -70,7 +70,8 @@ impl Source {
         let group_pictures = (shape.group.as_millis() as u64 * fps / 1_000).max(1);
         let group_bytes = u64::from(shape.bitrate) * group_pictures / (8 * fps);
         let delta = (group_bytes / (group_pictures - 1 + KEY_WEIGHT)).max(PICTURE_BYTES_MIN);
-        let key_bytes = group_bytes.saturating_sub(delta * (group_pictures - 1)).max(PICTURE_BYTES_MIN) as usize;
+        let key_bytes =
+            group_bytes.saturating_sub(delta * (group_pictures - 1)).max(PICTURE_BYTES_MIN) as usize;
         Self {
             shape,
             pictures: 0,
@@ -195,7 +196,10 @@ mod tests {
     fn every_picture_carries_its_number_and_time_and_whole_nal_units() {
         let mut source = Source::new(Shape::default());
         for (number, (_, body)) in second(&mut source).iter().enumerate() {
-            assert_eq!(Stamp::find(&body[..160.min(body.len())]).map(|s| (s.sent_micros, s.sequence)), Some((7, number as u64)));
+            assert_eq!(
+                Stamp::find(&body[..160.min(body.len())]).map(|s| (s.sent_micros, s.sequence)),
+                Some((7, number as u64))
+            );
             let mut rest = &body[5..];
             let mut units = 0;
             while let Some((len, tail)) = rest.split_first_chunk::<4>() {

@@ -4,8 +4,9 @@ use std::net::{SocketAddr, ToSocketAddrs};
 
 use anyhow::{Context, bail};
 use serde::Serialize;
+use wire::rtmp::client::{Options, Purpose};
 
-use crate::url::{RtmpNames, Scheme, Url};
+use crate::url::{Scheme, Url};
 
 /// How viewers watch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -41,22 +42,38 @@ pub struct Target {
     pub host: String,
     /// Path and query of requests.
     pub path: String,
-    /// App and stream, for RTMP.
-    pub names: Option<RtmpNames>,
+    /// The whole address.
+    pub url: String,
 }
 
 impl Target {
     /// Resolves the address of a stream. TLS is refused: its cost would hide what is measured.
     pub fn new(url: &Url) -> anyhow::Result<Self> {
-        let (protocol, names) = match url.scheme {
-            Scheme::Http => (Protocol::Flv, None),
-            Scheme::Ws => (Protocol::Ws, None),
-            Scheme::Rtmp => (Protocol::Rtmp, Some(url.rtmp_names()?)),
-            Scheme::Https | Scheme::Wss | Scheme::Rtmps => bail!("{url}: the load generator does not speak TLS"),
+        let protocol = match url.scheme {
+            Scheme::Http => Protocol::Flv,
+            Scheme::Ws => Protocol::Ws,
+            Scheme::Rtmp => Protocol::Rtmp,
+            Scheme::Https | Scheme::Wss | Scheme::Rtmps => {
+                bail!("{url}: the load generator does not speak TLS")
+            }
         };
-        let mut found = (url.host.as_str(), url.port).to_socket_addrs();
-        let address = found.as_mut().ok().and_then(Iterator::next);
-        let address = address.with_context(|| format!("{}: no such host", url.host))?;
-        Ok(Self { address, protocol, host: url.authority(), path: url.target(), names })
+        let address = resolve(url)?;
+        Ok(Self { address, protocol, host: url.authority(), path: url.target(), url: url.to_string() })
     }
+
+    /// How an RTMP viewer introduces itself; `None` for other protocols.
+    pub fn rtmp_options(&self) -> Option<Options> {
+        match self.protocol {
+            Protocol::Rtmp => Options::for_url(Purpose::Play, &self.url),
+            Protocol::Flv | Protocol::Ws => None,
+        }
+    }
+}
+
+/// The first address of the host.
+pub fn resolve(url: &Url) -> anyhow::Result<SocketAddr> {
+    let mut found = (url.host.as_str(), url.port)
+        .to_socket_addrs()
+        .with_context(|| format!("looking up {}", url.host))?;
+    found.next().with_context(|| format!("{}: no such host", url.host))
 }

@@ -2,14 +2,17 @@
 //! from the stamps which frames came, which did not and how old they were.
 
 use std::io::{ErrorKind, Read, Write};
+use std::time::Instant;
 
 use anyhow::{Context, bail, ensure};
 use mio::net::TcpStream;
+use wire::rtmp::client::{Event, Session};
+use wire::rtmp::message::Kind;
 
 use super::load::Tally;
 use super::target::{Protocol, Target};
 use crate::stamp::{self, Stamp};
-use crate::unframe::{Chunked, Flv, Unframe, WebSocket};
+use crate::unframe::{Chunked, Flv, HEAD_BYTES, Tag, Unframe, WebSocket};
 
 /// A response head longer than this is refused.
 const HEAD_BYTES_MAX: usize = 16 << 10;
@@ -42,7 +45,8 @@ pub(super) struct Viewer {
 
 enum Stage {
     Head(Vec<u8>),
-    Stream(Unframe, Flv),
+    Flv(Unframe, Flv),
+    Rtmp(Box<Session>),
     /// An idle connection that has its answer, or a stalled one that reads no more.
     Quiet,
 }
@@ -56,15 +60,17 @@ pub(super) struct Seen {
 }
 
 impl Viewer {
-    pub(super) fn new(socket: TcpStream, role: Role, target: &Target) -> Self {
-        Self {
-            socket,
-            role,
-            opened_micros: stamp::now_micros(),
-            out: target.request(role),
-            stage: Stage::Head(Vec::new()),
-            seen: Seen::default(),
-        }
+    /// `number` makes RTMP handshakes differ.
+    pub(super) fn new(socket: TcpStream, role: Role, target: &Target, number: usize) -> Self {
+        let (stage, out) = match target.rtmp_options() {
+            Some(options) if role != Role::Idle => {
+                let mut session = Box::new(Session::new(Instant::now(), options, number as u64));
+                let hello = transmit(&mut session);
+                (Stage::Rtmp(session), hello)
+            }
+            Some(_) | None => (Stage::Head(Vec::new()), target.request(role)),
+        };
+        Self { socket, role, opened_micros: stamp::now_micros(), out, stage, seen: Seen::default() }
     }
 
     pub(super) fn socket(&mut self) -> &mut TcpStream {
@@ -120,40 +126,77 @@ impl Viewer {
     }
 
     fn take(&mut self, data: &[u8], tally: &mut Tally) -> anyhow::Result<()> {
-        if let Stage::Head(head) = &mut self.stage {
-            head.extend_from_slice(data);
-            let Some(end) = head.windows(4).position(|window| window == b"\r\n\r\n") else {
-                ensure!(head.len() <= HEAD_BYTES_MAX, "the response head has more than {HEAD_BYTES_MAX} bytes");
-                return Ok(());
-            };
-            let body = head.split_off(end + 4);
-            let unframe = read_head(head)?;
-            self.stage = match self.role {
-                Role::Watch | Role::Stall => Stage::Stream(unframe, Flv::default()),
-                Role::Idle => Stage::Quiet,
-            };
-            return self.stream(&body, tally);
-        }
-        self.stream(data, tally)
-    }
-
-    fn stream(&mut self, data: &[u8], tally: &mut Tally) -> anyhow::Result<()> {
         let Self { stage, seen, opened_micros, .. } = self;
-        if let Stage::Stream(unframe, flv) = stage {
-            let now = stamp::now_micros();
-            unframe.feed(data, |payload| {
-                flv.feed(payload, |tag| {
+        match stage {
+            Stage::Head(_) => {
+                if let Some(body) = self.take_head(data)? {
+                    self.take(&body, tally)?;
+                }
+            }
+            Stage::Flv(unframe, flv) => {
+                let now = stamp::now_micros();
+                let mut tag = |tag: Tag<'_>| {
                     if tag.kind == 9 {
                         seen.picture(tag.head, now, *opened_micros, tally);
                     }
-                })
-            })?;
+                };
+                unframe.feed(data, |payload| flv.feed(payload, &mut tag))?;
+            }
+            Stage::Rtmp(_) => self.take_rtmp(data, tally)?,
+            Stage::Quiet => {}
         }
         if self.role == Role::Stall && self.seen.bytes >= STALL_AFTER_BYTES {
             self.stage = Stage::Quiet;
         }
         Ok(())
     }
+
+    /// The body's first bytes once the head is whole.
+    fn take_head(&mut self, data: &[u8]) -> anyhow::Result<Option<Vec<u8>>> {
+        let Stage::Head(head) = &mut self.stage else { return Ok(None) };
+        head.extend_from_slice(data);
+        let Some(end) = head.windows(4).position(|window| window == b"\r\n\r\n") else {
+            ensure!(head.len() <= HEAD_BYTES_MAX, "the response head has more than {HEAD_BYTES_MAX} bytes");
+            return Ok(None);
+        };
+        let body = head.split_off(end + 4);
+        let unframe = read_head(head)?;
+        self.stage = match self.role {
+            Role::Watch | Role::Stall => Stage::Flv(unframe, Flv::default()),
+            Role::Idle => Stage::Quiet,
+        };
+        Ok(Some(body))
+    }
+
+    fn take_rtmp(&mut self, data: &[u8], tally: &mut Tally) -> anyhow::Result<()> {
+        let Stage::Rtmp(session) = &mut self.stage else { return Ok(()) };
+        session.handle_input(Instant::now(), data)?;
+        let now = stamp::now_micros();
+        while let Some(event) = session.poll_event() {
+            match event {
+                Event::Media(media) if media.kind == Kind::Video => {
+                    let head = &media.payload[..media.payload.len().min(HEAD_BYTES)];
+                    self.seen.picture(head, now, self.opened_micros, tally);
+                }
+                Event::Media(_) | Event::Ready | Event::Status(_) | Event::StreamEof => {}
+            }
+        }
+        let out = transmit(session);
+        if !out.is_empty() {
+            self.out.extend_from_slice(&out);
+            self.handle_writable()?;
+        }
+        Ok(())
+    }
+}
+
+/// All a session has to say.
+pub(super) fn transmit(session: &mut Session) -> Vec<u8> {
+    let mut out = Vec::new();
+    while let Some(bytes) = session.poll_transmit() {
+        out.extend_from_slice(&bytes);
+    }
+    out
 }
 
 impl Seen {
@@ -205,7 +248,8 @@ impl Target {
             }
             Protocol::Ws | Protocol::Flv | Protocol::Rtmp => "",
         };
-        format!("GET {path} HTTP/1.1\r\nHost: {}\r\nUser-Agent: openmic-bench\r\n{upgrade}\r\n", self.host).into()
+        format!("GET {path} HTTP/1.1\r\nHost: {}\r\nUser-Agent: openmic-bench\r\n{upgrade}\r\n", self.host)
+            .into()
     }
 }
 

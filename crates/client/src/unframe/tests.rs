@@ -82,7 +82,11 @@ fn websocket_messages_are_the_same_at_every_cut_and_pings_are_counted() {
         let mut unframe = Unframe::WebSocket(WebSocket::default());
         let mut all = payload(&mut unframe, &frames[..cut]);
         all.extend(payload(&mut unframe, &frames[cut..]));
-        assert_eq!((all.len(), &all[..4], &all[203..]), (205, &[1, 2, 3, 4][..], &[5, 6][..]), "cut at {cut}");
+        assert_eq!(
+            (all.len(), &all[..4], &all[203..]),
+            (205, &[1, 2, 3, 4][..], &[5, 6][..]),
+            "cut at {cut}"
+        );
         let Unframe::WebSocket(mut websocket) = unframe else { panic!("changed its kind") };
         assert!(websocket.closed());
         assert_eq!((websocket.take_pings(), websocket.take_pings()), (1, 0));
