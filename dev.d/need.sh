@@ -58,11 +58,10 @@ need_packages() {
 
 # The server embeds web/dist, so the bundle is rebuilt when a source of it changed.
 need_web() {
-    if [ ! -f web/package.json ]; then say "no web bundle in this tree"; return; fi
     need_node
     need_packages web
     local stamp=web/node_modules/.openmic-built sources
-    sources=$(find web \( -name node_modules -o -name dist -o -name test-output \) -prune -o -type f -print0 \
+    sources=$(find web \( -name node_modules -o -name dist -o -name test -o -name test-output \) -prune -o -type f -print0 \
         | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum)
     if [ -d web/dist ] && [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$sources" ]; then return; fi
     say "building the web bundle"
