@@ -4,4 +4,5 @@ pub mod clip;
 pub mod ffmpeg;
 pub mod fixtures;
 mod flv;
+pub mod soak;
 pub mod tidy;

@@ -8,6 +8,7 @@ cargo xtask tidy       crate edges, banned names, sizes, headers
 cargo xtask clip       the demo clip, crates/server/assets/demo.flv
 cargo xtask picture N  picture N of it as picture.ppm, to look at
 cargo xtask fixtures   tests/fixtures, by FFmpeg 7.1 or newer
+cargo xtask soak MINUTES [SEED]   load with random faults on OPENMIC_BIN
 ";
 
 fn main() -> ExitCode {
@@ -17,6 +18,8 @@ fn main() -> ExitCode {
         ["tidy"] => tidy(),
         ["clip"] => xtask::clip::make(&xtask::tidy::root().join("crates/server/assets/demo.flv")),
         ["fixtures"] => xtask::fixtures::make(&xtask::tidy::root().join("tests/fixtures")),
+        ["soak", minutes] => soak(minutes, &std::process::id().to_string()),
+        ["soak", minutes, seed] => soak(minutes, seed),
         ["picture", frame] => picture(frame),
         _ => {
             eprint!("{HELP}");
@@ -43,4 +46,8 @@ fn tidy() -> anyhow::Result<()> {
 
 fn picture(frame: &str) -> anyhow::Result<()> {
     xtask::clip::picture(frame.parse()?, Path::new("picture.ppm"))
+}
+
+fn soak(minutes: &str, seed: &str) -> anyhow::Result<()> {
+    xtask::soak::run(minutes.parse()?, seed.parse()?)
 }
