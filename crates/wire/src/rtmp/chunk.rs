@@ -156,6 +156,12 @@ impl Reader {
         }
     }
 
+    /// A reader that has consumed `at` bytes, for what happens after gigabytes.
+    #[cfg(test)]
+    pub(super) fn starting_at(at: u64) -> Self {
+        Self { at, ..Self::new() }
+    }
+
     /// Bytes consumed so far.
     pub const fn position(&self) -> u64 {
         self.at

@@ -267,3 +267,53 @@ impl Link {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rtmp::message::Kind;
+
+    #[test]
+    fn bytes_are_acknowledged_before_the_peers_window_is_full_and_the_count_wraps() {
+        let start = u64::from(u32::MAX) - 1_000_000;
+        let mut link = Link::new(Instant::now());
+        link.reader = chunk::Reader::starting_at(start);
+        link.acked_at = start;
+        let mut bytes = BytesMut::new();
+        Control::WindowAckSize(100_000).write(&mut bytes);
+        for _ in 0..200 {
+            let header = Kind::Video.header(0);
+            chunk::message_into(&mut bytes, &header, &[&[1; 10_000]], CHUNK_BYTES_DEFAULT).unwrap();
+        }
+        let mut counts = Vec::new();
+        for mut piece in bytes.chunks(1_400) {
+            while link.read(&mut piece).unwrap().is_some() {}
+            if let Some(sent) = link.poll_transmit() {
+                assert_eq!((sent.len(), sent[7]), (16, message::TYPE_ACKNOWLEDGEMENT));
+                counts.push(u32::from_be_bytes(*sent[12..].first_chunk().unwrap()));
+            }
+        }
+        let steps: Vec<u32> = counts.windows(2).map(|pair| pair[1].wrapping_sub(pair[0])).collect();
+        assert!(steps.iter().all(|step| (50_000..100_000).contains(step)), "{steps:?}");
+        assert!(counts.iter().any(|&count| count > 1 << 31) && counts.iter().any(|&count| count < 1 << 31));
+    }
+
+    #[test]
+    fn what_the_peer_has_acknowledged_is_known() {
+        let mut link = Link::new(Instant::now());
+        let mut bytes = BytesMut::new();
+        Control::Acknowledgement(77).write(&mut bytes);
+        link.read(&mut &bytes[..]).unwrap();
+        assert_eq!(link.peer_acknowledged(), 77);
+    }
+
+    #[test]
+    fn a_tiny_window_does_not_buy_an_answer_to_every_byte() {
+        let mut link = Link::new(Instant::now());
+        let mut bytes = BytesMut::new();
+        Control::WindowAckSize(0).write(&mut bytes);
+        link.read(&mut &bytes[..]).unwrap();
+        assert_eq!(link.ack_window, ACK_WINDOW_MIN);
+        assert_eq!(link.poll_transmit(), None);
+    }
+}

@@ -181,9 +181,7 @@ impl Session {
             return None;
         }
         let event = self.events.pop_front();
-        if self.events.is_empty() && self.state == State::Playing {
-            self.events = VecDeque::new();
-        }
+        self.shrink();
         event
     }
 
@@ -297,6 +295,14 @@ impl Session {
         self.link.touch(now);
         self.set_up_since = now;
         self.undecided_bytes = 0;
+        self.shrink();
+    }
+
+    /// All but publishers have few events, and there are many of them: an empty queue holds no memory.
+    fn shrink(&mut self) {
+        if self.events.is_empty() && self.state != State::Publishing {
+            self.events = VecDeque::new();
+        }
     }
 
     /// Media counts only from a publisher; from others it is dropped, as all servers do.
