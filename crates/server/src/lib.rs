@@ -4,8 +4,11 @@ pub mod app;
 pub mod audience;
 pub mod config;
 pub mod context;
+pub mod demo;
 pub mod egress;
 pub mod http;
+pub mod ingest;
+pub mod rtmp;
 pub mod socket;
 
 pub use app::App;

@@ -180,6 +180,11 @@ impl<T: Item> Consumer<T> {
         Self { shared, waiter, next, group: None, skipped: 0 }
     }
 
+    /// The writer is gone; nothing follows what the ring holds.
+    pub fn ended(&self) -> bool {
+        self.shared.ring().ended
+    }
+
     /// Sequence number of the item this cursor reads next.
     pub fn position(&self) -> u64 {
         self.next
@@ -260,6 +265,15 @@ impl<T: Item> Consumer<T> {
     pub fn start_at(&mut self, sequence: u64) {
         self.next = sequence;
         self.group = None;
+    }
+}
+
+impl<T: Item> Clone for Consumer<T> {
+    /// Another reader of the same ring, its cursor at the same place, nothing lost so far.
+    fn clone(&self) -> Self {
+        let mut clone = Self::new(Arc::clone(&self.shared));
+        clone.next = self.next;
+        clone
     }
 }
 

@@ -1,0 +1,213 @@
+//! One viewer: its socket, where it stands in the feed, and who listens to what it says.
+
+use std::io::{self, ErrorKind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use media::Span;
+use tokio::sync::Notify;
+use wire::ws;
+
+use super::Totals;
+use crate::audience::Seat;
+use crate::socket::Socket;
+
+/// What a viewer may send us at a time while we look; FLV viewers say nothing, WebSocket ones a pong.
+const INPUT_BYTES: usize = 1_024;
+
+/// What all viewers of the server have in common.
+pub(super) struct Rules {
+    pub(super) lag_max: Span,
+    pub(super) stalled_max: Duration,
+    pub(super) totals: Arc<Totals>,
+}
+
+/// Why the egress let go of an RTMP viewer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finished {
+    /// The broadcast is over.
+    Ended,
+    /// The socket broke or took nothing for too long.
+    Closed,
+}
+
+/// Between an RTMP session, which reads the socket, and the egress, which writes it: control messages go out
+/// between whole messages of the shared bytes.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    bytes: Mutex<BytesMut>,
+    waiting: AtomicBool,
+    /// The session wants no more media.
+    released: AtomicBool,
+    finished: Mutex<Option<Finished>>,
+    notify: Notify,
+}
+
+impl Outbox {
+    /// Queues control messages.
+    pub fn send(&self, bytes: &[u8]) {
+        self.bytes.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        self.waiting.store(true, Ordering::Release);
+    }
+
+    /// The egress is to let go of the viewer.
+    pub fn release(&self) {
+        self.released.store(true, Ordering::Release);
+    }
+
+    /// Waits until the egress has let go. Whole messages only were written if it says [`Finished::Ended`].
+    pub async fn finished(&self) -> Finished {
+        loop {
+            let notified = self.notify.notified();
+            if let Some(finished) = *self.finished.lock().unwrap_or_else(PoisonError::into_inner) {
+                return finished;
+            }
+            notified.await;
+        }
+    }
+
+    fn finish(&self, finished: Finished) {
+        self.finished.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(finished);
+        self.notify.notify_waiters();
+    }
+
+    fn take(&self) -> Option<Bytes> {
+        if !self.waiting.swap(false, Ordering::Acquire) {
+            return None;
+        }
+        Some(self.bytes.lock().unwrap_or_else(PoisonError::into_inner).split().freeze())
+    }
+}
+
+/// Who reads what the viewer sends.
+pub(super) enum Peer {
+    /// Nobody: only its end matters.
+    Plain,
+    /// A WebSocket, whose pings want pongs.
+    WebSocket(Box<ws::Session>),
+    /// An RTMP session elsewhere.
+    Session(Arc<Outbox>),
+}
+
+/// What became of a write.
+pub(super) enum Sent {
+    /// All of it went.
+    All,
+    /// The socket is full; the rest is to be written later.
+    Blocked,
+    /// The viewer is gone.
+    Gone,
+}
+
+pub(super) struct Viewer {
+    socket: Arc<Socket>,
+    /// Sequence number in the feed of what comes after `pending`.
+    pub(super) next: u64,
+    /// What is to be written before anything else: the head of the response, the rest of a run.
+    pub(super) pending: Bytes,
+    /// It has had the preamble of a group.
+    pub(super) joined: bool,
+    peer: Peer,
+    seat: Seat,
+}
+
+impl Viewer {
+    pub(super) fn new(socket: Arc<Socket>, preface: Bytes, peer: Peer, seat: Seat) -> Self {
+        Self { socket, next: 0, pending: preface, joined: false, peer, seat }
+    }
+
+    pub(super) fn socket(&self) -> &Socket {
+        &self.socket
+    }
+
+    pub(super) fn seat(&self) -> &Seat {
+        &self.seat
+    }
+
+    /// Writes a whole run of shared bytes that ends before sequence `next`. Only in step: nothing may be pending.
+    pub(super) fn send(&mut self, run: &Bytes, next: u64) -> Sent {
+        self.next = next;
+        if let Some(control) = self.control() {
+            let mut both = BytesMut::with_capacity(control.len() + run.len());
+            both.extend_from_slice(&control);
+            both.extend_from_slice(run);
+            return self.send_bytes(&both.freeze());
+        }
+        self.send_bytes(run)
+    }
+
+    fn send_bytes(&mut self, run: &Bytes) -> Sent {
+        match self.socket.try_write(run) {
+            Ok(sent) if sent == run.len() => Sent::All,
+            Ok(sent) => {
+                self.pending = run.slice(sent..);
+                Sent::Blocked
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                self.pending = run.clone();
+                Sent::Blocked
+            }
+            Err(_) => Sent::Gone,
+        }
+    }
+
+    /// Bytes that go between runs: pongs, RTMP control messages.
+    pub(super) fn control(&mut self) -> Option<Bytes> {
+        match &mut self.peer {
+            Peer::Plain => None,
+            Peer::WebSocket(session) => session.poll_transmit(),
+            Peer::Session(outbox) => outbox.take(),
+        }
+    }
+
+    /// Looks at what the viewer sent; `false` when it is gone or wants no more.
+    pub(super) fn listen(&mut self) -> bool {
+        let mut input = [0; INPUT_BYTES];
+        match &mut self.peer {
+            Peer::Session(outbox) => !outbox.released.load(Ordering::Acquire),
+            Peer::Plain => match self.socket.try_read(&mut input) {
+                Ok(read) => read > 0,
+                Err(error) => would_block(&error),
+            },
+            Peer::WebSocket(session) => match self.socket.try_read(&mut input) {
+                Ok(0) => false,
+                Ok(read) => {
+                    let told = session.handle_input(&input[..read]);
+                    let closed = std::iter::from_fn(|| session.poll_event())
+                        .any(|event| matches!(event, ws::Event::Closed { .. }));
+                    told.is_ok() && !closed
+                }
+                Err(error) => would_block(&error),
+            },
+        }
+    }
+
+    /// The broadcast is over: says so as the protocol allows and lets go.
+    pub(super) fn end(mut self) {
+        match &mut self.peer {
+            Peer::Plain => {}
+            Peer::WebSocket(session) => {
+                const GOING_AWAY: u16 = 1_001;
+                session.send_close(GOING_AWAY);
+                if let Some(close) = session.poll_transmit() {
+                    let _ = self.socket.try_write(&close);
+                }
+            }
+            Peer::Session(outbox) => outbox.finish(Finished::Ended),
+        }
+    }
+}
+
+impl Drop for Viewer {
+    fn drop(&mut self) {
+        if let Peer::Session(outbox) = &self.peer {
+            outbox.finish(Finished::Closed);
+        }
+    }
+}
+
+fn would_block(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::WouldBlock
+}

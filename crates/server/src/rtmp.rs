@@ -1,0 +1,353 @@
+//! RTMP: accepts connections and runs one task a session that publishes into the hub or plays from it.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use media::Path;
+use media::broadcast::{Broadcast, WriteError};
+use media::hub::Takeover;
+use tokio::io::Interest;
+use tokio::time::{sleep_until, timeout};
+use tracing::{debug, info, warn};
+use wire::flv::TagKind;
+use wire::rtmp::command::{Status, code};
+use wire::rtmp::message;
+use wire::rtmp::name::Name;
+use wire::rtmp::server::{Config, Event, Session};
+
+use crate::audience::{self, Audience, Protocol};
+use crate::config;
+use crate::context::Context;
+use crate::egress::{Finished, Format, Join, Outbox};
+use crate::ingest::{self, Publisher};
+use crate::socket::Socket;
+
+/// Read from a socket at a time, into a buffer that all sessions of a thread share.
+const READ_BYTES: usize = 64 << 10;
+/// Reads of one session before others get their turn.
+const READS_A_TURN: usize = 8;
+/// A player that asks for a stream just before its publisher is there waits this long.
+const PLAY_PATIENCE: Duration = Duration::from_secs(3);
+/// A peer that does not take our last words for this long is closed without them.
+const FLUSH_MAX: Duration = Duration::from_secs(5);
+
+thread_local! {
+    static READ_BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BYTES].into());
+}
+
+/// Why a session ended other than by its peer's choice.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error(transparent)]
+    Protocol(#[from] wire::rtmp::server::Error),
+    #[error(transparent)]
+    Ingest(#[from] ingest::Error),
+    #[error("the connection broke: {0}")]
+    Io(#[from] std::io::Error),
+    #[error("the peer closed the connection")]
+    Closed,
+    #[error("the peer took no byte for {FLUSH_MAX:?}")]
+    Stuck,
+}
+
+/// The session's part of the configuration.
+pub fn session_config(config: &config::Config) -> Arc<Config> {
+    Arc::new(Config { publish_idle_max: config.publish.idle, ..Config::default() })
+}
+
+/// Serves one connection until it ends.
+pub async fn serve(socket: Socket, peer: SocketAddr, config: Arc<Config>, context: Arc<Context>) {
+    static SESSIONS: AtomicU64 = AtomicU64::new(0);
+    // The handshake's filler wants to differ between connections; it keeps no secret.
+    let seed = SESSIONS.fetch_add(1, Ordering::Relaxed) ^ context.clock.uptime().as_nanos() as u64;
+    let session = Session::new(Instant::now(), config, seed);
+    let mut connection = Connection { socket: Arc::new(socket), peer, context, session, role: Role::Idle };
+    let stopping = connection.context.stopping.clone();
+    let outcome = stopping.run_until_cancelled(connection.run()).await;
+    match outcome {
+        Some(Err(Error::Closed)) | None => debug!(%peer, "RTMP session over"),
+        Some(Err(error)) => info!(%peer, %error, "RTMP session ended"),
+        Some(Ok(())) => {}
+    }
+    connection.leave();
+}
+
+struct Connection {
+    socket: Arc<Socket>,
+    peer: SocketAddr,
+    context: Arc<Context>,
+    session: Session,
+    role: Role,
+}
+
+enum Role {
+    Idle,
+    Publishing(Box<Publisher>),
+    Playing(Arc<Outbox>),
+}
+
+/// What a session waits for.
+enum Woken {
+    Readable,
+    Timeout,
+    Overtaken,
+    Finished(Finished),
+}
+
+impl Connection {
+    async fn run(&mut self) -> Result<(), Error> {
+        loop {
+            match self.wait().await? {
+                Woken::Readable => {
+                    if let Err(error) = self.read() {
+                        return self.fail(error).await;
+                    }
+                }
+                Woken::Timeout => self.session.handle_timeout(Instant::now())?,
+                Woken::Overtaken => {
+                    return self.fail(ingest::Error::Write(WriteError::Fenced).into()).await;
+                }
+                Woken::Finished(Finished::Ended) => {
+                    self.role = Role::Idle;
+                    self.session.end_play();
+                    return self.flush().await;
+                }
+                Woken::Finished(Finished::Closed) => return Err(Error::Closed),
+            }
+            if let Err(error) = self.handle_events().await {
+                return self.fail(error).await;
+            }
+            self.flush().await?;
+        }
+    }
+
+    async fn wait(&mut self) -> Result<Woken, Error> {
+        let timeout = sleep_until(self.session.poll_timeout().into());
+        let readable = self.socket.ready(Interest::READABLE);
+        match &mut self.role {
+            Role::Idle => tokio::select! {
+                ready = readable => ready.map(|_| Woken::Readable).map_err(Error::Io),
+                () = timeout => Ok(Woken::Timeout),
+            },
+            Role::Publishing(publisher) => {
+                let producer = publisher.producer();
+                tokio::select! {
+                    ready = readable => ready.map(|_| Woken::Readable).map_err(Error::Io),
+                    () = timeout => Ok(Woken::Timeout),
+                    // A frame source cannot act on demand: only being overtaken matters.
+                    () = overtaken(producer) => Ok(Woken::Overtaken),
+                }
+            }
+            Role::Playing(outbox) => {
+                let outbox = Arc::clone(outbox);
+                tokio::select! {
+                    ready = readable => ready.map(|_| Woken::Readable).map_err(Error::Io),
+                    () = timeout => Ok(Woken::Timeout),
+                    finished = outbox.finished() => Ok(Woken::Finished(finished)),
+                }
+            }
+        }
+    }
+
+    /// Hands the session what the socket has.
+    fn read(&mut self) -> Result<(), Error> {
+        READ_BUFFER.with_borrow_mut(|buffer| {
+            for _ in 0..READS_A_TURN {
+                match self.socket.try_read(buffer) {
+                    Ok(0) => return Err(Error::Closed),
+                    Ok(read) => {
+                        self.session.handle_input(Instant::now(), &buffer[..read])?;
+                        if read < buffer.len() {
+                            return Ok(());
+                        }
+                    }
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            Ok(())
+        })
+    }
+
+    async fn handle_events(&mut self) -> Result<(), Error> {
+        while let Some(event) = self.session.poll_event() {
+            match event {
+                Event::PublishRequested { name } => self.publish(&name),
+                Event::PlayRequested { name, .. } => self.play(&name).await?,
+                Event::Media(media) => self.ingest(&media)?,
+                Event::Unpublished => self.unpublish(),
+                Event::PlayStopped => self.stop_playing(),
+                // Live goes on whether a player shows it or not; its buffer is its own affair.
+                Event::Paused(_) | Event::BufferLength(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn publish(&mut self, name: &Name) {
+        let now = Instant::now();
+        let takeover = match self.context.config.publish.takeover {
+            config::Takeover::Newest => Takeover::Newest,
+            config::Takeover::Refuse => Takeover::Refuse,
+        };
+        let refusal = match Path::new(&name.path()) {
+            _ if self.context.draining.is_cancelled() => {
+                "the server is going down; try again soon".to_owned()
+            }
+            Err(error) => error.to_string(),
+            Ok(path) => match self.context.hub.claim(&path, takeover, now) {
+                Err(error) => error.to_string(),
+                Ok(producer) => {
+                    if self.session.accept_publish(now) {
+                        self.start_publishing(Publisher::new(producer, now));
+                    }
+                    return;
+                }
+            },
+        };
+        info!(peer = %self.peer, app = name.app, stream = name.stream, refusal, "publisher refused");
+        self.session.reject(now, code::PUBLISH_BAD_NAME, &refusal);
+    }
+
+    fn start_publishing(&mut self, publisher: Publisher) {
+        let broadcast = publisher.broadcast();
+        let agent = self.session.peer_info().map(|info| info.flash_ver.clone()).unwrap_or_default();
+        info!(peer = %self.peer, path = %broadcast.path(), agent, epoch = broadcast.epoch(), "publishing");
+        let publisher_of = audience::Publisher { protocol: Protocol::Rtmp, address: Some(self.peer), agent };
+        Audience::of(&broadcast).set_publisher(publisher_of);
+        self.role = Role::Publishing(Box::new(publisher));
+    }
+
+    fn ingest(&mut self, media: &message::Media) -> Result<(), Error> {
+        let Role::Publishing(publisher) = &mut self.role else { return Ok(()) };
+        let kind = match media.kind {
+            message::Kind::Audio => TagKind::Audio,
+            message::Kind::Video => TagKind::Video,
+            message::Kind::Data => TagKind::Script,
+        };
+        Ok(publisher.handle_tag(Instant::now(), kind, media.timestamp_ms, &media.payload)?)
+    }
+
+    fn unpublish(&mut self) {
+        if let Role::Publishing(publisher) = std::mem::replace(&mut self.role, Role::Idle) {
+            info!(peer = %self.peer, path = %publisher.broadcast().path(), "the publisher ended the broadcast");
+            publisher.end();
+        }
+    }
+
+    async fn play(&mut self, name: &Name) -> Result<(), Error> {
+        let found = match Path::new(&name.path()) {
+            _ if self.context.draining.is_cancelled() => {
+                Err("the server is going down; try again soon".to_owned())
+            }
+            Err(error) => Err(error.to_string()),
+            Ok(path) => self
+                .context
+                .find(&path, PLAY_PATIENCE)
+                .await
+                .ok_or_else(|| format!("nobody publishes {path}; check the name or start the publisher")),
+        };
+        match found {
+            Err(refusal) => {
+                debug!(peer = %self.peer, app = name.app, stream = name.stream, refusal, "player refused");
+                self.session.reject(Instant::now(), code::PLAY_STREAM_NOT_FOUND, &refusal);
+                Ok(())
+            }
+            Ok(broadcast) if self.session.accept_play(Instant::now()) => {
+                let latency_ms = query_value(&name.query, "latency_ms").and_then(|value| value.parse().ok());
+                self.start_playing(broadcast, self.context.egress.latency(latency_ms)).await
+            }
+            Ok(_) => Ok(()),
+        }
+    }
+
+    /// Hands the writing side of the socket to the egress, after our answers are out.
+    async fn start_playing(&mut self, broadcast: Broadcast, latency: Duration) -> Result<(), Error> {
+        self.flush().await?;
+        let outbox = Arc::new(Outbox::default());
+        self.role = Role::Playing(Arc::clone(&outbox));
+        let join = Join {
+            seat: Audience::of(&broadcast).sit(Protocol::Rtmp),
+            broadcast,
+            format: Format::Rtmp,
+            latency,
+            socket: Arc::clone(&self.socket),
+            preface: Bytes::new(),
+            session: Some(outbox),
+        };
+        self.context.egress.join(join).await;
+        Ok(())
+    }
+
+    fn stop_playing(&mut self) {
+        if let Role::Playing(outbox) = &self.role {
+            outbox.release();
+        }
+    }
+
+    /// Tells the peer why, as far as it listens, and ends.
+    async fn fail(&mut self, error: Error) -> Result<(), Error> {
+        if let (Role::Publishing(_), Error::Ingest(error)) = (&self.role, &error) {
+            warn!(peer = %self.peer, %error, "publisher closed");
+            self.session.send_status(&Status::error(code::PUBLISH_BAD_NAME, &error.to_string()));
+            let _ = self.flush().await;
+        }
+        Err(error)
+    }
+
+    /// Sends what the session has to say: directly, or through the egress while that writes the socket.
+    async fn flush(&mut self) -> Result<(), Error> {
+        while let Some(bytes) = self.session.poll_transmit() {
+            match &self.role {
+                Role::Playing(outbox) => outbox.send(&bytes),
+                Role::Idle | Role::Publishing(_) => {
+                    timeout(FLUSH_MAX, write_all(&self.socket, &bytes)).await.map_err(|_| Error::Stuck)??;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A publisher that vanished leaves its viewers waiting; a viewer that left is let go.
+    fn leave(&mut self) {
+        match std::mem::replace(&mut self.role, Role::Idle) {
+            Role::Idle => {}
+            Role::Publishing(publisher) => {
+                info!(peer = %self.peer, path = %publisher.broadcast().path(), "the publisher is gone");
+            }
+            Role::Playing(outbox) => outbox.release(),
+        }
+    }
+}
+
+async fn overtaken(producer: &mut media::broadcast::Producer) {
+    while poll_fn(|cx| producer.poll_demand(cx)).await.is_ok() {}
+}
+
+async fn write_all(socket: &Socket, mut bytes: &[u8]) -> std::io::Result<()> {
+    while !bytes.is_empty() {
+        match socket.try_write(bytes) {
+            Ok(written) => bytes = &bytes[written..],
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                socket.ready(Interest::WRITABLE).await?;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// The value of `key` in a raw query string.
+pub(crate) fn query_value<'a>(query: &'a str, key: &str) -> Option<&'a str> {
+    query
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .find(|(name, _)| *name == key)
+        .map(|(_, value)| value)
+}
