@@ -66,7 +66,7 @@ export const en = {
   startPlaying: 'Watch live',
   live: 'Live',
   delay: (seconds: string): string => `${seconds} s`,
-  delayLabel: (seconds: string): string => `${seconds} seconds behind live. Go to live.`,
+  delayLabel: (seconds: string): string => `Live ${seconds} s behind. Go to live.`,
   engineName: (kind: EngineKind): string => ENGINES[kind],
   idle: 'Ready',
   connecting: 'Connecting…',

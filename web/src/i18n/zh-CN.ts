@@ -42,7 +42,7 @@ export const zhCN: Messages = {
   startPlaying: '观看直播',
   live: '直播',
   delay: (seconds) => `${seconds} 秒`,
-  delayLabel: (seconds) => `落后直播 ${seconds} 秒。点击回到直播。`,
+  delayLabel: (seconds) => `直播 ${seconds} 秒前的画面。点击回到直播。`,
   engineName: (kind) => ENGINES[kind],
   idle: '就绪',
   connecting: '正在连接…',

@@ -86,6 +86,7 @@ export function readPlayer(page) {
       return undefined;
     };
     const player = find(document);
+    if (!player?.shadowRoot?.querySelector('video')) return { view: { kind: 'not there' }, frames: 0, words: '' };
     const video = player.shadowRoot.querySelector('video');
     const { totalVideoFrames, droppedVideoFrames } = video.getVideoPlaybackQuality();
     return {

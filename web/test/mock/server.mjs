@@ -2,7 +2,7 @@
 //! live stream made by ffmpeg, over HTTP-FLV, WS-FLV and HLS. Tests steer it by `control`.
 
 import { spawn } from 'node:child_process';
-import { createReadStream, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { createReadStream, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { extname, join, normalize } from 'node:path';
@@ -36,7 +36,7 @@ export async function startMock({ port = 0, groupS = 2, streams = undefined } = 
   const work = mkdtempSync(join(tmpdir(), 'openmic-mock-'));
   const relay = new FlvRelay();
   const startedMs = Date.now();
-  const control = { state: 'live', blockFlv: false, blockWs: false, empty: false };
+  const control = { state: 'live', blockFlv: false, blockWs: false, empty: false, exampleOrigin: '' };
   let ffmpeg = publish(relay, work, groupS);
   const viewers = { flv: 0, ws_flv: 0 };
 
@@ -45,7 +45,7 @@ export async function startMock({ port = 0, groupS = 2, streams = undefined } = 
     if (pathname.startsWith('/api/')) answerApi(pathname, response, { control, startedMs, viewers, streams });
     else if (pathname.endsWith('.flv')) serveFlv(pathname, request, response);
     else if (/\.(m3u8|m4s|mp4)$/.test(pathname)) serveHls(pathname, response);
-    else servePage(pathname, response);
+    else servePage(pathname, response, control);
   });
 
   function serveFlv(pathname, request, response) {
@@ -88,6 +88,7 @@ export async function startMock({ port = 0, groupS = 2, streams = undefined } = 
 
   await new Promise((done) => server.listen(port, '127.0.0.1', done));
   const origin = `http://127.0.0.1:${server.address().port}`;
+  control.exampleOrigin = origin;
   await until(() => existsSync(join(work, 'live.m3u8')));
 
   return {
@@ -182,11 +183,18 @@ function problem(response, status) {
   response.end(JSON.stringify({ type: 'about:blank', title: 'Not Found', status, detail: 'nothing is live here' }));
 }
 
-function servePage(pathname, response) {
+function servePage(pathname, response, control) {
   if (pathname === '/') return sendFile(join(DIST, 'index.html'), response);
   if (pathname.startsWith('/play/')) return sendFile(join(DIST, 'play.html'), response);
-  if (pathname.startsWith('/examples/')) return sendFile(join(EXAMPLES, normalize(pathname.slice(10))), response);
+  if (pathname.startsWith('/examples/')) return serveExample(pathname, response, control);
   return sendFile(join(DIST, normalize(pathname)), response);
+}
+
+/** An example as a developer would host it: no policy, and the server under test in place of its address. */
+function serveExample(pathname, response, { exampleOrigin }) {
+  const text = readFileSync(join(EXAMPLES, normalize(pathname.slice('/examples/'.length))), 'utf8');
+  response.writeHead(200, { 'content-type': TYPES['.html'] });
+  response.end(text.replaceAll('http://127.0.0.1:8080', exampleOrigin));
 }
 
 function sendFile(file, response, headers = {}) {

@@ -1,0 +1,70 @@
+//! What follows a failure.
+
+import { describe, expect, it } from 'vitest';
+import type { Candidate } from '../../src/play/address.ts';
+import { type Failure, Policy, RESUME_DELAYS_MS, RETRY_DELAYS_MS } from '../../src/play/policy.ts';
+
+const HTTP: Candidate = { kind: 'http-flv', url: 'http://h/a/b.flv' };
+const WS: Candidate = { kind: 'ws-flv', url: 'ws://h/a/b.flv' };
+const HLS: Candidate = { kind: 'hls', url: 'http://h/a/b.m3u8' };
+const NATIVE: Candidate = { kind: 'native-hls', url: 'http://h/a/b.m3u8' };
+
+function failure(kind: Failure['kind']): Failure {
+  return { kind, detail: kind };
+}
+
+describe('Policy', () => {
+  it('goes_through_the_transports_when_connecting_fails_and_then_starts_over_after_a_wait', () => {
+    const policy = new Policy([HTTP, WS, HLS], false);
+    expect(policy.handleFailure(failure('connect'))).toEqual({ kind: 'switch', candidate: WS });
+    expect(policy.handleFailure(failure('silent'))).toEqual({ kind: 'switch', candidate: HLS });
+    const third = policy.handleFailure(failure('handshake'));
+    expect(third).toEqual({ kind: 'retry', candidate: HTTP, afterMs: RETRY_DELAYS_MS[0], attempt: 1 });
+  });
+
+  it('reconnects_three_times_on_the_same_transport_after_a_loss_and_then_gives_up', () => {
+    const policy = new Policy([HTTP, WS], false);
+    const lost = failure('lost');
+    const waits = [1, 2, 3].map(() => policy.handleFailure(lost));
+    expect(waits.map((each) => (each.kind === 'retry' ? [each.attempt, each.afterMs, each.candidate] : each))).toEqual([
+      [1, 500, HTTP],
+      [2, 1500, HTTP],
+      [3, 3000, HTTP],
+    ]);
+    expect(policy.handleFailure(lost)).toEqual({ kind: 'give-up', failure: lost, resumeAfterMs: undefined });
+  });
+
+  it('does_not_try_other_transports_where_nothing_is_live', () => {
+    const decision = new Policy([HTTP, WS], false).handleFailure(failure('offline'));
+    expect(decision.kind === 'retry' && decision.candidate).toBe(HTTP);
+  });
+
+  it('forgets_failures_once_it_plays', () => {
+    const policy = new Policy([HTTP], false);
+    policy.handleFailure(failure('lost'));
+    policy.handleFailure(failure('lost'));
+    policy.handlePlaying();
+    const next = policy.handleFailure(failure('lost'));
+    expect(next.kind === 'retry' && next.attempt).toBe(1);
+  });
+
+  it('leaves_a_codec_that_media_source_cannot_decode_to_the_native_player_alone', () => {
+    const policy = new Policy([HTTP, WS, HLS, NATIVE], false);
+    expect(policy.handleFailure(failure('codec'))).toEqual({ kind: 'switch', candidate: NATIVE });
+    expect(policy.handleFailure(failure('codec')).kind).toBe('give-up');
+    expect(new Policy([HTTP, WS], true).handleFailure(failure('codec'))).toMatchObject({ kind: 'give-up' });
+  });
+
+  it('gives_up_at_once_when_refused_even_with_auto_resume', () => {
+    const refused = failure('refused');
+    const decision = new Policy([HTTP], true).handleFailure(refused);
+    expect(decision).toEqual({ kind: 'give-up', failure: refused, resumeAfterMs: undefined });
+  });
+
+  it('looks_again_ever_more_slowly_with_auto_resume', () => {
+    const policy = new Policy([HTTP], true);
+    const waits = [...RESUME_DELAYS_MS, 0].map(() => policy.nextResumeMs());
+    expect(waits).toEqual([...RESUME_DELAYS_MS, RESUME_DELAYS_MS.at(-1)]);
+    expect(new Policy([HTTP], false).nextResumeMs()).toBeUndefined();
+  });
+});
