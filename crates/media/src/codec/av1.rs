@@ -21,6 +21,9 @@ const FRAME: u8 = 6;
 /// OBUs in one temporal unit. A picture of 64 tile groups with metadata stays far below.
 pub const OBUS_MAX: usize = 1_024;
 
+/// Bytes of an av1C record before its OBUs.
+pub const RECORD_BYTES: usize = 4;
+
 /// What a decoder needs before the first picture.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Params {
@@ -50,7 +53,7 @@ impl Params {
     /// use [`Params::from_payload`]).
     pub fn from_config(config: &Bytes) -> Result<Self, Error> {
         let truncated = |field| Error::Truncated { codec: NAME, len: config.len(), field };
-        let head = *config.first_chunk::<4>().ok_or(truncated("av1C"))?;
+        let head = *config.first_chunk::<RECORD_BYTES>().ok_or(truncated("av1C"))?;
         if head[0] != 0x81 {
             return Err(Error::Unsupported {
                 codec: NAME,
@@ -58,7 +61,7 @@ impl Params {
                 value: head[0].into(),
             });
         }
-        let obus = config.get(4..).unwrap_or_default();
+        let obus = config.get(RECORD_BYTES..).unwrap_or_default();
         let header = sequence_header(obus).ok_or(truncated("sequence header OBU"))?;
         Ok(Self::new(config.clone(), &Sequence::parse(header.payload)?))
     }
@@ -101,7 +104,7 @@ impl Params {
     /// What the frames from `payload` on need, if its sequence header differs from this one's.
     pub fn changed_by(&self, payload: &[u8]) -> Option<Self> {
         let found = sequence_header(payload)?;
-        let known = sequence_header(self.config.get(4..).unwrap_or_default());
+        let known = sequence_header(self.config.get(RECORD_BYTES..).unwrap_or_default());
         if known.is_some_and(|known| known.payload == found.payload) {
             return None;
         }

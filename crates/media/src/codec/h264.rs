@@ -157,7 +157,8 @@ impl ParameterSets {
         out.put_slice(&[1, sps.profile, sps.constraints, sps.level, 0xFF]);
         put_list(&mut out, &self.sps, 0x1F, 0xE0)?;
         put_list(&mut out, &self.pps, 0xFF, 0)?;
-        if matches!(sps.profile, 100 | 110 | 122 | 144) {
+        // Editions since 2013 want the tail for all but Baseline, Main and Extended.
+        if !matches!(sps.profile, 66 | 77 | 88) {
             let depths = [0xF8 | (sps.bit_depth - 8), 0xF8 | (sps.chroma_bit_depth - 8)];
             out.put_slice(&[0xFC | sps.chroma_format, depths[0], depths[1], 0]);
         }

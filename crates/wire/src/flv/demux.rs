@@ -175,6 +175,9 @@ struct Track {
     state: State,
     /// Bytes of the length before each NAL unit in the source's payloads.
     length_bytes: usize,
+    /// The configuration that is in force, as the source sent it. Encoders repeat it, and what their frames said since
+    /// is newer than a repetition.
+    announced: Bytes,
     /// NAL units that came without a picture and wait for the next.
     prefix: BytesMut,
 }
@@ -200,7 +203,7 @@ struct Unwrapper {
 impl Unwrapper {
     fn unwrap(&mut self, raw_ms: u32) -> Timestamp {
         let now = match self.last_ms {
-            Some(last) => last + i64::from(raw_ms.wrapping_sub(last as u32) as i32),
+            Some(last) => last.saturating_add(i64::from(raw_ms.wrapping_sub(last as u32) as i32)),
             None => i64::from(raw_ms),
         };
         self.last_ms = Some(now);
@@ -322,28 +325,44 @@ impl Track {
     }
 
     fn configure(&mut self, coding: Coding, config: &Bytes, events: &mut Events) -> Result<(), Error> {
+        let in_force = matches!(&self.state, State::Ready(codec) if coding.matches(codec));
+        if in_force && self.announced == *config {
+            return Ok(());
+        }
+        self.announced = config.clone();
+        let read = self.read_config(coding, config);
+        if read.is_err() {
+            // Frames behind parameters that cannot be read are not those of the old parameters either.
+            self.state = State::Waiting { told: true };
+        }
+        if let Some(codec) = read.map_err(|error| self.error(error))? {
+            self.set(codec, events);
+        }
+        Ok(())
+    }
+
+    /// `Ok(None)` when it takes a keyframe to know more.
+    fn read_config(&mut self, coding: Coding, config: &Bytes) -> Result<Option<Codec>, codec::Error> {
         let codec = match coding {
             Coding::H264 => {
                 self.length_bytes = h264::length_bytes(config);
-                h264::Params::from_config(config).map(Codec::H264)
+                Codec::H264(h264::Params::from_config(config)?)
             }
             Coding::H265 => {
                 self.length_bytes = h265::length_bytes(config);
-                h265::Params::from_config(config).map(Codec::H265)
+                Codec::H265(h265::Params::from_config(config)?)
             }
             // A record without sequence header is allowed: the first keyframe has it.
-            Coding::Av1 if (4..=5).contains(&config.len()) => return Ok(()),
-            Coding::Av1 => av1::Params::from_config(config).map(Codec::Av1),
+            Coding::Av1 if config.len() == av1::RECORD_BYTES => return Ok(None),
+            Coding::Av1 => Codec::Av1(av1::Params::from_config(config)?),
             Coding::Vp9 => {
-                let params = vp9::Params::from_config(config).map_err(|error| self.error(error))?;
-                self.state = State::Sizeless(params);
-                return Ok(());
+                self.state = State::Sizeless(vp9::Params::from_config(config)?);
+                return Ok(None);
             }
-            Coding::Aac => aac::Params::from_config(config).map(Codec::Aac),
-            Coding::Opus => opus::Params::from_config(config).map(Codec::Opus),
+            Coding::Aac => Codec::Aac(aac::Params::from_config(config)?),
+            Coding::Opus => Codec::Opus(opus::Params::from_config(config)?),
         };
-        self.set(codec.map_err(|error| self.error(error))?, events);
-        Ok(())
+        Ok(Some(codec))
     }
 
     /// Makes `codec` current, and tells if that is news: many encoders repeat their configuration.
