@@ -283,6 +283,7 @@ impl Track {
             key,
             state: State::Waiting { told: false },
             length_bytes: nal::LENGTH_BYTES,
+            announced: Bytes::new(),
             prefix: BytesMut::new(),
         }
     }

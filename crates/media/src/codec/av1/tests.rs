@@ -37,7 +37,7 @@ fn timing_makes_a_frame_rate_and_layers_do_not_confuse_the_level() {
     // Profile 0, not still; timing 1/30 with equal intervals of 1 tick, decoder model of 10-bit delays; two operating
     // points with levels 8 high tier and 4; 16 bits for each side.
     let fields: &[(u64, u32)] = &[
-        (0b000_0_0, 5),
+        (0, 5),
         (1, 1),
         (1, 32),
         (30, 32),
@@ -113,7 +113,7 @@ fn temporal_delimiters_go_and_missing_sizes_come() {
     {
         assert!(normalize(&Bytes::from_static(broken)).is_err(), "{broken:x?}");
     }
-    let many = Bytes::from(vec![0x0A, 0].repeat(OBUS_MAX + 1));
+    let many = Bytes::from([0x0A, 0].repeat(OBUS_MAX + 1));
     assert_eq!(normalize(&many), Err(Error::Malformed { codec: "AV1", field: "number of OBUs" }));
 }
 

@@ -11,7 +11,9 @@ fn hex(text: &str) -> Bytes {
 }
 
 /// avcC of FFmpeg 9 with libx264, width, height, frame rate, `codecs`.
-const REAL: [(&str, u32, u32, (u32, u32), &str); 4] = [
+type Real = (&'static str, u32, u32, (u32, u32), &'static str);
+
+const REAL: [Real; 4] = [
     // Interlaced: field pairs double the height and halve the ticks.
     (
         "014d4028ffe10019674d4028f403c0227ef011000003000100000300321f162ea001000468de0fc8",
