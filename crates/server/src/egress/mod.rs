@@ -160,3 +160,6 @@ impl Egress {
         let _ = self.0.shards[at].send(arrival).await;
     }
 }
+
+#[cfg(test)]
+mod tests;
