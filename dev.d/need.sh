@@ -19,19 +19,23 @@ need_apt() {
     done
     if [ ${#missing[@]} -eq 0 ]; then return; fi
     have apt-get || fail "missing ${missing[*]}, and there is no apt-get here; install their equivalents and run this again"
-    local root=()
-    if [ "$(id -u)" -ne 0 ]; then
-        have sudo || fail "missing ${missing[*]}; as root: apt-get install ${missing[*]}"
-        root=(sudo)
-    fi
+    [ "$(id -u)" -eq 0 ] || have sudo || fail "missing ${missing[*]}; as root: apt-get install ${missing[*]}"
     if [ -z "$APT_UPDATED" ]; then
         say "apt-get update"
-        "${root[@]}" apt-get update -qq </dev/null || fail "apt-get update failed; check the package sources and the network"
+        logged as_root apt-get update -qq || fail "apt-get update failed; check the package sources and the network"
         APT_UPDATED=yes
     fi
     say "apt-get install ${missing[*]}"
-    "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" \
-        </dev/null >/dev/null || fail "apt-get install ${missing[*]} failed; run it by hand to see why"
+    logged as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" \
+        || fail "apt-get install ${missing[*]} failed; run it by hand to see why"
+}
+
+as_root() { if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi; }
+
+# Runs a chatty command without its chatter, which is shown when it fails.
+logged() {
+    mkdir -p "$CACHE"
+    "$@" </dev/null >"$CACHE/install.log" 2>&1 || { cat "$CACHE/install.log" >&2; return 1; }
 }
 
 need_rust() {
@@ -90,19 +94,20 @@ need_fuzz() {
     need_cargo fuzz cargo-fuzz
 }
 
-need_gstreamer() {
-    need_apt gst-launch-1.0=gstreamer1.0-tools =gstreamer1.0-plugins-base =gstreamer1.0-plugins-good \
+# Strangers to test against: Debian's FFmpeg, Chromium, GStreamer, and WebKitGTK's own small browser under a virtual
+# display, the nearest thing to Safari's HLS.
+need_strangers() {
+    need_apt ffmpeg=ffmpeg chromium=chromium Xvfb=xvfb xauth=xauth =libwebkit2gtk-4.1-0 \
+        gst-launch-1.0=gstreamer1.0-tools =gstreamer1.0-plugins-base =gstreamer1.0-plugins-good \
         =gstreamer1.0-plugins-bad =gstreamer1.0-plugins-ugly =gstreamer1.0-libav
 }
 
-# WebKitGTK's own small browser, the nearest thing to Safari's HLS; it needs a display.
-need_webkit() {
-    need_apt Xvfb=xvfb xauth=xauth
-    if compgen -G '/usr/lib/*/webkit2gtk-4.*/MiniBrowser' >/dev/null; then return; fi
-    need_apt =libwebkit2gtk-4.1-0
+# The benchmark's peer. The benchmark starts its own; the service that the package starts is stopped.
+need_nginx_rtmp() {
+    if have nginx; then need_apt =libnginx-mod-rtmp; return; fi
+    need_apt nginx=nginx-light =libnginx-mod-rtmp
+    if [ -d /run/systemd/system ]; then logged as_root systemctl disable --now nginx; fi
 }
-
-need_nginx_rtmp() { need_apt nginx=nginx-light =libnginx-mod-rtmp; }
 
 # Debian's FFmpeg has no H.265, AV1 or Opus in FLV; PyPI carries a static build that has.
 need_static_ffmpeg() {
