@@ -1,4 +1,5 @@
-//! Fragmented MP4 (ISO 14496-12): init segments and fragments for HLS.
+//! Fragmented MP4 (ISO 14496-12): init segments and fragments for HLS; and a reader of whole MP4 files for
+//! `openmic push`.
 //!
 //! The boxes are written here and not by a crate because the decoder records must leave byte for byte as the
 //! publisher sent them, and a fragment is one buffer with one copy of each payload.
@@ -6,9 +7,14 @@
 mod boxes;
 mod fragment;
 mod init;
+mod read;
+
+#[cfg(test)]
+mod tests;
 
 pub use fragment::{Run, Sample, fragment};
 pub use init::{Track, init_segment};
+pub use read::{Entry, Error, File, SAMPLES_MAX};
 
 use media::Codec;
 use media::codec::opus;

@@ -132,6 +132,14 @@ impl Track {
     }
 }
 
+/// A segment whose first sample has come.
+#[derive(Clone, Copy, Debug)]
+struct Begun {
+    start: Timestamp,
+    /// Whether its first picture is a keyframe; `None` before there is one.
+    sync: Option<bool>,
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Cutter {
@@ -143,9 +151,7 @@ pub(super) struct Cutter {
     pending: Vec<Pending>,
     pending_bytes: usize,
     part_start: Timestamp,
-    segment_start: Option<Timestamp>,
-    /// Whether the open segment's first picture is a keyframe.
-    segment_sync: Option<bool>,
+    segment: Option<Begun>,
     /// The next segment does not continue the last one.
     discontinuity: bool,
     sequence: u32,
@@ -163,8 +169,7 @@ impl Cutter {
             pending: Vec::new(),
             pending_bytes: 0,
             part_start: Timestamp::ZERO,
-            segment_start: None,
-            segment_sync: None,
+            segment: None,
             discontinuity: false,
             sequence: 0,
             wall: None,
@@ -364,16 +369,16 @@ impl Cutter {
 
     /// A keyframe begins a segment once the last one is long enough, or if that began without one.
     fn begins_segment(&self, merged: &Merged) -> bool {
-        let Some(start) = self.segment_start else { return false };
+        let Some(Begun { start, sync }) = self.segment else { return false };
         let long = merged.frame.dts - start >= self.lengths.segment_min;
-        self.is_master(merged.lane) && merged.frame.sync && (long || self.segment_sync == Some(false))
+        self.is_master(merged.lane) && merged.frame.sync && (long || sync == Some(false))
     }
 
     /// Ends the segment if another part might not fit into the target duration.
     fn end_segment_if_long(&mut self, store: &mut Store) {
         let long = self
-            .segment_start
-            .is_some_and(|start| self.part_start + self.lengths.part > start + self.lengths.target);
+            .segment
+            .is_some_and(|begun| self.part_start + self.lengths.part > begun.start + self.lengths.target);
         if long || store.open_bytes() > SEGMENT_BYTES_MAX {
             self.end_segment(store);
         }
@@ -382,14 +387,15 @@ impl Cutter {
     /// Adds the sample of `merged` to the part, beginning part and segment where there is none.
     fn place(&mut self, merged: Merged) {
         let Some(hz) = fmp4::timescale(&merged.codec) else { return };
-        if self.pending.is_empty() && self.segment_start.is_none() {
+        if self.pending.is_empty() && self.segment.is_none() {
             self.part_start = merged.frame.dts;
-            self.segment_start = Some(merged.frame.dts);
-            self.segment_sync = None;
+            self.segment = Some(Begun { start: merged.frame.dts, sync: None });
         }
         let (lane, frame) = (merged.lane, merged.frame);
-        if self.is_master(lane) {
-            self.segment_sync.get_or_insert(frame.sync);
+        if self.is_master(lane)
+            && let Some(begun) = &mut self.segment
+        {
+            begun.sync.get_or_insert(frame.sync);
         }
         let length = match fmp4::unit_ticks(&merged.codec, &frame.payload) {
             Some(unit) => Length::Counted { ticks: unit.into(), tolerance: SOUND_TOLERANCE.ticks(hz) },
@@ -437,8 +443,8 @@ impl Cutter {
     /// Completes the segment; samples that are left begin the next one.
     fn end_segment(&mut self, store: &mut Store) {
         store.close();
-        self.segment_start = (!self.pending.is_empty()).then_some(self.part_start);
-        self.segment_sync = self.first_sync(&self.pending);
+        let sync = self.first_sync(&self.pending);
+        self.segment = (!self.pending.is_empty()).then_some(Begun { start: self.part_start, sync });
     }
 
     /// Whether the first sample that decides it is a keyframe.

@@ -74,7 +74,6 @@ pub(super) struct Store {
     open: Option<Segment>,
     inits: VecDeque<(u32, Bytes)>,
     next_msn: u64,
-    next_init: u32,
     discontinuity_sequence: u64,
     bytes: usize,
     /// Duration of all complete segments ever: the clock by which old ones leave.
@@ -95,7 +94,6 @@ impl Store {
             open: None,
             inits: VecDeque::new(),
             next_msn: 0,
-            next_init: 0,
             discontinuity_sequence: 0,
             bytes: 0,
             elapsed: Span::ZERO,
@@ -108,8 +106,8 @@ impl Store {
 
     /// Adds an init segment and returns its number.
     pub(super) fn add_init(&mut self, bytes: Bytes) -> u32 {
-        let n = self.next_init;
-        self.next_init += 1;
+        // The newest init segment never leaves before there is a newer one.
+        let n = self.inits.back().map_or(0, |(n, _)| n + 1);
         self.inits.push_back((n, bytes));
         n
     }
