@@ -24,8 +24,12 @@ pub(super) fn render(cutter: &Cutter, store: &Store, uri: &str) -> Option<Bytes>
     );
     if let Some((width, height)) = tracks[0].and_then(|codec| codec.resolution()) {
         line += &format!(",RESOLUTION={width}x{height}");
-        if let Some(interval) = cutter.typical(Lane::Video).filter(|&interval| interval > Span::ZERO) {
-            line += &format!(",FRAME-RATE={:.3}", 1e6 / interval.micros() as f64);
+        // What the codec's parameters say is exact; distances come from stamps that may be rounded.
+        let told = tracks[0].and_then(|codec| codec.frame_rate());
+        let told = told.map(|rate| f64::from(rate.numerator) / f64::from(rate.denominator));
+        let seen = cutter.typical(Lane::Video).filter(|&interval| interval > Span::ZERO);
+        if let Some(rate) = told.or_else(|| seen.map(|interval| 1e6 / interval.micros() as f64)) {
+            line += &format!(",FRAME-RATE={rate:.3}");
         }
     }
     Some(Bytes::from(format!("#EXTM3U\n#EXT-X-VERSION:9\n{line}\n{uri}\n")))
