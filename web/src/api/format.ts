@@ -27,20 +27,22 @@ export function frameRate(fps: number): string {
   return `${Math.abs(fps - near) < 0.02 ? near : fps.toFixed(2)} fps`;
 }
 
-/** `H.264 · 1280×720 · 30 fps`, as far as known. */
-export function videoLine(track: Track): string {
-  const parts = [track.name];
-  if (track.width !== null && track.height !== null) parts.push(`${track.width}×${track.height}`);
-  if (track.fps !== null && track.fps > 0) parts.push(frameRate(track.fps));
-  return parts.join(' · ');
+/** A name and what is known besides: `H.264`, `1280×720 · 30 fps`. */
+export type Parts = readonly [name: string, more: string];
+
+export function videoParts(track: Track): Parts {
+  const more: string[] = [];
+  if (track.width !== null && track.height !== null) more.push(`${track.width}×${track.height}`);
+  if (track.fps !== null && track.fps > 0) more.push(frameRate(track.fps));
+  return [track.name, more.join(' · ')];
 }
 
-/** `AAC · 48 kHz · stereo` */
-export function audioLine(track: Track, messages: Messages): string {
-  const parts = [track.name];
-  if (track.sample_rate !== null) parts.push(`${track.sample_rate / 1000} kHz`);
-  if (track.channels !== null) parts.push(channels(track.channels, messages));
-  return parts.join(' · ');
+/** `AAC`, `48 kHz · stereo`. */
+export function audioParts(track: Track, messages: Messages): Parts {
+  const more: string[] = [];
+  if (track.sample_rate !== null) more.push(`${track.sample_rate / 1000} kHz`);
+  if (track.channels !== null) more.push(channels(track.channels, messages));
+  return [track.name, more.join(' · ')];
 }
 
 function channels(count: number, messages: Messages): string {

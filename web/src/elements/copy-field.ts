@@ -57,6 +57,10 @@ export class CopyField extends LitElement {
         overflow-wrap: anywhere;
       }
 
+      .token {
+        display: inline-block;
+      }
+
       :host([wrap]) .row {
         align-items: start;
       }
@@ -99,7 +103,7 @@ export class CopyField extends LitElement {
     return html`
       ${this.label === '' ? '' : html`<span class="label">${this.label}</span>`}
       <div class="row">
-        <div class="value" tabindex="0" role="textbox" aria-readonly="true" aria-label=${this.label}>${this.value}</div>
+        <div class="value" tabindex="0" role="textbox" aria-readonly="true" aria-label=${this.label}>${this.wrap ? renderTokens(this.value) : this.value}</div>
         <button
           class="press plain ${done ? 'done' : ''}"
           type="button"
@@ -131,4 +135,9 @@ export class CopyField extends LitElement {
     getSelection()?.selectAllChildren(value);
     return document.execCommand('copy');
   }
+}
+
+/** Breaks lines between words only: a command torn apart after a hyphen reads like another one. */
+function renderTokens(text: string): readonly (string | TemplateResult)[] {
+  return text.split(/(\s+)/).map((part) => (part.trim() === '' ? part : html`<span class="token">${part}</span>`));
 }

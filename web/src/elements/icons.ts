@@ -44,5 +44,5 @@ export type IconName = keyof typeof ICONS;
 export function icon(name: IconName): TemplateResult {
   // The markup comes from the package at build time, never from the network.
   const markup = ICONS[name].replace(/<!--[\s\S]*?-->/g, '');
-  return html`<span class="icon" aria-hidden="true">${unsafeHTML(markup)}</span>`;
+  return html`<span class="icon icon-${name}" aria-hidden="true">${unsafeHTML(markup)}</span>`;
 }

@@ -29,7 +29,7 @@ export class LiveConsole extends LitElement {
         gap: 2.5rem;
         max-inline-size: var(--om-page, 84rem);
         margin-inline: auto;
-        padding: 1.5rem max(1.25rem, env(safe-area-inset-right)) max(4rem, env(safe-area-inset-bottom))
+        padding: 1.5rem max(1.25rem, env(safe-area-inset-right)) 3rem
           max(1.25rem, env(safe-area-inset-left));
       }
 
@@ -64,6 +64,13 @@ export class LiveConsole extends LitElement {
         background: var(--om-sunken);
         color: var(--om-warn);
         font-weight: 550;
+      }
+
+      footer {
+        max-inline-size: var(--om-page, 84rem);
+        margin-inline: auto;
+        padding: 0 1.25rem max(2rem, env(safe-area-inset-bottom));
+        font-size: 0.875rem;
       }
 
       .live,
@@ -124,6 +131,9 @@ export class LiveConsole extends LitElement {
   }
 
   protected override updated(): void {
+    const { messages } = this.#localized;
+    const count = this.broadcasts?.length;
+    document.title = count === undefined ? 'openmic' : `${messages.streams(count)} · openmic`;
     for (const card of this.renderRoot.querySelectorAll('om-stream')) this.#observer?.observe(card);
   }
 
@@ -131,7 +141,7 @@ export class LiveConsole extends LitElement {
     const { messages } = this.#localized;
     const { broadcasts, server } = this;
     return html`
-      <om-header>${server === undefined ? nothing : this.#renderServer(server)}</om-header>
+      <om-header></om-header>
       <main>
         <section class="live" aria-labelledby="live">
           <div class="title">
@@ -145,13 +155,14 @@ export class LiveConsole extends LitElement {
           <om-push-guide .server=${server} .suggested=${this.#suggested()}></om-push-guide>
         </aside>
       </main>
+      <footer>${server === undefined ? nothing : this.#renderServer(server)}</footer>
     `;
   }
 
   #renderServer(server: ServerInfo): TemplateResult {
     const { messages } = this.#localized;
     return html`
-      <p class="muted figures server">
+      <p class="muted figures">
         ${messages.version(server.version)} · ${messages.uptime(duration(server.uptime_s, messages))}
       </p>
     `;

@@ -10,6 +10,7 @@ export const playerStyles = css`
     --_muted: var(--live-foreground-muted, #c3cac8);
     --_scrim: var(--live-scrim, rgb(5 8 8 / 72%));
     --_radius: var(--live-radius, 12px);
+    --_panel-radius: var(--live-panel-radius, 10px);
     --_control: var(--live-control-size, 44px);
     --_gap: var(--live-control-gap, 4px);
     --_focus: var(--live-focus, #ffffff);
@@ -77,6 +78,19 @@ export const playerStyles = css`
     block-size: 1.25rem;
   }
 
+  :is(.icon-play, .icon-pause) svg {
+    fill: currentcolor;
+  }
+
+  .visually-hidden {
+    position: absolute;
+    inline-size: 1px;
+    block-size: 1px;
+    overflow: hidden;
+    clip-path: inset(50%);
+    white-space: nowrap;
+  }
+
   button {
     font: inherit;
     color: inherit;
@@ -106,7 +120,7 @@ export const playerStyles = css`
     gap: 0.5rem;
     max-inline-size: 30rem;
     padding: 1.25rem 1.5rem;
-    border-radius: var(--_radius);
+    border-radius: var(--_panel-radius);
     text-align: center;
     text-wrap: balance;
   }
@@ -249,7 +263,7 @@ export const playerStyles = css`
     block-size: var(--_control);
     flex: none;
     border: 0;
-    border-radius: 10px;
+    border-radius: var(--_panel-radius);
     background: transparent;
     padding: 0;
   }

@@ -1,35 +1,24 @@
-//! `<live-player>`: WeChat's tag of the same name as a standard custom element. It owns the media
-//! element, runs a `Session` on it, and turns the session's outputs into DOM events and words.
+//! `<live-player>`: WeChat's tag of the same name as a standard custom element: its attributes,
+//! methods and events. Watching itself is `Playback`, what is drawn is `live-player.view.ts`.
 
 import { LitElement, type PropertyValues, type TemplateResult } from 'lit';
-import { type AddressProblem, plan, statusUrl } from '../play/address.ts';
+import type { AddressProblem, EngineKind } from '../play/address.ts';
 import { Code, messageOf } from '../play/codes.ts';
 import type { Bounds } from '../play/latency.ts';
-import { type NetStatus, NetMeter } from '../play/netstatus.ts';
-import { type Output, type Phase, Session, aheadS, delayS } from '../play/session.ts';
-import { askStatus } from '../play/status.ts';
-import { createEngine } from './engines/create.ts';
-import type { Engine } from './engines/engine.ts';
+import type { NetStatus } from '../play/netstatus.ts';
+import type { Phase } from '../play/session.ts';
 import { Localized } from './localized.ts';
 import { playerStyles } from './live-player.styles.ts';
 import { renderPlayer } from './live-player.view.ts';
-import {
-  type Snapshot,
-  canPictureInPicture,
-  detectSupport,
-  enterFullScreen,
-  framesShown,
-  leaveFullScreen,
-  readMedia,
-  takeSnapshot,
-} from './media.ts';
+import { type Snapshot, canPictureInPicture, enterFullScreen, leaveFullScreen, takeSnapshot } from './media.ts';
+import { Playback } from './playback.ts';
 import { VolumeMeter } from './volume-meter.ts';
 
-/** How often the session sees the media element. */
-const TICK_MS = 200;
-const NETSTATUS_EVERY_MS = 1_000;
 /** Controls leave the picture after this long without a hand on them. */
 const CONTROLS_SHOWN_MS = 3_000;
+/** How often numbers on the picture change: the badge while playing, seconds in the words otherwise. */
+const BADGE_EVERY_MS = 500;
+const WORDS_EVERY_MS = 1_000;
 const VOLUME_STEP = 0.1;
 /** WeChat's defaults in seconds, and what its documentation advises for calls. */
 const CACHE_LIVE: Bounds = { minS: 1, maxS: 3 };
@@ -86,20 +75,15 @@ export class LivePlayer extends LitElement {
   declare controls: 'full' | 'none';
 
   readonly #localized = new Localized(this);
-  readonly #meter = new NetMeter();
-  #session: Session | undefined;
-  #engine: Engine | undefined;
+  #playback: Playback | undefined;
   #view: View = { kind: 'idle' };
   #video: HTMLVideoElement | undefined;
-  #ticker: ReturnType<typeof setInterval> | undefined;
   #listeners: AbortController | undefined;
   #controlsUntilMs = 0;
   #needsTap = false;
-  #lastNetstatusMs = 0;
-  #netstatus: NetStatus | undefined;
   #volumeWanted = false;
   #volumeMeter: VolumeMeter | undefined;
-  #shownSecond = -1;
+  #drawnAt = -1;
 
   constructor() {
     super();
@@ -126,51 +110,36 @@ export class LivePlayer extends LitElement {
   /** Starts, or starts anew after a stop, an end or a failure. */
   play(): void {
     const video = this.#media();
-    const planned = plan(this.src, document.baseURI, detectSupport());
-    this.#session?.stop();
-    this.#drain();
-    if (!planned.ok) {
-      this.#show({ kind: 'no-plan', problem: planned.problem });
-      this.#fire('statechange', { code: Code.GaveUp, message: messageOf(Code.GaveUp, planned.problem) });
+    this.#drop();
+    if (navigator.userActivation?.isActive === true) {
+      // With a gesture the browser no longer insists on silence.
+      if (this.#needsTap) this.mute(false);
+      // Safari unlocks the element only when `play` is called in the gesture itself.
+      void video.play().catch(() => undefined);
+    }
+    const { src, autoResume, referrerPolicy } = this;
+    const started = Playback.start(video, { src, autoResume, referrerPolicy, bounds: this.#bounds() }, this.#listener);
+    if (started instanceof Playback) {
+      this.#playback = started;
       return;
     }
-    this.#session = new Session({
-      candidates: planned.candidates,
-      bounds: this.#bounds(),
-      autoResume: this.autoResume,
-    });
-    video.muted = this.muted;
-    // Safari unlocks the element only when `play` is called in the gesture itself.
-    if (navigator.userActivation?.isActive === true) void video.play().catch(() => undefined);
-    this.#session.play(performance.now());
-    this.#drain();
-    this.#startTicking();
+    this.#show({ kind: 'no-plan', problem: started.problem });
+    this.#fire('statechange', { code: Code.GaveUp, message: messageOf(Code.GaveUp, started.problem) });
   }
 
   stop(): void {
-    this.#session?.stop();
-    this.#drain();
-    this.#session = undefined;
-    this.#stopTicking();
+    this.#drop();
     this.#show({ kind: 'idle' });
   }
 
   pause(): void {
-    this.#session?.pause(performance.now());
-    this.#drain();
-    this.#media().pause();
+    this.#playback?.pause();
   }
 
   /** Goes on at live, not where it was paused. */
   resume(): void {
-    if (this.#session === undefined) {
-      this.play();
-      return;
-    }
-    const video = this.#media();
-    this.#session.resume(performance.now(), readMedia(video, this.#engine?.facts));
-    this.#drain();
-    void this.#begin();
+    if (this.#playback === undefined) this.play();
+    else this.#playback.resume();
   }
 
   /** Turns the sound off or on; without an argument, the other way. */
@@ -184,8 +153,7 @@ export class LivePlayer extends LitElement {
 
   /** Jumps to live when behind. */
   goLive(): void {
-    this.#session?.goLive(readMedia(this.#media(), this.#engine?.facts));
-    this.#drain();
+    this.#playback?.goLive();
   }
 
   async requestFullScreen(options: { direction?: 0 | 90 | -90 } = {}): Promise<void> {
@@ -218,24 +186,23 @@ export class LivePlayer extends LitElement {
     return this.#view;
   }
 
-  get localized(): Localized {
-    return this.#localized;
-  }
-
   /** Seconds behind live, or undefined while there is no picture. */
   get delay(): number | undefined {
-    if (this.#video === undefined || this.#engine === undefined || this.#video.readyState === 0) return undefined;
-    return delayS(readMedia(this.#video, this.#engine.facts));
+    return this.#playback?.delayS;
   }
 
   /** Whether the delay is more than the player means to keep. */
   get isBehind(): boolean {
-    const { delay } = this;
-    return delay !== undefined && this.#session !== undefined && delay > this.#session.targetS + 1;
+    return this.#playback?.isBehind ?? false;
+  }
+
+  /** What brings the stream, while something does. */
+  get transport(): EngineKind | undefined {
+    return this.#playback?.transport;
   }
 
   get netstatus(): NetStatus | undefined {
-    return this.#netstatus;
+    return this.#playback?.netstatus;
   }
 
   get soundOff(): boolean {
@@ -329,10 +296,10 @@ export class LivePlayer extends LitElement {
     this.#listeners = new AbortController();
     const { signal } = this.#listeners;
     document.addEventListener('visibilitychange', () => this.#handleVisibility(), { signal });
-    document.addEventListener('fullscreenchange', () => this.#handleFullScreen(), { signal });
-    window.addEventListener('online', () => this.#session?.hurry(performance.now()), { signal });
+    super.addEventListener('fullscreenchange', (event) => this.#handleFullScreen(event), { signal });
+    window.addEventListener('online', () => this.#playback?.hurry(), { signal });
     window.addEventListener('pagehide', () => this.autoPauseIfNavigate && this.pause(), { signal });
-    navigator.mediaDevices?.addEventListener('devicechange', () => this.#emitCode(Code.AudioDevice), { signal });
+    navigator.mediaDevices?.addEventListener('devicechange', () => this.#handleDevice(), { signal });
     if (this.hasUpdated && this.autoplay && this.src !== '') this.play();
   }
 
@@ -340,8 +307,6 @@ export class LivePlayer extends LitElement {
     super.disconnectedCallback();
     this.stop();
     this.#listeners?.abort();
-    this.#volumeMeter?.close();
-    this.#volumeMeter = undefined;
   }
 
   /** Measuring loudness costs something: only when somebody listens. */
@@ -357,9 +322,12 @@ export class LivePlayer extends LitElement {
   protected override firstUpdated(): void {
     const video = this.#media();
     const on = (type: string, handle: () => void): void => video.addEventListener(type, handle);
-    on('canplay', () => void this.#begin());
-    on('pause', () => this.#handlePause());
+    on('canplay', () => void this.#playback?.begin());
+    on('pause', () => this.#playback?.handlePaused());
     on('volumechange', () => this.requestUpdate());
+    // iPhones fill the screen with the video alone and tell only the video.
+    on('webkitbeginfullscreen', () => this.#reportFullScreen(true));
+    on('webkitendfullscreen', () => this.#reportFullScreen(false));
     on('enterpictureinpicture', () => this.#fire('enterpictureinpicture', {}));
     on('leavepictureinpicture', () => this.#fire('leavepictureinpicture', {}));
     if (this.autoplay && this.src !== '') this.play();
@@ -369,7 +337,7 @@ export class LivePlayer extends LitElement {
     const video = this.#media();
     if (changed.has('muted')) video.muted = this.muted;
     if (changed.has('src') && changed.get('src') !== undefined) {
-      const wasActive = this.#session !== undefined;
+      const wasActive = this.#playback !== undefined;
       this.stop();
       if (this.src !== '' && (wasActive || this.autoplay)) this.play();
     }
@@ -391,89 +359,31 @@ export class LivePlayer extends LitElement {
     return { minS: this.minCache ?? byMode.minS, maxS: this.maxCache ?? byMode.maxS };
   }
 
-  #startTicking(): void {
-    this.#ticker ??= setInterval(() => this.#tick(), TICK_MS);
-  }
-
-  #stopTicking(): void {
-    clearInterval(this.#ticker);
-    this.#ticker = undefined;
-  }
-
-  #tick(): void {
-    const nowMs = performance.now();
-    const video = this.#media();
-    this.#session?.handleReading(readMedia(video, this.#engine?.facts), nowMs);
-    this.#drain();
-    if (nowMs - this.#lastNetstatusMs >= NETSTATUS_EVERY_MS) {
-      this.#lastNetstatusMs = nowMs;
-      this.#reportNetstatus(nowMs);
-    }
-    if (this.#volumeWanted) this.#reportVolume();
-    // Seconds in the words and the badge move even when nothing else does.
-    const tenth = Math.floor(nowMs / (this.#view.kind === 'playing' ? 500 : 1000));
-    if (tenth !== this.#shownSecond) {
-      this.#shownSecond = tenth;
+  readonly #listener = {
+    handlePhase: (phase: Phase): void => this.#show(phase),
+    handleEvent: (type: string, detail: object): void => this.#fire(type, detail),
+    handleTick: (nowMs: number): void => this.#handleTick(nowMs),
+    handleMuted: (): void => {
+      this.#needsTap = true;
       this.requestUpdate();
-    }
+    },
+  };
+
+  #handleTick(nowMs: number): void {
+    if (this.#volumeWanted) this.#reportVolume();
+    const at = Math.floor(nowMs / (this.#view.kind === 'playing' ? BADGE_EVERY_MS : WORDS_EVERY_MS));
+    if (at === this.#drawnAt) return;
+    this.#drawnAt = at;
+    this.requestUpdate();
   }
 
-  #drain(): void {
-    for (let output = this.#session?.poll(); output !== undefined; output = this.#session?.poll()) {
-      this.#perform(output);
-    }
+  #drop(): void {
+    this.#playback?.close();
+    this.#playback = undefined;
+    this.#dropVolumeMeter();
   }
 
-  #perform(output: Output): void {
-    const video = this.#media();
-    switch (output.do) {
-      case 'start':
-        this.#dropEngine();
-        this.#meter.restart();
-        this.#engine = createEngine(output.candidate.kind, {
-          url: output.candidate.url,
-          video,
-          referrerPolicy: this.referrerPolicy,
-          emit: (event) => {
-            this.#session?.handleEngine(event, performance.now());
-            this.#drain();
-          },
-        });
-        return;
-      case 'stop':
-        this.#dropEngine();
-        return;
-      case 'rate':
-        video.playbackRate = output.rate;
-        return;
-      case 'seek':
-        video.currentTime = output.toS;
-        return;
-      case 'emit':
-        if (output.code === Code.Stalled) this.#meter.handleStall(performance.now());
-        this.#fire('statechange', { code: output.code, message: output.message });
-        return;
-      case 'phase':
-        this.#show(output.phase);
-        return;
-      case 'ask':
-        void this.#ask();
-    }
-  }
-
-  async #ask(): Promise<void> {
-    const session = this.#session;
-    const status = await askStatus(statusUrl(this.src, document.baseURI));
-    if (this.#session !== session) return;
-    session?.handleStatus(status, performance.now());
-    this.#drain();
-  }
-
-  #dropEngine(): void {
-    const engine = this.#engine;
-    // Unset first: emptying the element makes it pause, which must not look like the viewer's wish.
-    this.#engine = undefined;
-    engine?.destroy();
+  #dropVolumeMeter(): void {
     this.#volumeMeter?.close();
     this.#volumeMeter = undefined;
   }
@@ -481,52 +391,30 @@ export class LivePlayer extends LitElement {
   #show(view: View): void {
     this.#view = view;
     if (view.kind === 'playing') this.wake();
+    // A new connection brings new sound tracks; the copy of the old ones stays silent.
+    else if (view.kind !== 'loading' && view.kind !== 'waiting') this.#dropVolumeMeter();
     this.requestUpdate();
-  }
-
-  /** There is something to play: begin, without sound where the browser insists. */
-  async #begin(): Promise<void> {
-    if (this.#view.kind === 'paused' || this.#engine === undefined) return;
-    const video = this.#media();
-    if (!video.paused) return;
-    try {
-      await video.play();
-    } catch (error) {
-      if (!(error instanceof DOMException) || error.name !== 'NotAllowedError' || video.muted) return;
-      video.muted = true;
-      this.#needsTap = true;
-      this.requestUpdate();
-      await video.play().catch(() => undefined);
-    }
-  }
-
-  /** Paused from outside: media keys, a phone call, picture in picture. */
-  #handlePause(): void {
-    const video = this.#media();
-    const playing = this.#view.kind === 'playing' || this.#view.kind === 'loading';
-    if (playing && this.#engine !== undefined && !video.ended && !document.hidden && video.readyState >= 2) {
-      this.#session?.pause(performance.now());
-      this.#drain();
-    }
   }
 
   #handleVisibility(): void {
     const video = this.#media();
-    if (document.hidden) {
-      if (this.backgroundMute) video.muted = true;
-      return;
-    }
-    if (this.backgroundMute) video.muted = this.muted || this.#needsTap;
-    this.#session?.hurry(performance.now());
-    // Phones stop a hidden video; on return the viewer wants what is live now.
-    if (this.#view.kind === 'playing') {
-      void this.#begin();
-      if (this.isBehind) this.goLive();
-    }
+    if (this.backgroundMute) video.muted = document.hidden || this.muted || this.#needsTap;
+    if (!document.hidden) this.#playback?.handleShown();
   }
 
-  #handleFullScreen(): void {
-    const fullScreen = this.isFullScreen;
+  #handleDevice(): void {
+    if (this.#playback === undefined) return;
+    this.#fire('statechange', { code: Code.AudioDevice, message: messageOf(Code.AudioDevice) });
+  }
+
+  /** The platform's event of the same name gives way to the tag's: one event, with its detail. */
+  #handleFullScreen(event: Event): void {
+    if (event instanceof CustomEvent) return;
+    event.stopImmediatePropagation();
+    this.#reportFullScreen(this.isFullScreen);
+  }
+
+  #reportFullScreen(fullScreen: boolean): void {
     this.requestUpdate();
     const direction = screen.orientation?.type.startsWith('landscape') === true ? 'horizontal' : 'vertical';
     this.#fire('fullscreenchange', { direction, fullScreen });
@@ -543,36 +431,10 @@ export class LivePlayer extends LitElement {
     }
   }
 
-  #reportNetstatus(nowMs: number): void {
-    const facts = this.#engine?.facts;
-    if (facts === undefined) return;
-    const video = this.#media();
-    const info = this.#meter.handleCounters(
-      {
-        ...facts,
-        framesShown: framesShown(video),
-        bufferedS: aheadS(readMedia(video, facts)),
-        width: video.videoWidth,
-        height: video.videoHeight,
-      },
-      nowMs,
-    );
-    if (info === undefined) return;
-    const wasSteady = (this.#netstatus?.netQualityLevel ?? 1) < 4;
-    this.#netstatus = info;
-    if (wasSteady && info.netQualityLevel >= 4) this.#emitCode(Code.UnstableInput);
-    this.#fire('netstatus', { info });
-    if (this.debug) this.requestUpdate();
-  }
-
   #reportVolume(): void {
     if (this.#view.kind !== 'playing') return;
     this.#volumeMeter ??= VolumeMeter.of(this.#media());
     if (this.#volumeMeter !== undefined) this.#fire('audiovolumenotify', { volume: this.#volumeMeter.volume });
-  }
-
-  #emitCode(code: typeof Code.AudioDevice | typeof Code.UnstableInput): void {
-    if (this.#session !== undefined) this.#fire('statechange', { code, message: messageOf(code) });
   }
 
   #fire(type: string, detail: object): void {

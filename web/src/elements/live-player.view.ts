@@ -12,6 +12,8 @@ interface Words {
   readonly line: string;
   readonly help?: string;
   readonly action?: 'play' | 'retry';
+  /** What a screen reader says instead: no seconds, or it would speak each of them. */
+  readonly said?: string;
   /** Something is under way: a thin bar moves. */
   readonly busy?: boolean;
 }
@@ -38,14 +40,38 @@ export function renderPlayer(player: LivePlayer, messages: Messages): TemplateRe
       ></video>
       <slot></slot>
       <div part="captions" class="captions"><slot name="captions"></slot></div>
-      <div part="status" class="status" role="status" aria-live="polite">
+      <p class="visually-hidden" role="status">${announced(words, messages)}</p>
+      <div part="status" class="status">
         ${words === undefined ? nothing : renderWords(player, words, messages, withControls)}
       </div>
       ${player.needsTap && player.view.kind === 'playing' ? renderTap(player, messages) : nothing}
       ${player.debug ? renderNumbers(player, messages) : nothing}
-      ${withControls ? renderControls(player, messages) : nothing}
+      ${withControls && hasUseForControls(player) ? renderControls(player, messages) : nothing}
     </div>
   `;
+}
+
+function announced(words: Words | undefined, messages: Messages): string {
+  if (words === undefined) return messages.playing;
+  return words.said ?? [words.line, words.help].filter((text) => text !== undefined).join('. ');
+}
+
+/** Before the start and after the end there is one thing to do, and it stands in the middle. */
+function hasUseForControls(player: LivePlayer): boolean {
+  switch (player.view.kind) {
+    case 'idle':
+    case 'ended':
+    case 'failed':
+    case 'no-plan':
+      return player.isFullScreen;
+    case 'connecting':
+    case 'loading':
+    case 'playing':
+    case 'paused':
+    case 'waiting':
+    case 'reconnecting':
+      return true;
+  }
 }
 
 function handlePictureClick(player: LivePlayer, event: PointerEvent): void {
@@ -143,7 +169,8 @@ function renderButton(name: Parameters<typeof icon>[0], label: string, press: ()
 /** How far behind live; pressing it goes to live. */
 function renderBadge(player: LivePlayer, messages: Messages): TemplateResult | typeof nothing {
   const { delay } = player;
-  if (delay === undefined || player.view.kind === 'ended' || player.view.kind === 'failed') return nothing;
+  const shown = ['playing', 'loading', 'paused'].includes(player.view.kind);
+  if (delay === undefined || !shown) return nothing;
   const seconds = delay.toFixed(1);
   return html`
     <button
@@ -186,8 +213,9 @@ function wordsOf(view: View, messages: Messages): Words | undefined {
       return { line: messages.paused, action: 'play' };
     case 'waiting': {
       const seconds = Math.max(0, Math.round((performance.now() - view.sinceMs) / 1000));
-      const say = view.publisherLeft ? messages.waitingPublisher : messages.waitingData;
-      return { line: say(seconds), busy: true };
+      return view.publisherLeft
+        ? { line: messages.waitingPublisher(seconds), said: messages.waitingPublisherSaid, busy: true }
+        : { line: messages.waitingData(seconds), said: messages.waitingDataSaid, busy: true };
     }
     case 'reconnecting': {
       const say = view.offline ? messages.lookingAgain : messages.reconnecting;
@@ -209,7 +237,7 @@ function wordsOf(view: View, messages: Messages): Words | undefined {
 function wordsOfFailure(view: Extract<View, { kind: 'failed' }>, messages: Messages): Words {
   const { title, help } = messages.failure(view.failure.kind);
   const resumes = view.resumeAtMs !== undefined && view.failure.kind === 'offline';
-  return { line: title, help: resumes ? messages.resumesByItself : help, action: 'retry' };
+  return { line: title, help: resumes ? messages.startsByItself : help, action: 'retry' };
 }
 
 function wordsOfProblem(problem: Extract<View, { kind: 'no-plan' }>['problem'], messages: Messages): Words {

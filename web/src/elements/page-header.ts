@@ -32,7 +32,7 @@ function choose(language: Language): void {
 }
 
 export class PageHeader extends LitElement {
-  static override properties = { back: { type: Boolean } };
+  static override properties = { back: { type: Boolean, reflect: true } };
 
   static override styles = [
     sharedStyles,
@@ -40,7 +40,7 @@ export class PageHeader extends LitElement {
       header {
         display: flex;
         align-items: center;
-        gap: 1rem;
+        gap: 0.25rem 1rem;
         min-block-size: 64px;
         max-inline-size: var(--om-page, 84rem);
         margin-inline: auto;
@@ -109,6 +109,22 @@ export class PageHeader extends LitElement {
         pointer-events: none;
       }
 
+      /* On a phone the way back says enough. */
+      @media (max-width: 30rem) {
+        :host([back]) .name span:not(.icon) {
+          display: none;
+        }
+
+        .back {
+          margin-inline-start: -0.5rem;
+        }
+
+        select {
+          max-inline-size: 9rem;
+          padding-inline: 2.375rem 0.25rem;
+        }
+      }
+
       @media (hover: hover) {
         select:hover {
           background: var(--om-surface);
@@ -130,12 +146,11 @@ export class PageHeader extends LitElement {
     const { messages, language } = this.#localized;
     return html`
       <header>
-        <a class="name" href="/">${icon('micVocal')}<span>openmic</span></a>
+        <a class="name" href="/" aria-label="openmic">${icon('micVocal')}<span>openmic</span></a>
         ${this.back
           ? html`<a class="press plain back" href="/">${icon('arrowLeft')}<span>${messages.backToConsole}</span></a>`
           : nothing}
         <span class="gap"></span>
-        <slot></slot>
         <label>
           ${icon('languages')}<span class="visually-hidden">${messages.switchLanguage}</span>
           <select @change=${(event: Event) => choose((event.target as HTMLSelectElement).value as Language)}>

@@ -45,13 +45,19 @@ export const playerPageStyles = css`
 
   .facts {
     display: grid;
-    grid-template-columns: repeat(auto-fit, minmax(min(100%, 9rem), 1fr));
+    grid-template-columns: repeat(auto-fit, minmax(min(100%, 8.5rem), 1fr));
     gap: 1rem 2rem;
   }
 
   dt {
     color: var(--om-muted);
     font-size: 0.8125rem;
+  }
+
+  .more {
+    display: block;
+    color: var(--om-muted);
+    font-size: 0.875rem;
   }
 
   .share {

@@ -9,26 +9,34 @@ import {
   getServer,
   streamOfPage,
 } from '../api/broadcasts.ts';
-import { audioLine, duration, videoLine, viewersTotal } from '../api/format.ts';
+import { audioParts, bitrate, duration, frameRate, videoParts, viewersTotal } from '../api/format.ts';
 import { type Poll, startPoll } from '../api/poll.ts';
 import type { Messages } from '../i18n/index.ts';
 import type { NetStatus } from '../play/netstatus.ts';
+import type { LivePlayer } from './live-player.ts';
 import { Localized } from './localized.ts';
 import { playerPageStyles } from './player-page.styles.ts';
 import { sharedStyles } from './shared.styles.ts';
+
+interface Numbers {
+  readonly info: NetStatus;
+  readonly transport: LivePlayer['transport'];
+  readonly delay: number | undefined;
+}
 
 export class PlayerPage extends LitElement {
   static override properties = {
     broadcast: { state: true },
     server: { state: true },
-    info: { state: true },
+    player: { state: true },
   };
 
   static override styles = [sharedStyles, playerPageStyles];
 
   declare broadcast: Broadcast | undefined;
   declare server: ServerInfo | undefined;
-  declare info: NetStatus | undefined;
+  /** The player's numbers, as of its last `netstatus`. */
+  declare player: Numbers | undefined;
   readonly #localized = new Localized(this);
   readonly #path = streamOfPage(location.pathname);
   #poll: Poll | undefined;
@@ -38,7 +46,7 @@ export class PlayerPage extends LitElement {
     super();
     this.broadcast = undefined;
     this.server = undefined;
-    this.info = undefined;
+    this.player = undefined;
   }
 
   override connectedCallback(): void {
@@ -81,7 +89,7 @@ export class PlayerPage extends LitElement {
             src=${src}
             autoplay
             auto-resume
-            @netstatus=${(event: CustomEvent<{ info: NetStatus }>) => (this.info = event.detail.info)}
+            @netstatus=${(event: CustomEvent<{ info: NetStatus }>) => this.#handleNetstatus(event)}
           ></live-player>
         </div>
         <div class="below">
@@ -89,7 +97,7 @@ export class PlayerPage extends LitElement {
             <h1>${path}</h1>
             ${this.#renderState(messages)}
           </div>
-          ${this.#renderDetails(messages)}
+          ${this.broadcast === undefined && this.player === undefined ? nothing : this.#renderDetails(messages)}
           <section class="share" aria-labelledby="share">
             <h2 id="share">${messages.watchElsewhere}</h2>
             <div class="addresses">
@@ -113,8 +121,8 @@ export class PlayerPage extends LitElement {
     const waiting = broadcast.state === 'waiting';
     return html`
       <p class="muted figures">
-        ${waiting ? messages.stateWaiting : messages.stateLive} ${messages.since(since)} · ${messages.viewers}:
-        ${viewersTotal(broadcast.viewers)}
+        ${waiting ? messages.stateWaiting : `${messages.stateLive} ${messages.since(since)}`} ·
+        ${messages.viewersCount(viewersTotal(broadcast.viewers))}
       </p>
     `;
   }
@@ -123,18 +131,36 @@ export class PlayerPage extends LitElement {
     const tracks = this.broadcast?.tracks ?? [];
     const video = tracks.find(({ kind }) => kind === 'video');
     const audio = tracks.find(({ kind }) => kind === 'audio');
-    const { info } = this;
-    const facts: readonly (readonly [string, string])[] = [
-      [messages.video, video === undefined ? messages.unknown : videoLine(video)],
-      [messages.audio, audio === undefined ? messages.unknown : audioLine(audio, messages)],
-      [messages.bitrate, info === undefined ? messages.unknown : `${info.netSpeed} kbit/s`],
-      [messages.frameRate, info === undefined ? messages.unknown : `${info.videoFPS} fps`],
+    const none: readonly [undefined, undefined] = [undefined, undefined];
+    const { info, transport, delay } = this.player ?? {};
+    const kbps = info === undefined ? undefined : bitrate(info.netSpeed * 1000);
+    const facts: readonly (readonly [string, string | undefined, string | undefined])[] = [
+      [messages.video, ...(video === undefined ? none : videoParts(video))],
+      [messages.audio, ...(audio === undefined ? none : audioParts(audio, messages))],
+      [messages.bitrate, kbps, info === undefined ? undefined : frameRate(info.videoFPS)],
+      [
+        messages.transport,
+        transport === undefined ? undefined : messages.transportName(transport),
+        delay === undefined ? undefined : messages.behindLive(delay.toFixed(1)),
+      ],
     ];
     return html`
       <dl class="facts" aria-label=${messages.details}>
-        ${facts.map(([name, value]) => html`<div><dt>${name}</dt><dd class="figures">${value}</dd></div>`)}
+        ${facts.map(
+          ([name, value, more]) => html`
+            <div>
+              <dt>${name}</dt>
+              <dd class="figures">${value ?? messages.unknown}<span class="more">${more}</span></dd>
+            </div>
+          `,
+        )}
       </dl>
     `;
+  }
+
+  #handleNetstatus(event: CustomEvent<{ info: NetStatus }>): void {
+    const { transport, delay } = event.target as LivePlayer;
+    this.player = { info: event.detail.info, transport, delay };
   }
 
   async #ask(path: string): Promise<void> {

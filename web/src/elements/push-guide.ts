@@ -88,7 +88,7 @@ export class PushGuide extends LitElement {
           <p class="muted">${messages.pushIntro}</p>
         </div>
         <label class="field">
-          <span>${messages.pushStream}: ${messages.pushStreamHelp}</span>
+          <span>${messages.pushStream}</span>
           <input
             autocomplete="off"
             autocapitalize="off"

@@ -84,6 +84,10 @@ export const sharedStyles = css`
     block-size: 1.125rem;
   }
 
+  :is(.icon-play, .icon-pause) svg {
+    fill: currentcolor;
+  }
+
   .press {
     display: inline-flex;
     align-items: center;

@@ -97,8 +97,8 @@ export const streamCardStyles = css`
 
   .facts {
     display: grid;
-    grid-template-columns: repeat(auto-fit, minmax(min(100%, 11.5rem), 1fr));
-    gap: 0.875rem 1.5rem;
+    grid-template-columns: repeat(auto-fill, minmax(min(100%, 8.5rem), 1fr));
+    gap: 1rem 1.25rem;
     font-size: 0.9375rem;
   }
 
@@ -112,8 +112,9 @@ export const streamCardStyles = css`
   }
 
   .more {
-    margin-inline-start: 0.5rem;
+    display: block;
     color: var(--om-muted);
+    font-size: 0.875rem;
   }
 
   .actions {
@@ -159,7 +160,7 @@ export const streamCardStyles = css`
 
   @container (min-width: 44rem) {
     article {
-      grid-template-columns: minmax(0, 25rem) minmax(0, 1fr);
+      grid-template-columns: minmax(0, 24rem) minmax(0, 1fr);
     }
 
     .picture {

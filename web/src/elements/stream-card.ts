@@ -4,7 +4,7 @@
 import { LitElement, type TemplateResult, html, nothing } from 'lit';
 import { addressesOf } from '../api/addresses.ts';
 import type { Broadcast, ServerInfo, Track } from '../api/broadcasts.ts';
-import { audioLine, bitrate, duration, videoLine, viewersByProtocol, viewersTotal } from '../api/format.ts';
+import { audioParts, bitrate, duration, videoParts, viewersByProtocol, viewersTotal } from '../api/format.ts';
 import type { Messages } from '../i18n/index.ts';
 import { icon } from './icons.ts';
 import { Localized } from './localized.ts';
@@ -79,7 +79,7 @@ export class StreamCard extends LitElement {
     const hasVideo = broadcast.tracks.some(({ kind }) => kind === 'video');
     if (this.preview && hasVideo) {
       return html`
-        <div class="picture" inert aria-label=${messages.preview(broadcast.path)}>
+        <div class="picture" inert>
           <live-player src=${src} muted autoplay auto-resume controls="none" object-fit="contain"></live-player>
         </div>
       `;
@@ -105,7 +105,7 @@ export class StreamCard extends LitElement {
         <p class=${waiting ? 'state waiting' : 'state'}>
           <span class="dot" aria-hidden="true"></span>
           <span>${waiting ? messages.stateWaiting : messages.stateLive}</span>
-          <span class="muted figures">${messages.since(since)}</span>
+          ${waiting ? nothing : html`<span class="muted figures">${messages.since(since)}</span>`}
         </p>
       </div>
     `;
@@ -117,33 +117,40 @@ function renderFacts(broadcast: Broadcast, messages: Messages): TemplateResult {
   const of = (kind: Track['kind']): readonly Track[] => tracks.filter((track) => track.kind === kind);
   const total = tracks.reduce((sum, { bitrate_bps: bps }) => sum + (bps ?? 0), 0);
   const group = of('video')[0]?.group_ms ?? null;
+  const every = group === null ? undefined : messages.keyframeEvery((group / 1000).toFixed(1));
+  const watching = viewersByProtocol(viewers).map(([name, count]) => `${name}\u00a0${count}`);
   return html`
     <dl class="facts">
-      ${renderFact(messages.video, of('video').map(videoLine), messages.noVideo)}
-      ${renderFact(messages.audio, of('audio').map((track) => audioLine(track, messages)), messages.noAudio)}
-      ${total === 0 ? nothing : renderFact(messages.bitrate, [bitrate(total)], messages.unknown)}
-      ${group === null ? nothing : renderFact(messages.keyframes, [`${(group / 1000).toFixed(1)} s`], messages.unknown)}
-      ${renderFact(messages.viewers, viewersLines(viewers), messages.viewersNone)}
+      ${renderFact(messages.video, of('video').map(videoParts), messages.noVideo)}
+      ${renderFact(messages.audio, of('audio').map((track) => audioParts(track, messages)), messages.noAudio)}
+      ${renderFact(messages.bitrate, [[total === 0 ? messages.unknown : bitrate(total), every]])}
+      ${renderFact(messages.viewers, [
+        watching.length === 0 ? [messages.viewersNone] : [String(viewersTotal(viewers)), watching.join(' · ')],
+      ])}
       ${publisher === null
         ? nothing
-        : renderFact(messages.publisher, [`${publisher.protocol.toUpperCase()} · ${publisher.address}`], messages.unknown)}
+        : renderFact(messages.publisher, [[publisher.protocol.toUpperCase(), publisher.address]])}
     </dl>
   `;
 }
 
-function viewersLines(viewers: Broadcast['viewers']): readonly string[] {
-  const total = viewersTotal(viewers);
-  if (total === 0) return [];
-  const parts = viewersByProtocol(viewers).map(([name, count]) => `${name} ${count}`);
-  return [`${total}`, parts.join(' · ')];
-}
-
-function renderFact(name: string, lines: readonly string[], otherwise: string): TemplateResult {
-  const [first = otherwise, ...rest] = lines;
+/** A name with its lines; each is a word that counts and, beneath it, what belongs to it. */
+function renderFact(
+  name: string,
+  lines: readonly (readonly (string | undefined)[])[],
+  otherwise = '',
+): TemplateResult {
+  const shown = lines.length === 0 ? [[otherwise]] : lines;
   return html`
     <div>
       <dt>${name}</dt>
-      <dd class="figures">${first}${rest.map((line) => html`<span class="more">${line}</span>`)}</dd>
+      ${shown.map(
+        ([first, more]) => html`
+          <dd class="figures">
+            ${first}${more === undefined || more === '' ? nothing : html`<span class="more">${more}</span>`}
+          </dd>
+        `,
+      )}
     </div>
   `;
 }

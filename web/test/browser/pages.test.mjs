@@ -46,7 +46,7 @@ for (const [size, viewport] of Object.entries(SIZES)) {
             assert.deepEqual(await findProblems(page), [], name);
             assert.deepEqual(complaints, [], name);
             assert.equal(await page.evaluate(() => document.documentElement.lang), locale === 'zh-CN' ? 'zh-CN' : 'en');
-            const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+            const overflow = (await page.evaluate(() => document.documentElement.scrollWidth)) - viewport.width;
             assert.ok(overflow <= 0, `${name} is ${overflow} px too wide`);
             await page.close();
           }

@@ -19,6 +19,17 @@ after(async () => {
   await server?.close();
 });
 
+test('reconnects_when_the_connection_breaks_and_says_so_by_code', async () => {
+  const { page } = await openPage(browser.context, `${server.origin}/play/live/demo`);
+  await until(() => readPlayer(page), ({ view, frames }) => view.kind === 'playing' && frames > 30);
+  await page.evaluate(() => (window.codes = []));
+  server.mock.cut();
+  const codes = await until(() => page.evaluate(() => window.codes), (seen) => seen.includes(2004), 10_000);
+  assert.deepEqual(codes.slice(0, 4), [3005, 2103, 2001, 2002]);
+  assert.ok(!codes.includes(-2301));
+  await page.close();
+});
+
 test('waits_in_words_while_the_publisher_is_away_goes_on_without_reconnecting_and_tells_the_end', async () => {
   const { page } = await openPage(browser.context, `${server.origin}/play/live/demo`);
   await until(() => readPlayer(page), ({ view, frames }) => view.kind === 'playing' && frames > 30);

@@ -38,6 +38,12 @@ export class FlvRelay {
     this.#viewers.delete(viewer);
   }
 
+  /** The network breaks: no orderly end. */
+  cutAll() {
+    for (const viewer of this.#viewers) viewer.cut();
+    this.#viewers.clear();
+  }
+
   closeAll() {
     for (const viewer of this.#viewers) viewer.end();
     this.#viewers.clear();

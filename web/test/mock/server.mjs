@@ -54,10 +54,15 @@ export async function startMock({ port = 0, groupS = 2, streams = undefined } = 
     response.writeHead(200, { 'content-type': 'video/x-flv', 'access-control-allow-origin': '*' });
     response.flushHeaders();
     viewers.flv += 1;
-    relay.add(response);
+    const viewer = {
+      write: (data) => response.write(data),
+      end: () => response.end(),
+      cut: () => request.socket.destroy(),
+    };
+    relay.add(viewer);
     request.on('close', () => {
       viewers.flv -= 1;
-      relay.remove(response);
+      relay.remove(viewer);
     });
   }
 
@@ -76,7 +81,7 @@ export async function startMock({ port = 0, groupS = 2, streams = undefined } = 
   server.on('upgrade', (request, socket, head) => {
     if (control.blockWs) return void socket.destroy();
     sockets.handleUpgrade(request, socket, head, (ws) => {
-      const viewer = { write: (data) => ws.send(data), end: () => ws.close(1000) };
+      const viewer = { write: (data) => ws.send(data), end: () => ws.close(1000), cut: () => ws.terminate() };
       viewers.ws_flv += 1;
       relay.add(viewer);
       ws.on('close', () => {
@@ -103,6 +108,10 @@ export async function startMock({ port = 0, groupS = 2, streams = undefined } = 
       control.state = 'live';
       relay.restart();
       ffmpeg = publish(relay, work, groupS);
+    },
+    /** Every viewer's connection breaks; the stream goes on. */
+    cut() {
+      relay.cutAll();
     },
     /** The publisher says goodbye. */
     end() {

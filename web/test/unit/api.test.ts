@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { addressesOf, embedCode } from '../../src/api/addresses.ts';
 import { type Track, encodePath, streamOfPage } from '../../src/api/broadcasts.ts';
-import { audioLine, bitrate, duration, frameRate, videoLine, viewersByProtocol } from '../../src/api/format.ts';
+import { audioParts, bitrate, duration, frameRate, videoParts, viewersByProtocol } from '../../src/api/format.ts';
 import { messagesOf, pickLanguage } from '../../src/i18n/index.ts';
 
 const SERVER = { version: '0.1.0', rtmp_port: 1935, rtmps_port: null, uptime_s: 1 };
@@ -71,9 +71,10 @@ describe('words', () => {
   });
 
   it('describes_tracks_as_far_as_they_are_known', () => {
-    expect(videoLine(TRACK)).toBe('H.264 · 1280×720 · 29.97 fps');
-    expect(videoLine({ ...TRACK, width: null, fps: null })).toBe('H.264');
-    expect(audioLine({ ...TRACK, name: 'AAC', sample_rate: 44_100, channels: 2 }, en)).toBe('AAC · 44.1 kHz · stereo');
+    expect(videoParts(TRACK)).toEqual(['H.264', '1280×720 · 29.97 fps']);
+    expect(videoParts({ ...TRACK, width: null, fps: null })).toEqual(['H.264', '']);
+    const sound = { ...TRACK, name: 'AAC', sample_rate: 44_100, channels: 2 };
+    expect(audioParts(sound, en)).toEqual(['AAC', '44.1 kHz · stereo']);
   });
 
   it('lists_viewers_by_protocol_most_first', () => {
@@ -95,5 +96,19 @@ describe('words', () => {
       expect(typeof zh[key], key).toBe(typeof text);
       if (typeof text === 'string') expect(zh[key], key).not.toBe('');
     }
+  });
+});
+
+describe('catalogues', () => {
+  it('keep_no_text_that_nothing_says', async () => {
+    const { readFileSync, readdirSync } = await import('node:fs');
+    const root = new URL('../../src/', import.meta.url);
+    const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
+    const code = files
+      .filter((file) => !file.startsWith('i18n'))
+      .map((file) => readFileSync(new URL(file, root), 'utf8'))
+      .join('\n');
+    const unused = Object.keys(messagesOf('en')).filter((key) => !new RegExp(`\\.${key}\\b`).test(code));
+    expect(unused).toEqual([]);
   });
 });
