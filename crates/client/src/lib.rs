@@ -2,6 +2,10 @@
 
 #[cfg(target_os = "linux")]
 pub mod bench;
+pub mod http;
+pub mod net;
+pub mod play;
+pub mod push;
 pub mod stamp;
 pub mod stats;
 pub mod unframe;
