@@ -103,6 +103,11 @@ pub struct Rtmp {
 impl Rtmp {
     /// Connects and waits for the server's consent.
     pub async fn open(url: &Url, purpose: Purpose, insecure: bool) -> anyhow::Result<Self> {
+        Self::over(connect(url, insecure).await?, url, purpose).await
+    }
+
+    /// Waits for the server's consent over a connection that stands.
+    pub async fn over(stream: Box<dyn Stream>, url: &Url, purpose: Purpose) -> anyhow::Result<Self> {
         let names = url.rtmp_names()?;
         let mut options = Options::for_url(purpose, &url.to_string()).context("no RTMP address")?;
         (options.app, options.stream, options.tc_url) = (names.app, names.stream, names.tc_url);
@@ -110,7 +115,6 @@ impl Rtmp {
             options.fourccs = ["hvc1", "av01", "vp09", "Opus"].map(str::to_owned).to_vec();
         }
         let set_up_max = options.set_up_max;
-        let stream = connect(url, insecure).await?;
         let seed = crate::stamp::now_micros() ^ u64::from(std::process::id());
         let session = Session::new(Instant::now(), options, seed);
         let mut rtmp = Self { stream, session, buffer: vec![0; READ_BYTES], out: BytesMut::new() };

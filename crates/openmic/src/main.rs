@@ -2,6 +2,10 @@
 
 #[cfg(target_os = "linux")]
 mod bench;
+mod play;
+mod push;
+
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
@@ -17,15 +21,29 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Send a file to an RTMP server as a live stream.
+    Push(push::PushArgs),
+    /// Watch a stream and tell what it is like.
+    Play(play::PlayArgs),
     /// Measure what viewers cost.
     #[cfg(target_os = "linux")]
     #[command(subcommand)]
     Bench(bench::Bench),
 }
 
-fn main() -> anyhow::Result<()> {
-    match Cli::parse().command {
+fn main() -> ExitCode {
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(tracing::Level::WARN).init();
+    let done = match Cli::parse().command {
+        Command::Push(args) => push::run(args),
+        Command::Play(args) => play::run(args),
         #[cfg(target_os = "linux")]
         Command::Bench(what) => bench::run(what),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("openmic: {why:#}");
+            ExitCode::FAILURE
+        }
     }
 }

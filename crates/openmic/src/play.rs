@@ -45,7 +45,8 @@ pub(crate) fn run(args: PlayArgs) -> anyhow::Result<()> {
             println!("{}", second_line(second));
         }
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("the runtime")?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("the runtime")?;
     let report = runtime.block_on(play::run(&options, tell))?;
     if json {
         println!("{}", serde_json::to_string(&report).context("writing the report")?);

@@ -124,11 +124,11 @@ impl Source {
         out.extend_from_slice(&[if key { 0x17 } else { 0x27 }, 1, 0, 0, 0]);
         out.extend_from_slice(&(NAL_BYTES as u32).to_be_bytes());
         out.extend_from_slice(&stamp.to_nal());
-        let slice = size.saturating_sub(OVERHEAD_BYTES).max(2);
+        let slice = size.saturating_sub(OVERHEAD_BYTES).max(3);
         out.extend_from_slice(&(slice as u32).to_be_bytes());
-        // NAL header, then first_mb_in_slice 0 and a slice type of 7 (I) or 5 (P) in Exp-Golomb.
-        out.extend_from_slice(if key { &[0x65, 0x88] } else { &[0x41, 0x9a] });
-        out.extend_from_slice(&self.noise[..slice - 2]);
+        // NAL header, then first_mb_in_slice 0, a slice type of 7 (I) or 5 (P) and PPS 0 in Exp-Golomb.
+        out.extend_from_slice(if key { &[0x65, 0x88, 0x84] } else { &[0x41, 0x9a, 0x24] });
+        out.extend_from_slice(&self.noise[..slice - 3]);
     }
 
     fn sound_is_next(&self) -> bool {

@@ -14,19 +14,19 @@ const NON_SYNC: u32 = 1 << 16;
 
 /// A track of an initialization section.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Track {
+pub(super) struct Track {
     /// track_ID.
-    pub id: u32,
+    pub(super) id: u32,
     /// Picture or sound.
-    pub kind: Kind,
+    pub(super) kind: Kind,
     /// Ticks a second.
-    pub timescale: u32,
+    pub(super) timescale: u32,
     /// Four characters of the sample entry, such as `avc1`.
-    pub entry: String,
+    pub(super) entry: String,
 }
 
 /// The tracks of an initialization section.
-pub fn tracks(init: &[u8]) -> Vec<Track> {
+pub(super) fn tracks(init: &[u8]) -> Vec<Track> {
     let Some(moov) = find(init, b"moov") else { return Vec::new() };
     boxes(moov).filter(|(name, _)| name == b"trak").filter_map(|(_, trak)| track(trak)).collect()
 }
@@ -53,7 +53,7 @@ fn track(trak: &[u8]) -> Option<Track> {
 }
 
 /// The samples of all fragments in `data`, track by track, in decode order within each.
-pub fn samples(data: &[u8], tracks: &[Track]) -> Vec<Sample> {
+pub(super) fn samples(data: &[u8], tracks: &[Track]) -> Vec<Sample> {
     let mut samples = Vec::new();
     let mut at = 0;
     for (name, body) in boxes(data) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// What a playlist of ours or another's says.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Playlist {
+pub(super) enum Playlist {
     /// A choice of renditions: the address of the first.
     Multivariant(String),
     /// Segments.
@@ -13,42 +13,42 @@ pub enum Playlist {
 
 /// A media playlist.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Media {
+pub(super) struct Media {
     /// Whether the server holds an answer back until what we ask for exists (§6.2.5.2).
-    pub can_block: bool,
+    pub(super) can_block: bool,
     /// EXT-X-TARGETDURATION.
-    pub target: Duration,
+    pub(super) target: Duration,
     /// Segments, the last of which may be unfinished.
-    pub segments: Vec<Segment>,
+    pub(super) segments: Vec<Segment>,
     /// No more will come.
-    pub ended: bool,
+    pub(super) ended: bool,
 }
 
 /// A segment.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Segment {
+pub(super) struct Segment {
     /// Its media sequence number.
-    pub number: u64,
+    pub(super) number: u64,
     /// Its address, once it is finished.
-    pub uri: Option<String>,
+    pub(super) uri: Option<String>,
     /// Its parts, if they are still listed.
-    pub parts: Vec<Part>,
+    pub(super) parts: Vec<Part>,
     /// The address of the initialization section that holds for it.
-    pub map: Option<String>,
+    pub(super) map: Option<String>,
 }
 
 /// A part of a segment.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Part {
+pub(super) struct Part {
     /// Its address.
-    pub uri: String,
+    pub(super) uri: String,
     /// Decoding can begin with it.
-    pub independent: bool,
+    pub(super) independent: bool,
 }
 
 /// Why a playlist cannot be played.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
+pub(super) enum Error {
     /// The first line is not EXTM3U.
     #[error("it does not begin with #EXTM3U")]
     NoPlaylist,
@@ -74,7 +74,7 @@ pub enum Error {
 
 impl Playlist {
     /// Reads a playlist.
-    pub fn parse(text: &str) -> Result<Self, Error> {
+    pub(super) fn parse(text: &str) -> Result<Self, Error> {
         let mut lines = text.lines().map(str::trim).enumerate();
         if lines.next().map(|(_, line)| line.trim_start_matches('\u{feff}')) != Some("#EXTM3U") {
             return Err(Error::NoPlaylist);

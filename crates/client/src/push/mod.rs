@@ -263,32 +263,4 @@ fn message_kind(kind: TagKind) -> Kind {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn names(url: &str, copies: usize) -> Vec<String> {
-        addresses(url, copies).unwrap().iter().map(Url::to_string).collect()
-    }
-
-    #[test]
-    fn copies_are_numbered_by_the_placeholder_or_behind_the_name() {
-        assert_eq!(names("rtmp://h/live/a?k=1", 1), ["rtmp://h/live/a?k=1"]);
-        assert_eq!(names("rtmp://h/live/a?k=1", 2), ["rtmp://h/live/a-1?k=1", "rtmp://h/live/a-2?k=1"]);
-        assert_eq!(names("rtmp://h/live/{n}/x", 2), ["rtmp://h/live/1/x", "rtmp://h/live/2/x"]);
-    }
-
-    #[test]
-    fn only_rtmp_addresses_with_both_names_can_be_pushed_to() {
-        assert!(addresses("http://h/live/a", 1).is_err());
-        assert!(addresses("rtmp://h/live", 1).is_err());
-    }
-
-    #[tokio::test]
-    async fn what_is_no_flv_is_refused_with_the_remedy() {
-        let path = std::env::temp_dir().join(format!("openmic-push-{}.mp4", std::process::id()));
-        std::fs::write(&path, b"\0\0\0\x18ftypmp42").unwrap();
-        let error = read_file(&path).await.unwrap_err().to_string();
-        std::fs::remove_file(&path).unwrap();
-        assert!(error.contains("remedy: ffmpeg -i"), "{error}");
-    }
-}
+mod tests;
