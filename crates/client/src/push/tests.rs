@@ -42,7 +42,8 @@ async fn serve(mut socket: DuplexStream, start: Instant, arrivals: Arrivals) {
     let mut buffer = vec![0; 4_096];
     loop {
         while let Some(bytes) = session.poll_transmit() {
-            socket.write_all(&bytes).await.unwrap();
+            // A publisher that has said goodbye does not wait for the answer.
+            let _ = socket.write_all(&bytes).await;
         }
         let len = socket.read(&mut buffer).await.unwrap();
         if len == 0 {
