@@ -345,7 +345,8 @@ mod tests {
         );
         assert!(even.report(start).jitter_ms < 0.001);
         let mut uneven = Meter::new(start);
-        let late = |n: u64| (n * 40 + if n % 2 == 0 { 20 } else { 0 }, picture(n as i64 * 40, false));
+        let late =
+            |n: u64| (n * 40 + if n.is_multiple_of(2) { 20 } else { 0 }, picture(n as i64 * 40, false));
         feed(&mut uneven, start, &(0..200).map(late).collect::<Vec<_>>());
         assert!((uneven.report(start).jitter_ms - 20.0).abs() < 1.0);
     }
