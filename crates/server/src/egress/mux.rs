@@ -63,7 +63,8 @@ impl Mux {
             Format::WsFlv => write_ws(&self.file_header(), &mut intro),
             Format::Rtmp => {}
         }
-        self.write((TagKind::Script, at), [&[], &metadata], &mut intro);
+        // FFmpeg takes a script tag with any other stamp for subtitles.
+        self.write((TagKind::Script, Timestamp::ZERO), [&[], &metadata], &mut intro);
         let mut headers = BytesMut::new();
         let ids: Vec<TrackId> = self.tracks.keys().copied().collect();
         for id in ids {

@@ -215,6 +215,8 @@ impl Track {
             return self.refuse(part.format);
         };
         match part.packet {
+            // FFmpeg's muxer writes an empty one before its encoder has parameters, and the real one later.
+            Packet::SequenceStart if part.data.is_empty() => Ok(()),
             Packet::SequenceStart => self.configure(coding, &part.data, events),
             Packet::Frame { cts_ms } => {
                 let cts = Span::from_millis(cts_ms.into());

@@ -172,6 +172,14 @@ fn parameters_that_cannot_be_read_stop_the_track_until_better_ones_come() {
 }
 
 #[test]
+fn an_empty_configuration_waits_for_the_real_one_without_a_complaint() {
+    let mut demuxer = Demuxer::new();
+    let empty: (TagKind, u32, &[u8]) = (TagKind::Audio, 0, &[0xAF, 0]);
+    assert!(demux(&mut demuxer, &[empty]).is_empty());
+    assert!(matches!(demux(&mut demuxer, &[AAC_CONFIG])[..], [Ok(Event::Codec { .. })]));
+}
+
+#[test]
 fn a_repeated_configuration_is_not_told_again() {
     let events = demux(&mut Demuxer::new(), &[AVC, AVC, AAC_CONFIG, AAC_CONFIG]);
     assert_eq!(events.len(), 2, "{events:?}");
