@@ -67,7 +67,7 @@ need_web() {
     local stamp=web/node_modules/.openmic-built sources
     sources=$(find web \( -name node_modules -o -name dist -o -name test -o -name test-output \) -prune -o -type f -print0 \
         | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum)
-    if [ -d web/dist ] && [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$sources" ]; then return; fi
+    if [ -f web/dist/index.html ] && [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$sources" ]; then return; fi
     say "building the web bundle"
     (cd web && npm run --silent build </dev/null)
     echo "$sources" >"$stamp"

@@ -4,6 +4,7 @@
 mod bench;
 mod play;
 mod push;
+mod serve;
 
 use std::process::ExitCode;
 
@@ -21,6 +22,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run the server.
+    Serve(Box<serve::Serve>),
     /// Send a file to an RTMP server as a live stream.
     Push(push::PushArgs),
     /// Watch a stream and tell what it is like.
@@ -32,12 +35,17 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(tracing::Level::WARN).init();
-    let done = match Cli::parse().command {
+    let command = Cli::parse().command;
+    // The server starts logs of its own.
+    if !matches!(command, Command::Serve(_)) {
+        tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(tracing::Level::WARN).init();
+    }
+    let done = match command {
         Command::Push(args) => push::run(args),
         Command::Play(args) => play::run(args),
         #[cfg(target_os = "linux")]
         Command::Bench(what) => bench::run(what),
+        Command::Serve(serve) => serve::run(&serve),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

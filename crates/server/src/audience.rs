@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use media::broadcast::Broadcast;
+use tokio::sync::OwnedSemaphorePermit;
 
 /// How somebody publishes or watches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +69,7 @@ impl Audience {
     /// One more viewer until the seat is dropped.
     pub fn sit(self: &Arc<Self>, protocol: Protocol) -> Seat {
         self.viewers[protocol as usize].fetch_add(1, Ordering::Relaxed);
-        Seat { audience: Arc::clone(self), protocol }
+        Seat { audience: Arc::clone(self), protocol, _connection: None }
     }
 
     /// Viewers by protocol now.
@@ -93,9 +94,16 @@ impl Audience {
 pub struct Seat {
     audience: Arc<Audience>,
     protocol: Protocol,
+    _connection: Option<OwnedSemaphorePermit>,
 }
 
 impl Seat {
+    /// Gives the viewer's connection back to the limit when the seat is dropped.
+    pub fn with_connection(mut self, permit: OwnedSemaphorePermit) -> Self {
+        self._connection = Some(permit);
+        self
+    }
+
     /// The audience this seat is in.
     pub fn audience(&self) -> &Audience {
         &self.audience

@@ -1,12 +1,19 @@
 //! The configuration: one TOML file, unknown keys refused, flags and environment over it.
 
+mod check;
+mod load;
+
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+
+pub use check::Invalid;
+pub use load::{LoadError, Loaded};
 
 /// Everything an operator can set. `Config::default()` is a server on loopback.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Pages, API, HTTP-FLV, WS-FLV and HLS.
@@ -23,20 +30,37 @@ pub struct Config {
     pub limits: Limits,
     /// How it stops.
     pub shutdown: Shutdown,
+    /// Who may reach it.
+    pub access: Access,
+    /// The certificate of HTTPS and RTMPS.
+    pub tls: Tls,
+    /// Where it keeps files.
+    pub data: Data,
+    /// The built-in demo stream.
+    pub demo: Demo,
 }
 
 /// `[http]`
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Http {
     /// Plain HTTP.
     pub listen: SocketAddr,
-    /// HTTPS with HTTP/2, where `certificate` and `key` are set.
+    /// HTTPS with HTTP/2, where `tls.certificate` and `tls.key` are set.
     pub tls_listen: Option<SocketAddr>,
+    /// Names by which pages may be opened beside `localhost`, while `listen` is a loopback address: a page of
+    /// another name that resolves here (DNS rebinding) is refused.
+    pub hosts: Vec<String>,
+    /// A request's head, or a TLS handshake, must be there within this.
+    #[serde(with = "millis", rename = "header_ms")]
+    pub header: Duration,
+    /// A connection without a request is closed after this.
+    #[serde(with = "millis", rename = "idle_ms")]
+    pub idle: Duration,
 }
 
 /// `[rtmp]`
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Rtmp {
     /// Plain RTMP.
@@ -46,7 +70,7 @@ pub struct Rtmp {
 }
 
 /// `[publish]`
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Publish {
     /// What a second publisher of a live path does.
@@ -60,7 +84,7 @@ pub struct Publish {
 }
 
 /// What a second publisher of a live path does.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub enum Takeover {
     /// It takes over; the older session is closed.
@@ -70,7 +94,7 @@ pub enum Takeover {
 }
 
 /// `[egress]`
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Egress {
     /// Tasks that write to viewers; 0 is one a core.
@@ -94,7 +118,7 @@ pub struct Egress {
 }
 
 /// `[hls]`
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Hls {
     /// A segment ends at the first keyframe after this.
@@ -112,7 +136,7 @@ pub struct Hls {
 }
 
 /// `[limits]`
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// Broadcasts at a time.
@@ -124,7 +148,7 @@ pub struct Limits {
 }
 
 /// `[shutdown]`
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Shutdown {
     /// How long sessions may go on after SIGTERM.
@@ -132,9 +156,56 @@ pub struct Shutdown {
     pub drain: Duration,
 }
 
+/// `[access]`
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Access {
+    /// Listen beyond this machine although anybody who reaches the server may publish and watch: this version
+    /// knows no keys.
+    pub open_to_everyone: bool,
+}
+
+/// `[tls]`
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Tls {
+    /// PEM file with the certificate chain, the server's own first.
+    pub certificate: Option<PathBuf>,
+    /// PEM file with its private key.
+    pub key: Option<PathBuf>,
+}
+
+/// `[data]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Data {
+    /// The directory of everything the server keeps over a restart. This version keeps nothing.
+    pub dir: PathBuf,
+}
+
+/// `[demo]`
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Demo {
+    /// Play the built-in moving picture with sound at `live/demo`.
+    pub enabled: bool,
+}
+
 impl Default for Http {
     fn default() -> Self {
-        Self { listen: ([127, 0, 0, 1], 8080).into(), tls_listen: None }
+        Self {
+            listen: ([127, 0, 0, 1], 8080).into(),
+            tls_listen: None,
+            hosts: Vec::new(),
+            header: Duration::from_secs(10),
+            idle: Duration::from_secs(25),
+        }
+    }
+}
+
+impl Default for Data {
+    fn default() -> Self {
+        Self { dir: "data".into() }
     }
 }
 
@@ -192,9 +263,13 @@ mod millis {
 
     use std::time::Duration;
 
-    use serde::{Deserialize, Deserializer};
+    use serde::{Deserialize, Deserializer, Serializer};
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
         u64::deserialize(from).map(Duration::from_millis)
+    }
+
+    pub(super) fn serialize<S: Serializer>(duration: &Duration, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
     }
 }

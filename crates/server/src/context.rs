@@ -1,15 +1,23 @@
 //! What every session of the server needs, made once by [`crate::app`].
 
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::Poll;
 use std::time::{Duration, Instant, SystemTime};
 
 use media::broadcast::Broadcast;
 use media::hub::Hub;
 use media::{Path, Timestamp};
+use serde::Serialize;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
+use crate::counters::Counters;
 use crate::egress::Egress;
 
 /// Shared by all sessions behind an `Arc`.
@@ -28,6 +36,25 @@ pub struct Context {
     pub stopping: CancellationToken,
     /// The wall clock and the monotonic clock read together at the start.
     pub clock: Clock,
+    /// What happened to connections so far.
+    pub counters: Arc<Counters>,
+    /// Where it listens.
+    pub addresses: Addresses,
+    /// The tasks of connections; the drain waits for them.
+    pub sessions: TaskTracker,
+}
+
+/// Where a server listens, with the ports that were chosen for port 0.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Addresses {
+    /// Pages, API, HTTP-FLV, WS-FLV, HLS.
+    pub http: SocketAddr,
+    /// RTMP.
+    pub rtmp: SocketAddr,
+    /// The same as `http`, encrypted.
+    pub https: Option<SocketAddr>,
+    /// RTMPS.
+    pub rtmps: Option<SocketAddr>,
 }
 
 /// Maps the monotonic clock to the wall clock without following later steps of the latter.
@@ -72,6 +99,11 @@ impl Clock {
 }
 
 impl Context {
+    /// Runs a connection's task. A panic in it is our own bug: it ends that session alone, and is counted.
+    pub fn spawn(self: &Arc<Self>, session: impl Future<Output = ()> + Send + 'static) {
+        self.sessions.spawn(Guarded { session, counters: Arc::clone(&self.counters) }.run());
+    }
+
     /// The broadcast of this path, waiting up to `patience` for somebody to publish it.
     pub async fn find(&self, path: &Path, patience: Duration) -> Option<Broadcast> {
         let mut watcher = self.hub.watch();
@@ -87,5 +119,30 @@ impl Context {
             }
         };
         tokio::time::timeout(patience, appears).await.ok()
+    }
+}
+
+struct Guarded<F> {
+    session: F,
+    counters: Arc<Counters>,
+}
+
+impl<F: Future<Output = ()>> Guarded<F> {
+    async fn run(self) {
+        let mut session = pin!(self.session);
+        let ended = std::future::poll_fn(|cx| {
+            // The session is never polled again after a panic, so nobody sees what it left half done.
+            match catch_unwind(AssertUnwindSafe(|| session.as_mut().poll(cx))) {
+                Ok(Poll::Pending) => Poll::Pending,
+                Ok(Poll::Ready(())) => Poll::Ready(true),
+                Err(_) => Poll::Ready(false),
+            }
+        });
+        if !ended.await {
+            self.counters.panics.fetch_add(1, Ordering::Relaxed);
+            tracing::error!(
+                "a session ended in a panic; the others go on. Please report it with the lines above"
+            );
+        }
     }
 }

@@ -1,15 +1,18 @@
 //! Sockets, files, configuration and HTTP: the only crate that knows tokio on the serving side.
 
+mod accept;
 pub mod app;
 pub mod audience;
 pub mod config;
 pub mod context;
+pub mod counters;
 pub mod demo;
 pub mod egress;
 pub mod http;
 pub mod ingest;
 pub mod rtmp;
 pub mod socket;
+pub mod tls;
 
 pub use app::App;
 pub use config::Config;

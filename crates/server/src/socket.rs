@@ -2,9 +2,14 @@
 //! is a TLS or HTTP/2 session.
 
 use std::io;
+use std::sync::Once;
+use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::io::{Interest, Ready};
 use tokio::net::{TcpStream, UnixStream};
+
+use crate::config::Egress;
 
 /// A connected stream with readiness. TLS is terminated by a small task at the other end of a [`UnixStream`]
 /// pair, so that everything that fans out writes to a plain socket and there is one path to keep fast.
@@ -47,5 +52,31 @@ impl Socket {
             Self::Tcp(stream) => stream.ready(interest).await,
             Self::Pair(stream) => stream.ready(interest).await,
         }
+    }
+}
+
+/// A peer that acknowledges nothing for this long is gone, whatever else its session waits for.
+const UNACKNOWLEDGED_MIN: Duration = Duration::from_secs(10);
+
+/// Prepares an accepted connection. Every option is a help, none a need: a kernel without one is not an error.
+///
+/// `TCP_USER_TIMEOUT` also ends a peer whose window stays shut, so it is no shorter than the time for which the
+/// configuration lets a viewer stall.
+pub fn tune(stream: &TcpStream, egress: &Egress) {
+    let socket = SockRef::from(stream);
+    let _ = socket.set_tcp_nodelay(true);
+    let _ = socket.set_tcp_user_timeout(Some(egress.stalled_max.max(UNACKNOWLEDGED_MIN)));
+    let _ = socket.set_tcp_notsent_lowat(egress.unsent_bytes_max);
+    if egress.congestion.is_empty() {
+        return;
+    }
+    static TOLD: Once = Once::new();
+    if let Err(error) = socket.set_tcp_congestion(egress.congestion.as_bytes()) {
+        TOLD.call_once(|| {
+            tracing::info!(
+                congestion = egress.congestion, %error,
+                "this kernel does not give us that congestion control; its default is used (modprobe tcp_bbr may help)"
+            );
+        });
     }
 }

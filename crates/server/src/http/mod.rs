@@ -1,1 +1,14 @@
-//! HTTP: the listener that tells media from pages, the pages, the API and HLS.
+//! HTTP: pages, API, metrics, HTTP-FLV, WS-FLV and HLS on one port, encrypted on another.
+
+mod accept;
+mod api;
+mod flv;
+mod head;
+mod machinery;
+mod metrics;
+mod pages;
+mod problem;
+mod router;
+mod target;
+
+pub(crate) use accept::serve;

@@ -1,0 +1,145 @@
+//! Rules about the configuration that types cannot express.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::Config;
+
+/// A setting that cannot work, and what would.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{key} {what}")]
+pub struct Invalid {
+    /// `section.key`.
+    pub key: &'static str,
+    /// What is wrong with its value, and the remedy.
+    pub what: String,
+}
+
+/// HLS players reload every target duration and buffer three of them; longer ones are of no use live.
+const SEGMENT_MAX: Duration = Duration::from_secs(60);
+/// Below this the requests cost more than the waiting saves.
+const PART_MIN: Duration = Duration::from_millis(100);
+
+impl Config {
+    /// The first rule that is broken.
+    pub fn check(&self) -> Result<(), Invalid> {
+        self.check_reach()?;
+        self.check_tls()?;
+        self.check_hls()?;
+        self.check_times()
+    }
+
+    fn check_reach(&self) -> Result<(), Invalid> {
+        let listens = [
+            ("http.listen", Some(self.http.listen)),
+            ("http.tls_listen", self.http.tls_listen),
+            ("rtmp.listen", Some(self.rtmp.listen)),
+            ("rtmp.tls_listen", self.rtmp.tls_listen),
+        ];
+        let beyond = |(key, at): (&'static str, Option<SocketAddr>)| Some((key, at?));
+        let beyond = listens.into_iter().filter_map(beyond).find(|(_, at)| !at.ip().is_loopback());
+        match beyond {
+            Some((key, at)) if !self.access.open_to_everyone => Err(Invalid {
+                key,
+                what: format!(
+                    "is {at}, which other machines can reach, and this version has no keys: anybody could publish \
+                     and watch. Listen on 127.0.0.1, or set access.open_to_everyone = true if that is what you want"
+                ),
+            }),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn check_tls(&self) -> Result<(), Invalid> {
+        let wanted = self.http.tls_listen.or(self.rtmp.tls_listen).is_some();
+        let missing = |key| Invalid { key, what: "must name a PEM file where a tls_listen is set".into() };
+        if wanted && self.tls.certificate.is_none() {
+            return Err(missing("tls.certificate"));
+        }
+        if wanted && self.tls.key.is_none() {
+            return Err(missing("tls.key"));
+        }
+        Ok(())
+    }
+
+    fn check_hls(&self) -> Result<(), Invalid> {
+        let hls = &self.hls;
+        let invalid = |key, what: String| Err(Invalid { key, what });
+        if hls.segment_max.subsec_nanos() != 0 || hls.segment_max.is_zero() || hls.segment_max > SEGMENT_MAX {
+            let what = format!("is {} but must be whole seconds, 1000 to 60000", hls.segment_max.as_millis());
+            return invalid("hls.segment_max_ms", what);
+        }
+        if hls.segment_min > hls.segment_max {
+            let what = format!("is {}, above hls.segment_max_ms", hls.segment_min.as_millis());
+            return invalid("hls.segment_min_ms", what);
+        }
+        if hls.part < PART_MIN || hls.part > hls.segment_max / 2 {
+            let what = format!("is {} but must be 100 to half of hls.segment_max_ms", hls.part.as_millis());
+            return invalid("hls.part_ms", what);
+        }
+        Ok(())
+    }
+
+    fn check_times(&self) -> Result<(), Invalid> {
+        let positive = [
+            ("http.header_ms", self.http.header),
+            ("http.idle_ms", self.http.idle),
+            ("publish.idle_ms", self.publish.idle),
+            ("egress.lag_max_ms", self.egress.lag_max),
+            ("egress.stalled_max_ms", self.egress.stalled_max),
+            ("hls.idle_ms", self.hls.idle),
+        ];
+        if let Some((key, _)) = positive.into_iter().find(|(_, value)| value.is_zero()) {
+            return Err(Invalid { key, what: "must be more than 0".into() });
+        }
+        if self.egress.latency > self.egress.latency_max {
+            let what = format!("is {}, above egress.latency_max_ms", self.egress.latency.as_millis());
+            return Err(Invalid { key: "egress.latency_ms", what });
+        }
+        let counts =
+            [("limits.broadcasts", self.limits.broadcasts), ("limits.connections", self.limits.connections)];
+        match counts.into_iter().find(|(_, count)| !(1..=1_000_000).contains(count)) {
+            Some((key, count)) => Err(Invalid { key, what: format!("is {count} but must be 1 to 1000000") }),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn broken(change: impl FnOnce(&mut Config)) -> Option<&'static str> {
+        let mut config = Config::default();
+        change(&mut config);
+        config.check().err().map(|invalid| invalid.key)
+    }
+
+    #[test]
+    fn the_defaults_are_valid() {
+        assert_eq!(broken(|_| {}), None);
+    }
+
+    #[test]
+    fn listening_beyond_this_machine_needs_a_word_from_the_operator() {
+        let open = |config: &mut Config| config.rtmp.listen = ([0, 0, 0, 0], 1935).into();
+        assert_eq!(broken(open), Some("rtmp.listen"));
+        let meant = |config: &mut Config| {
+            open(config);
+            config.access.open_to_everyone = true;
+        };
+        assert_eq!(broken(meant), None);
+    }
+
+    #[test]
+    fn values_that_cannot_work_are_named() {
+        assert_eq!(broken(|c| c.hls.segment_max = Duration::from_millis(5_500)), Some("hls.segment_max_ms"));
+        assert_eq!(broken(|c| c.hls.segment_min = Duration::from_secs(7)), Some("hls.segment_min_ms"));
+        assert_eq!(broken(|c| c.hls.part = Duration::from_millis(50)), Some("hls.part_ms"));
+        assert_eq!(broken(|c| c.http.idle = Duration::ZERO), Some("http.idle_ms"));
+        assert_eq!(broken(|c| c.egress.latency = Duration::from_secs(9)), Some("egress.latency_ms"));
+        assert_eq!(broken(|c| c.limits.connections = 0), Some("limits.connections"));
+        let tls = |c: &mut Config| c.http.tls_listen = Some(([127, 0, 0, 1], 8443).into());
+        assert_eq!(broken(tls), Some("tls.certificate"));
+    }
+}

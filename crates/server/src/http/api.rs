@@ -1,0 +1,182 @@
+//! `/api/v1`: what is live, as JSON. The types here are the interface; nothing else is serialised.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderValue, Uri, header};
+use axum::response::{IntoResponse, Response};
+use media::broadcast::{Broadcast, Phase, TrackInfo};
+use media::codec::Kind;
+use serde::Serialize;
+
+use super::{flv, target};
+use crate::audience::{Audience, Protocol};
+use crate::context::Context;
+
+/// `GET /api/v1/server`
+#[derive(Debug, Serialize)]
+struct ServerInfo {
+    version: &'static str,
+    rtmp_port: Option<u16>,
+    rtmps_port: Option<u16>,
+    uptime_s: u64,
+}
+
+/// `GET /api/v1/broadcasts`
+#[derive(Debug, Serialize)]
+struct BroadcastList {
+    broadcasts: Vec<BroadcastInfo>,
+}
+
+/// `GET /api/v1/broadcasts/{path}`
+#[derive(Debug, Serialize)]
+struct BroadcastInfo {
+    path: String,
+    state: &'static str,
+    /// RFC 3339 in UTC.
+    since: String,
+    /// By protocol.
+    viewers: BTreeMap<&'static str, u32>,
+    tracks: Vec<Track>,
+    publisher: Option<PublisherInfo>,
+}
+
+#[derive(Debug, Serialize)]
+struct Track {
+    id: u8,
+    kind: &'static str,
+    /// RFC 6381.
+    codec: Option<String>,
+    name: &'static str,
+    width: Option<u32>,
+    height: Option<u32>,
+    sample_rate: Option<u32>,
+    channels: Option<u8>,
+    /// Of the newest whole group, as are the next two.
+    bitrate_bps: Option<u64>,
+    fps: Option<f64>,
+    group_ms: Option<u64>,
+}
+
+#[derive(Debug, Serialize)]
+struct PublisherInfo {
+    protocol: &'static str,
+    address: Option<String>,
+    agent: String,
+}
+
+pub(super) async fn server(State(context): State<Arc<Context>>) -> Response {
+    fresh(ServerInfo {
+        version: env!("CARGO_PKG_VERSION"),
+        rtmp_port: Some(context.addresses.rtmp.port()),
+        rtmps_port: context.addresses.rtmps.map(|address| address.port()),
+        uptime_s: context.clock.uptime().as_secs(),
+    })
+}
+
+pub(super) async fn broadcasts(State(context): State<Arc<Context>>) -> Response {
+    let broadcasts = context.hub.list().iter().map(|broadcast| describe(&context, broadcast)).collect();
+    fresh(BroadcastList { broadcasts })
+}
+
+pub(super) async fn broadcast(State(context): State<Arc<Context>>, uri: Uri) -> Response {
+    let name = uri.path().strip_prefix("/api/v1/broadcasts").unwrap_or_default();
+    let found = target::path(name, "").map(|path| context.hub.get(&path));
+    match found {
+        Ok(Some(broadcast)) => fresh(describe(&context, &broadcast)),
+        Ok(None) => flv::not_live().into_response(),
+        Err(problem) => problem.into_response(),
+    }
+}
+
+/// What is true now and not later.
+fn fresh(body: impl Serialize) -> Response {
+    let mut response = Json(body).into_response();
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+fn describe(context: &Context, broadcast: &Broadcast) -> BroadcastInfo {
+    let audience = Audience::of(broadcast);
+    // The demo is published only; nobody watches by it.
+    let viewers = audience.viewers().filter(|(protocol, _)| *protocol != Protocol::Demo);
+    BroadcastInfo {
+        path: broadcast.path().to_string(),
+        state: if broadcast.phase() == Phase::Live { "live" } else { "waiting" },
+        since: rfc3339(context.clock.wall(broadcast.started())),
+        viewers: viewers.map(|(protocol, count)| (protocol.name(), count)).collect(),
+        tracks: broadcast.tracks().iter().map(track).collect(),
+        publisher: audience.publisher().map(|publisher| PublisherInfo {
+            protocol: publisher.protocol.name(),
+            address: publisher.address.map(|address| address.to_string()),
+            agent: publisher.agent,
+        }),
+    }
+}
+
+fn track(info: &TrackInfo) -> Track {
+    let (stats, codec) = (&info.stats, &info.codec);
+    let seconds = stats.group_span.to_duration().as_secs_f64();
+    let measured = seconds > 0.0;
+    let is_video = info.kind == Kind::Video;
+    let (resolution, sound) = (codec.resolution(), codec.sound());
+    Track {
+        id: info.id.0,
+        kind: match info.kind {
+            Kind::Video => "video",
+            Kind::Audio => "audio",
+            Kind::Data => "data",
+        },
+        codec: codec.rfc6381().map(String::from),
+        name: codec.name(),
+        width: resolution.map(|(width, _)| width),
+        height: resolution.map(|(_, height)| height),
+        sample_rate: sound.map(|(rate, _)| rate),
+        channels: sound.map(|(_, channels)| channels),
+        bitrate_bps: measured.then(|| (stats.group_bytes as f64 * 8.0 / seconds) as u64),
+        // Two decimals tell 29.97 from 30.
+        fps: (measured && is_video)
+            .then(|| (f64::from(stats.group_frames) / seconds * 100.0).round() / 100.0),
+        group_ms: (measured && is_video).then(|| (seconds * 1_000.0).round() as u64),
+    }
+}
+
+/// RFC 3339 in UTC with milliseconds.
+pub(super) fn rfc3339(time: SystemTime) -> String {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    let (seconds, days) = (since.as_secs() % 86_400, since.as_secs() / 86_400);
+    let (year, month, day) = civil(days);
+    let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z", since.subsec_millis())
+}
+
+/// The Gregorian date that lies `days` after 1970-01-01 (H. Hinnant, "chrono-Compatible Low-Level Date Algorithms",
+/// `civil_from_days`, for days that are not negative).
+fn civil(days: u64) -> (u64, u64, u64) {
+    let shifted = days + 719_468;
+    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * from_march + 2) / 5 + 1;
+    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    (year, month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_rfc3339_through_leap_days_and_centuries() {
+        let at = |seconds| rfc3339(UNIX_EPOCH + Duration::from_secs(seconds));
+        assert_eq!(at(0), "1970-01-01T00:00:00.000Z");
+        assert_eq!(at(951_782_400), "2000-02-29T00:00:00.000Z");
+        assert_eq!(at(1_709_251_199), "2024-02-29T23:59:59.000Z");
+        assert_eq!(at(4_107_542_400), "2100-03-01T00:00:00.000Z");
+    }
+}

@@ -1,0 +1,192 @@
+//! HTTP-FLV and WS-FLV: from a request to a viewer of the egress, on a plain connection or inside hyper.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context as Task, Poll, ready};
+use std::time::Duration;
+
+use axum::body::{Body, HttpBody};
+use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use bytes::{Bytes, BytesMut};
+use hyper::body::Frame;
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use media::broadcast::Broadcast;
+use tokio::net::UnixStream;
+use tokio::sync::OwnedSemaphorePermit;
+use wire::ws::UpgradeError;
+
+use super::problem::Problem;
+use super::target;
+use crate::audience::{Audience, Protocol};
+use crate::context::Context;
+use crate::egress::{Format, Join};
+use crate::socket::Socket;
+use crate::tls;
+
+/// The end of an address that means FLV.
+pub(crate) const SUFFIX: &str = ".flv";
+/// The longest that `wait_ms` waits for a stream to begin.
+pub(crate) const WAIT_MS_MAX: u64 = 10_000;
+/// Header lines of the answer to a WebSocket request beside RFC 6455's own.
+pub(crate) const WS_HEADERS: &str = "cache-control: no-store\r\n";
+
+/// HTTP/1.0 clients are answered by the same: no chunks, the end is the end of the connection.
+const HEAD: &str = "HTTP/1.1 200 OK\r\ncontent-type: video/x-flv\r\ncache-control: no-store\r\n\
+    access-control-allow-origin: *\r\nx-accel-buffering: no\r\nx-content-type-options: nosniff\r\n\
+    connection: close\r\n\r\n";
+/// Read from a viewer's pair at a time and handed to hyper as one piece.
+const PIECE_BYTES: usize = 32 << 10;
+
+/// A viewer that was found what it asked for.
+pub(crate) struct Viewer {
+    broadcast: Broadcast,
+    latency: Duration,
+    protocol: Protocol,
+}
+
+impl Viewer {
+    /// Finds the broadcast that a request names, waiting as long as it allows.
+    pub(crate) async fn find(
+        context: &Context,
+        path: &str,
+        query: &str,
+        protocol: Protocol,
+    ) -> Result<Self, Problem> {
+        if context.draining.is_cancelled() {
+            return Err(Problem::draining());
+        }
+        let path = target::path(path, SUFFIX)?;
+        let latency = context.egress.latency(target::milliseconds(query, "latency_ms", u64::MAX)?);
+        let wait = target::milliseconds(query, "wait_ms", WAIT_MS_MAX)?.unwrap_or(0);
+        let broadcast = context.find(&path, Duration::from_millis(wait)).await;
+        let broadcast = broadcast.ok_or_else(not_live)?;
+        Ok(Self { broadcast, latency, protocol })
+    }
+
+    /// Hands it over to the egress, which first sends `preface`.
+    pub(crate) async fn join(
+        self,
+        context: &Context,
+        socket: Socket,
+        preface: Bytes,
+        permit: Option<OwnedSemaphorePermit>,
+    ) {
+        let seat = Audience::of(&self.broadcast).sit(self.protocol);
+        let seat = match permit {
+            Some(permit) => seat.with_connection(permit),
+            None => seat,
+        };
+        let format = if self.protocol == Protocol::WsFlv { Format::WsFlv } else { Format::Flv };
+        let Self { broadcast, latency, .. } = self;
+        let socket = Arc::new(socket);
+        context.egress.join(Join { broadcast, format, latency, socket, preface, seat, session: None }).await;
+    }
+}
+
+/// The answer to a name that nobody publishes now.
+pub(crate) fn not_live() -> Problem {
+    Problem::not_found(
+        "nobody publishes this stream now; check its name, or add ?wait_ms=10000 to wait until it begins",
+    )
+}
+
+/// What is sent before the stream on a plain connection.
+pub(crate) fn preface(upgrade: Option<String>) -> Bytes {
+    upgrade.map_or(Bytes::from_static(HEAD.as_bytes()), Bytes::from)
+}
+
+/// FLV asked for on a connection that hyper serves already: a second request of a browser, or HTTP/2.
+pub(crate) async fn in_hyper(context: Arc<Context>, mut request: Request<Body>) -> Response {
+    let upgraded = hyper::upgrade::on(&mut request);
+    let (parts, _) = request.into_parts();
+    let upgrade = parts.headers.contains_key(header::UPGRADE);
+    let served = match (&parts.method, upgrade) {
+        (&Method::GET, false) | (&Method::HEAD, _) => plain(&context, &parts).await,
+        (&Method::GET, true) => websocket(&context, &parts, upgraded).await,
+        _ => Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "a stream can be read with GET")),
+    };
+    served.unwrap_or_else(IntoResponse::into_response)
+}
+
+fn named(uri: &Uri) -> (&str, &str) {
+    (uri.path(), uri.query().unwrap_or_default())
+}
+
+async fn plain(context: &Arc<Context>, request: &Parts) -> Result<Response, Problem> {
+    let (path, query) = named(&request.uri);
+    let viewer = Viewer::find(context, path, query, Protocol::Flv).await?;
+    let body = if request.method == Method::HEAD {
+        Body::empty()
+    } else {
+        let (theirs, ours) = UnixStream::pair().map_err(no_socket)?;
+        viewer.join(context, Socket::Pair(ours), Bytes::new(), None).await;
+        Body::new(Streamed(theirs))
+    };
+    let mut response = body.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("video/x-flv"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    Ok(response)
+}
+
+fn no_socket(error: io::Error) -> Problem {
+    tracing::error!(%error, "no socket for a viewer");
+    Problem::unavailable("the server has no socket left; try again in a moment", 5)
+}
+
+async fn websocket(
+    context: &Arc<Context>,
+    request: &Parts,
+    upgraded: OnUpgrade,
+) -> Result<Response, Problem> {
+    let lines = request.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+    let answer = wire::ws::upgrade(lines, "").map_err(|error| match error {
+        UpgradeError::Version => Problem::new(StatusCode::UPGRADE_REQUIRED, error.to_string()),
+        UpgradeError::NotUpgrade | UpgradeError::Key => Problem::bad_request(error.to_string()),
+    })?;
+    let (path, query) = named(&request.uri);
+    let viewer = Viewer::find(context, path, query, Protocol::WsFlv).await?;
+    let sharer = Arc::clone(context);
+    context.spawn(async move {
+        let Ok(stream) = upgraded.await else { return };
+        let Ok((socket, carry)) = tls::relay(TokioIo::new(stream)) else { return };
+        viewer.join(&sharer, socket, Bytes::new(), None).await;
+        sharer.stopping.run_until_cancelled(carry).await;
+    });
+    let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
+    for line in answer.lines().skip(1) {
+        let Some((name, value)) = line.split_once(": ") else { continue };
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    Ok(response)
+}
+
+/// A body that is what comes out of a viewer's socket.
+struct Streamed(UnixStream);
+
+impl HttpBody for Streamed {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Task<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let Self(from) = &mut *self;
+        loop {
+            // A viewer that waits holds no buffer.
+            ready!(from.poll_read_ready(cx))?;
+            let mut piece = BytesMut::with_capacity(PIECE_BYTES);
+            match from.try_read_buf(&mut piece) {
+                Ok(0) => return Poll::Ready(None),
+                Ok(_) => return Poll::Ready(Some(Ok(Frame::data(piece.freeze())))),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Some(Err(error))),
+            }
+        }
+    }
+}
