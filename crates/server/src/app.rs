@@ -150,6 +150,7 @@ fn context(config: Config, addresses: Addresses) -> Arc<Context> {
         stopping,
         clock: Clock::now(),
         counters: Arc::new(Counters::default()),
+        hls_ended: http::EndedHls::default(),
         addresses,
         sessions: TaskTracker::new(),
         config,

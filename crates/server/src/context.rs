@@ -19,6 +19,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::Config;
 use crate::counters::Counters;
 use crate::egress::Egress;
+use crate::http::EndedHls;
 
 /// Shared by all sessions behind an `Arc`.
 pub struct Context {
@@ -38,6 +39,8 @@ pub struct Context {
     pub clock: Clock,
     /// What happened to connections so far.
     pub counters: Arc<Counters>,
+    /// Broadcasts that are over and whose HLS is read to its end.
+    pub hls_ended: EndedHls,
     /// Where it listens.
     pub addresses: Addresses,
     /// The tasks of connections; the drain waits for them.

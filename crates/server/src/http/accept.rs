@@ -1,6 +1,5 @@
 //! Connections: taken within a limit, told apart by their first request, closed when they idle.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,11 +32,11 @@ pub(crate) async fn serve(context: Arc<Context>, listener: TcpListener, tls: Opt
     let is_tls = tls.is_some();
     let door = Arc::new(Door { context: Arc::clone(&context), machinery, tls });
     let refusals = Arc::new(Semaphore::new(REFUSALS_MAX));
-    let take = |Accepted { stream, peer, permit }| {
+    let take = |Accepted { stream, permit, .. }| {
         let door = Arc::clone(&door);
         context.spawn(async move {
             let stopping = door.context.stopping.clone();
-            stopping.run_until_cancelled(door.connection(stream, peer, permit)).await;
+            stopping.run_until_cancelled(door.connection(stream, permit)).await;
         });
     };
     let beyond = |stream| {
@@ -62,27 +61,27 @@ struct Door {
 }
 
 impl Door {
-    async fn connection(&self, stream: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit) {
-        let Some(tls) = &self.tls else { return self.plain(stream, peer, permit).await };
+    async fn connection(&self, stream: TcpStream, permit: OwnedSemaphorePermit) {
+        let Some(tls) = &self.tls else { return self.plain(stream, permit).await };
         let handshake = tokio::time::timeout(self.context.config.http.header, tls.accept(stream)).await;
         let Ok(Ok(stream)) = handshake else { return };
         // Boxed, so that plain connections do not carry the room for it.
-        Box::pin(self.secure(stream, peer, permit)).await;
+        Box::pin(self.secure(stream, permit)).await;
     }
 
-    async fn plain(&self, mut stream: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit) {
+    async fn plain(&self, mut stream: TcpStream, permit: OwnedSemaphorePermit) {
         let first = head::read(&mut stream, self.context.config.http.header).await;
         match self.sort(first).await {
             // Nothing of this task is left behind: the shards own the socket now.
             Ok(Sorted::Viewer(viewer, preface)) => {
                 viewer.join(&self.context, Socket::Tcp(stream), preface, Some(permit)).await;
             }
-            Ok(Sorted::Other(read)) => Box::pin(self.machinery.serve(stream, read, peer)).await,
+            Ok(Sorted::Other(read)) => Box::pin(self.machinery.serve(stream, read)).await,
             Err(answer) => refuse(stream, &answer).await,
         }
     }
 
-    async fn secure<S>(&self, mut stream: S, peer: SocketAddr, permit: OwnedSemaphorePermit)
+    async fn secure<S>(&self, mut stream: S, permit: OwnedSemaphorePermit)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -93,7 +92,7 @@ impl Door {
                 viewer.join(&self.context, socket, preface, Some(permit)).await;
                 carry.await;
             }
-            Ok(Sorted::Other(read)) => Box::pin(self.machinery.serve(stream, read, peer)).await,
+            Ok(Sorted::Other(read)) => Box::pin(self.machinery.serve(stream, read)).await,
             Err(answer) => refuse(stream, &answer).await,
         }
     }

@@ -2,7 +2,6 @@
 //! own, with an end to idle connections.
 
 use std::io;
-use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context as Task, Poll};
@@ -37,11 +36,6 @@ const H2_PING_PATIENCE: Duration = Duration::from_secs(10);
 /// An idle connection that was told to go has this long.
 const GOODBYE: Duration = Duration::from_secs(2);
 
-/// The address of the peer, for handlers.
-#[derive(Clone, Copy, Debug)]
-#[expect(dead_code, reason = "HLS tells its viewers apart by it")]
-pub(crate) struct Peer(pub(crate) SocketAddr);
-
 /// What all connections share.
 pub(crate) struct Machinery {
     context: Arc<Context>,
@@ -55,14 +49,13 @@ impl Machinery {
     }
 
     /// Serves a connection of which `read` was read already, until it ends, idles or the server drains.
-    pub(crate) async fn serve<S>(&self, stream: S, read: Bytes, peer: SocketAddr)
+    pub(crate) async fn serve<S>(&self, stream: S, read: Bytes)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let (busy, idle) = Busy::new();
         let router = TowerToHyperService::new(self.router.clone());
-        let service = service_fn(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(Peer(peer));
+        let service = service_fn(move |request: Request<Incoming>| {
             let guard = busy.enter();
             let answer = router.call(request);
             async move { answer.await.map(|response| response.map(|body| Guarded { body, _guard: guard })) }

@@ -4,6 +4,7 @@ mod accept;
 mod api;
 mod flv;
 mod head;
+mod hls;
 mod machinery;
 mod metrics;
 mod pages;
@@ -12,3 +13,4 @@ mod router;
 mod target;
 
 pub(crate) use accept::serve;
+pub use hls::Ended as EndedHls;

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 use super::problem::Problem;
-use super::{api, flv, metrics, pages};
+use super::{api, flv, hls, metrics, pages};
 use crate::context::Context;
 
 /// Scripts, pictures and connections come from us alone; `blob:` is what players feed to the browser.
@@ -61,13 +61,14 @@ async fn wrong_method() -> Problem {
 /// Streams have the addresses that nothing else has.
 async fn media(State(context): State<Arc<Context>>, request: Request) -> Response {
     let path = request.uri().path();
-    let is_media = path.ends_with(flv::SUFFIX);
-    if !is_media {
+    let is_flv = path.ends_with(flv::SUFFIX);
+    if !is_flv && hls::name(path).is_none() {
         return Problem::not_found("there is nothing at this address; / lists what is live").into_response();
     }
     let mut response = match request.method() {
         &Method::OPTIONS => StatusCode::NO_CONTENT.into_response(),
-        _ => flv::in_hyper(context, request).await,
+        _ if is_flv => flv::in_hyper(context, request).await,
+        method => hls::serve(context, method.clone(), request.uri().clone()).await,
     };
     allow_every_origin(response.headers_mut());
     response

@@ -1,0 +1,244 @@
+//! HLS: the addresses of playlists, segments and parts, answered from the broadcast's packager.
+
+mod stream;
+
+use std::collections::VecDeque;
+use std::hash::{BuildHasher, RandomState};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context as Task, Poll};
+use std::time::Duration;
+
+use axum::body::{Body, HttpBody};
+use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use hyper::body::{Frame, SizeHint};
+use media::Path;
+use wire::hls::{self, Answer, Directives, Resource};
+
+use super::flv::{WAIT_MS_MAX, not_live};
+use super::problem::Problem;
+use super::target;
+use crate::audience::Protocol;
+use crate::context::Context;
+pub use stream::Ended;
+use stream::Stream;
+
+/// The end of an address that means HLS.
+const SUFFIX: &str = ".m3u8";
+/// How long the first request waits for something to play.
+const FIRST_PATIENCE: Duration = Duration::from_secs(10);
+/// RFC 8216bis §6.2.5.2: a blocked request is given up after this many target durations.
+const BLOCKED_TARGETS: u32 = 3;
+/// A packager that stops while we ask is asked for again, this often.
+const TRIES: u32 = 8;
+
+/// A session's names never change their content.
+const IMMUTABLE: &str = "public, max-age=60, immutable";
+
+/// What an address names.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Name<'a> {
+    /// `/{app}/{stream}.m3u8`: where a player begins.
+    Multivariant { path: &'a str },
+    /// `/{app}/{stream}/hls/{session}/{resource}`
+    Session { path: &'a str, token: &'a str, resource: Resource },
+}
+
+/// Reads an address; `None` if it is no HLS.
+pub(super) fn name(path: &str) -> Option<Name<'_>> {
+    let session = || {
+        let (rest, last) = path.rsplit_once('/')?;
+        let (rest, token) = rest.rsplit_once('/')?;
+        let path = rest.strip_suffix("/hls")?;
+        let resource = Resource::parse(last)?;
+        hls::is_session(token).then_some(Name::Session { path, token, resource })
+    };
+    session().or_else(|| path.ends_with(SUFFIX).then_some(Name::Multivariant { path }))
+}
+
+/// Answers what [`name`] has read.
+pub(super) async fn serve(context: Arc<Context>, method: Method, uri: Uri) -> Response {
+    let query = uri.query().unwrap_or_default();
+    let served = match (name(uri.path()), method) {
+        (Some(Name::Multivariant { path }), Method::GET | Method::HEAD) => {
+            multivariant(&context, path, query).await
+        }
+        (Some(Name::Session { path, token, resource }), Method::GET | Method::HEAD) => {
+            let asked = Asked { token, resource, query };
+            asked.answer(&context, path).await
+        }
+        (Some(_), _) => Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "a stream can be read with GET")),
+        (None, _) => Err(not_live()),
+    };
+    match served {
+        Ok(served) => served.into_response(&context),
+        Err(problem) => problem.into_response(),
+    }
+}
+
+async fn multivariant(context: &Arc<Context>, path: &str, query: &str) -> Result<Served, Problem> {
+    let path = target::path(path, SUFFIX)?;
+    let wait = target::milliseconds(query, "wait_ms", WAIT_MS_MAX)?.unwrap_or(0);
+    if context.draining.is_cancelled() {
+        return Err(Problem::draining());
+    }
+    let stream = match context.hls_ended.find(&path, None) {
+        Some(ended) if context.hub.get(&path).is_none() && wait == 0 => ended,
+        Some(_) | None => {
+            let found = context.find(&path, Duration::from_millis(wait)).await;
+            running(context, &found.ok_or_else(not_live)?, None).await?
+        }
+    };
+    let uri = hls::media_uri(path.stream(), &token());
+    let answer = stream.answer(FIRST_PATIENCE, |packager| match packager.multivariant(&uri) {
+        Some(text) => Answer::Ready(text),
+        None if packager.is_ended() => Answer::NotFound,
+        None => Answer::NotYet,
+    });
+    Ok(Served::new(answer.await?, Resource::Playlist.content_type(), "no-store"))
+}
+
+/// A session's name: nobody's secret, but different for every player.
+fn token() -> String {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    format!("{:016x}", RandomState::new().hash_one(COUNTER.fetch_add(1, Ordering::Relaxed)))
+}
+
+/// The packager of a broadcast, which has noted the request and so goes on for a while.
+async fn running(
+    context: &Arc<Context>,
+    broadcast: &media::broadcast::Broadcast,
+    token: Option<&str>,
+) -> Result<Arc<Stream>, Problem> {
+    for _ in 0..TRIES {
+        let stream = Stream::of(context, broadcast);
+        if stream.touch(token) {
+            return Ok(stream);
+        }
+        drop(stream);
+        // Its task is about to let go of it.
+        tokio::task::yield_now().await;
+    }
+    Err(Problem::unavailable("the stream is just being started again", 1))
+}
+
+/// A request within a session.
+struct Asked<'a> {
+    token: &'a str,
+    resource: Resource,
+    query: &'a str,
+}
+
+impl Asked<'_> {
+    async fn answer(&self, context: &Arc<Context>, path: &str) -> Result<Served, Problem> {
+        let directives = Directives::parse(self.query).map_err(|e| Problem::bad_request(e.to_string()))?;
+        let stream = self.stream(context, &target::path(path, "")?).await?;
+        let blocked = context.config.hls.segment_max * BLOCKED_TARGETS;
+        let kind = self.resource.content_type();
+        match self.resource {
+            Resource::Playlist => {
+                let patience = if directives.position.is_some() { blocked } else { FIRST_PATIENCE };
+                let text = stream.answer(patience, |packager| packager.poll_playlist(&directives)).await?;
+                Ok(Served::new(text, kind, "no-store"))
+            }
+            Resource::Part(position) => {
+                let part = stream.answer(blocked, |packager| packager.poll_part(position)).await?;
+                Ok(Served::new(part, kind, IMMUTABLE))
+            }
+            Resource::Segment(msn) => {
+                let pieces = stream.packager().segment(msn).ok_or_else(gone)?;
+                Ok(Served { pieces: pieces.into(), kind, caching: IMMUTABLE })
+            }
+            Resource::Init(n) => {
+                let init = stream.packager().init(n).ok_or_else(gone)?;
+                Ok(Served::new(init, kind, IMMUTABLE))
+            }
+        }
+    }
+
+    /// A broadcast that ended is read to its end by those who watched it, even if a new one of its name has begun.
+    async fn stream(&self, context: &Arc<Context>, path: &Path) -> Result<Arc<Stream>, Problem> {
+        if let Some(ended) = context.hls_ended.find(path, Some(self.token)) {
+            return Ok(ended);
+        }
+        match context.hub.get(path) {
+            Some(broadcast) => running(context, &broadcast, Some(self.token)).await,
+            None => context.hls_ended.find(path, None).ok_or_else(not_live),
+        }
+    }
+}
+
+fn gone() -> Problem {
+    Problem::not_found("this part of the stream is not here any more, or not yet")
+}
+
+/// A whole answer in pieces that are shared with all who ask for them.
+struct Served {
+    pieces: VecDeque<Bytes>,
+    kind: &'static str,
+    caching: &'static str,
+}
+
+impl Served {
+    fn new(bytes: Bytes, kind: &'static str, caching: &'static str) -> Self {
+        Self { pieces: [bytes].into(), kind, caching }
+    }
+
+    fn into_response(self, context: &Context) -> Response {
+        let pieces = Pieces(self.pieces);
+        context.egress.totals().add_bytes(Protocol::Hls, pieces.len());
+        let mut response = Body::new(pieces).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.kind));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(self.caching));
+        response
+    }
+}
+
+/// A body of known length that copies nothing.
+struct Pieces(VecDeque<Bytes>);
+
+impl Pieces {
+    fn len(&self) -> u64 {
+        self.0.iter().map(|piece| piece.len() as u64).sum()
+    }
+}
+
+impl HttpBody for Pieces {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Task<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        Poll::Ready(self.0.pop_front().map(|piece| Ok(Frame::data(piece))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_of_a_session_is_never_taken_for_the_start_of_one() {
+        assert_eq!(name("/live/demo.m3u8"), Some(Name::Multivariant { path: "/live/demo.m3u8" }));
+        let session = Name::Session { path: "/live/demo", token: "ab-1", resource: Resource::Playlist };
+        assert_eq!(name("/live/demo/hls/ab-1/media.m3u8"), Some(session));
+        assert_eq!(name("/live/demo/hls/ab-1/seg-01.m4s"), None, "one name for one thing");
+        assert_eq!(name("/live/demo.flv"), None);
+        let odd = "/live/demo/hls/a.b/media.m3u8";
+        assert_eq!(name(odd), Some(Name::Multivariant { path: odd }), "a dot is no session");
+    }
+}

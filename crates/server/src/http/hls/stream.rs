@@ -1,0 +1,252 @@
+//! One broadcast as HLS: a derivation that runs while somebody asks, the sessions that do, and how long it is kept
+//! when the broadcast is over.
+
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant, UNIX_EPOCH};
+
+use media::broadcast::{Broadcast, Event, Phase, Selection, TrackId};
+use media::{Codec, Path, Timestamp};
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval};
+use wire::hls::{Answer, Options, Packager, TrackKey, UnixMicros};
+
+use crate::audience::{Audience, Protocol, Seat};
+use crate::context::Context;
+use crate::http::problem::Problem;
+
+/// Players that are late read the end, and its last segments, for this long.
+const ENDED_KEPT: Duration = Duration::from_secs(30);
+/// Ended broadcasts that are kept; the oldest leave first.
+const ENDED_MAX: usize = 256;
+/// Sessions that are counted as viewers of one broadcast. More are served all the same.
+const SESSIONS_MAX: usize = 50_000;
+/// How often silent sessions are looked for.
+const SWEEP: Duration = Duration::from_secs(1);
+/// Frames taken before other tasks get their turn; a reader that starts finds a whole group waiting.
+const FRAMES_AT_ONCE: u32 = 64;
+
+/// A broadcast's packager and the people around it.
+pub(super) struct Stream {
+    packager: Mutex<Packager>,
+    /// The packager's version; waiting requests listen here.
+    version: watch::Sender<u64>,
+    sessions: Mutex<Sessions>,
+    audience: Arc<Audience>,
+}
+
+struct Sessions {
+    by_token: HashMap<String, Session>,
+    last_request: Instant,
+    /// Nobody asked for too long: this packager gets no frames any more.
+    stopped: bool,
+}
+
+struct Session {
+    last_request: Instant,
+    _seat: Seat,
+}
+
+/// The broadcasts that are over and still answered for. The packagers belong to their tasks.
+#[derive(Default)]
+pub struct Ended(Mutex<Vec<(Path, Weak<Stream>)>>);
+
+impl Ended {
+    fn lock(&self) -> MutexGuard<'_, Vec<(Path, Weak<Stream>)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keep(&self, path: Path, stream: &Arc<Stream>) {
+        let mut all = self.lock();
+        all.retain(|(_, stream)| stream.strong_count() > 0);
+        if all.len() >= ENDED_MAX {
+            all.remove(0);
+        }
+        all.push((path, Arc::downgrade(stream)));
+    }
+
+    /// The newest ended broadcast of this path; with a token, the one that knows it.
+    pub(super) fn find(&self, path: &Path, token: Option<&str>) -> Option<Arc<Stream>> {
+        let all = self.lock();
+        let mut found = all.iter().rev().filter(|(ended, _)| ended == path).filter_map(|(_, s)| s.upgrade());
+        found.find(|stream| token.is_none_or(|token| stream.sessions().by_token.contains_key(token)))
+    }
+}
+
+impl Stream {
+    /// The running packager of a broadcast, started if there is none.
+    pub(super) fn of(context: &Arc<Context>, broadcast: &Broadcast) -> Arc<Self> {
+        broadcast.derivations().get_or_start(0, || {
+            let stream = Arc::new(Self::new(context, broadcast));
+            context.spawn(run(Arc::clone(context), broadcast.clone(), Arc::clone(&stream)));
+            stream
+        })
+    }
+
+    fn new(context: &Context, broadcast: &Broadcast) -> Self {
+        let hls = &context.config.hls;
+        let mut packager = Packager::new(Options {
+            target_seconds: u32::try_from(hls.segment_max.as_secs()).unwrap_or(u32::MAX),
+            segment_min: hls.segment_min.into(),
+            part_target: hls.part.into(),
+            ..Options::default()
+        });
+        let zero = context.clock.wall_of(broadcast, Timestamp::ZERO);
+        let micros = zero.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros());
+        let unix = UnixMicros(i64::try_from(micros).unwrap_or(i64::MAX));
+        packager.handle_wall_clock(Timestamp::ZERO, unix);
+        let sessions = Sessions { by_token: HashMap::new(), last_request: Instant::now(), stopped: false };
+        Self {
+            packager: Mutex::new(packager),
+            version: watch::Sender::new(0),
+            sessions: Mutex::new(sessions),
+            audience: Audience::of(broadcast),
+        }
+    }
+
+    pub(super) fn packager(&self) -> MutexGuard<'_, Packager> {
+        self.packager.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn sessions(&self) -> MutexGuard<'_, Sessions> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes a request, of a session where it has one. `false` when the packager has stopped and another one must be
+    /// asked for.
+    pub(super) fn touch(&self, token: Option<&str>) -> bool {
+        let now = Instant::now();
+        let mut sessions = self.sessions();
+        if sessions.stopped {
+            return false;
+        }
+        sessions.last_request = now;
+        let Some(token) = token else { return true };
+        if let Some(session) = sessions.by_token.get_mut(token) {
+            session.last_request = now;
+        } else if sessions.by_token.len() < SESSIONS_MAX {
+            let session = Session { last_request: now, _seat: self.audience.sit(Protocol::Hls) };
+            sessions.by_token.insert(token.to_owned(), session);
+        }
+        true
+    }
+
+    /// The answer to `ask` as soon as there is one, within `patience`.
+    pub(super) async fn answer<T>(
+        &self,
+        patience: Duration,
+        ask: impl Fn(&Packager) -> Answer<T>,
+    ) -> Result<T, Problem> {
+        let mut version = self.version.subscribe();
+        let asking = async {
+            loop {
+                version.borrow_and_update();
+                let answer = ask(&self.packager());
+                match answer {
+                    Answer::Ready(ready) => return Ok(ready),
+                    Answer::NotFound => {
+                        return Err(Problem::not_found("this part of the stream is not here"));
+                    }
+                    Answer::TooFarAhead => {
+                        return Err(Problem::bad_request("_HLS_msn is too far ahead of the stream"));
+                    }
+                    Answer::NotYet => {}
+                }
+                if version.changed().await.is_err() {
+                    return Err(late());
+                }
+            }
+        };
+        tokio::time::timeout(patience, asking).await.unwrap_or_else(|_| Err(late()))
+    }
+
+    fn handle_event(&self, event: Event, codecs: &mut HashMap<TrackId, Arc<Codec>>) {
+        let mut packager = self.packager();
+        match event {
+            Event::Frame { track, codec, frame, .. } => {
+                if let Some(codec) = codec {
+                    codecs.insert(track, codec);
+                }
+                if let Some(codec) = codecs.get(&track) {
+                    packager.handle_frame(TrackKey(track.0.into()), codec, &frame);
+                }
+            }
+            Event::Skipped { .. } | Event::Phase(Phase::Live) => packager.handle_discontinuity(),
+            Event::Phase(Phase::Waiting | Phase::Ended) => {}
+        }
+        self.publish(&packager);
+    }
+
+    fn handle_end(&self) {
+        let mut packager = self.packager();
+        packager.handle_end();
+        self.publish(&packager);
+    }
+
+    fn publish(&self, packager: &Packager) {
+        let version = packager.version();
+        self.version.send_if_modified(|known| std::mem::replace(known, version) != version);
+    }
+
+    /// Forgets sessions that are silent; tells whether the packager may rest, and then stops it for good.
+    fn sweep(&self, silent: Duration, idle: Duration) -> bool {
+        let now = Instant::now();
+        let mut sessions = self.sessions();
+        sessions.by_token.retain(|_, session| now - session.last_request < silent);
+        if sessions.by_token.is_empty() && now - sessions.last_request >= idle {
+            sessions.stopped = true;
+        }
+        sessions.stopped
+    }
+}
+
+fn late() -> Problem {
+    Problem::unavailable("the stream has not got that far yet; its publisher may be sending nothing", 1)
+}
+
+async fn run(context: Arc<Context>, broadcast: Broadcast, stream: Arc<Stream>) {
+    let feeding = context.stopping.run_until_cancelled(feed(&context, &broadcast, &stream));
+    if feeding.await != Some(Over::Ended) {
+        return;
+    }
+    stream.handle_end();
+    context.hls_ended.keep(broadcast.path().clone(), &stream);
+    // The rings are not kept with it.
+    drop(broadcast);
+    let _ = tokio::time::timeout(ENDED_KEPT, context.draining.cancelled()).await;
+}
+
+#[derive(PartialEq, Eq)]
+enum Over {
+    Ended,
+    Idle,
+}
+
+async fn feed(context: &Context, broadcast: &Broadcast, stream: &Stream) -> Over {
+    let mut reader = broadcast.read(Selection::Best);
+    let mut codecs = HashMap::new();
+    let mut sweep = interval(SWEEP);
+    sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let silent = context.config.hls.segment_max * 3;
+    let mut taken = 0_u32;
+    loop {
+        tokio::select! {
+            event = poll_fn(|cx| reader.poll_next(cx)) => match event {
+                Some(event) => stream.handle_event(event, &mut codecs),
+                None => return Over::Ended,
+            },
+            _ = sweep.tick() => {
+                // A server that stops does not wait for viewers that may come back.
+                let idle = if context.draining.is_cancelled() { SWEEP } else { context.config.hls.idle };
+                if stream.sweep(silent, idle) {
+                    return Over::Idle;
+                }
+            }
+        }
+        taken += 1;
+        if taken.is_multiple_of(FRAMES_AT_ONCE) {
+            tokio::task::yield_now().await;
+        }
+    }
+}
