@@ -1,1 +1,3 @@
 //! End-to-end tests: one file per behaviour, the server in-process on port 0.
+
+pub mod rtmp;

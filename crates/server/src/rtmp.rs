@@ -32,6 +32,9 @@ use crate::socket::Socket;
 const READ_BYTES: usize = 64 << 10;
 /// Reads of one session before others get their turn.
 const READS_A_TURN: usize = 8;
+/// Messages of a burst before those who read the broadcast get their turn: a publisher that sends seconds at once
+/// must not run its own readers out of their ring.
+const MESSAGES_A_TURN: usize = 32;
 /// A player that asks for a stream just before its publisher is there waits this long.
 const PLAY_PATIENCE: Duration = Duration::from_secs(3);
 /// A peer that does not take our last words for this long is closed without them.
@@ -176,11 +179,18 @@ impl Connection {
     }
 
     async fn handle_events(&mut self) -> Result<(), Error> {
+        let mut messages = 0;
         while let Some(event) = self.session.poll_event() {
             match event {
                 Event::PublishRequested { name } => self.publish(&name),
                 Event::PlayRequested { name, .. } => self.play(&name).await?,
-                Event::Media(media) => self.ingest(&media)?,
+                Event::Media(media) => {
+                    self.ingest(&media)?;
+                    messages += 1;
+                    if messages % MESSAGES_A_TURN == 0 {
+                        tokio::task::yield_now().await;
+                    }
+                }
                 Event::Unpublished => self.unpublish(),
                 Event::PlayStopped => self.stop_playing(),
                 // Live goes on whether a player shows it or not; its buffer is its own affair.

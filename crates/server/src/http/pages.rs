@@ -66,7 +66,7 @@ fn answer(name: &str, file: EmbeddedFile, request: &HeaderMap) -> Response {
     if let Ok(tag) = HeaderValue::try_from(tag) {
         headers.insert(header::ETAG, tag);
     }
-    if let Ok(kind) = HeaderValue::try_from(content_type(&file.metadata.mimetype().to_owned())) {
+    if let Ok(kind) = HeaderValue::try_from(content_type(file.metadata.mimetype())) {
         headers.insert(header::CONTENT_TYPE, kind);
     }
     response
