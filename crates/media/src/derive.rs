@@ -5,38 +5,59 @@
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+/// One derivation, while it is wanted. Its lock is held while it starts, and no other derivation's is.
+type Slot = Arc<Mutex<Option<Weak<dyn Any + Send + Sync>>>>;
 
 /// The derivations of one broadcast that are running now, by type and variant.
 #[derive(Default)]
 pub struct Registry {
-    running: Mutex<HashMap<(TypeId, u32), Weak<dyn Any + Send + Sync>>>,
+    slots: Mutex<HashMap<(TypeId, u32), Slot>>,
 }
 
 impl Registry {
-    /// The derivation of type `T` and this variant (a chunk size, a rung …); `start` makes it if none runs.
+    /// The derivation of type `T` and this variant (a chunk size, a rung …); `start` makes it if none runs. It may
+    /// ask for other derivations that its own is made of, but not for itself.
     pub fn get_or_start<T, F>(&self, variant: u32, start: F) -> Arc<T>
     where
         T: Any + Send + Sync,
         F: FnOnce() -> Arc<T>,
     {
-        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (TypeId::of::<T>(), variant);
-        if let Some(found) = running.get(&key).and_then(Weak::upgrade).and_then(|any| any.downcast().ok()) {
+        let slot = self.slot((TypeId::of::<T>(), variant));
+        let mut running = lock(&slot);
+        if let Some(found) = running.as_ref().and_then(Weak::upgrade).and_then(|any| any.downcast().ok()) {
             return found;
         }
-        running.retain(|_, weak| weak.strong_count() > 0);
         let started = start();
         let weak: Weak<T> = Arc::downgrade(&started);
-        running.insert(key, weak);
+        *running = Some(weak);
         started
     }
 
     /// The derivation if it runs now.
     pub fn get<T: Any + Send + Sync>(&self, variant: u32) -> Option<Arc<T>> {
-        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        running.get(&(TypeId::of::<T>(), variant))?.upgrade()?.downcast().ok()
+        let slot = lock(&self.slots).get(&(TypeId::of::<T>(), variant)).map(Arc::clone)?;
+        let running = lock(&slot).as_ref()?.upgrade()?;
+        running.downcast().ok()
     }
+
+    fn slot(&self, key: (TypeId, u32)) -> Slot {
+        let mut slots = lock(&self.slots);
+        if let Some(slot) = slots.get(&key) {
+            return Arc::clone(slot);
+        }
+        // A slot that somebody else holds is just being filled or read; its lock is not ours to wait for.
+        slots.retain(|_, slot| {
+            Arc::strong_count(slot) > 1
+                || lock(slot).as_ref().is_some_and(|running| running.strong_count() > 0)
+        });
+        Arc::clone(slots.entry(key).or_default())
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -53,5 +74,17 @@ mod tests {
         drop((first, again));
         assert!(registry.get::<u8>(0).is_none());
         assert_eq!(*registry.get_or_start(0, || Arc::new(4_u8)), 4);
+    }
+
+    #[test]
+    fn a_derivation_may_be_made_of_another_one_of_the_same_broadcast() {
+        let registry = Registry::default();
+        let sum = registry.get_or_start(0, || {
+            let first = registry.get_or_start(0, || Arc::new(1_u8));
+            let second = registry.get_or_start(1, || Arc::new(2_u8));
+            Arc::new(u16::from(*first) + u16::from(*second))
+        });
+        assert_eq!(*sum, 3);
+        assert!(registry.get::<u8>(0).is_none(), "it was let go of");
     }
 }
