@@ -1,17 +1,13 @@
 //! The server's JSON about what is live, read into types and nothing else. Times are RFC 3339.
 
-export interface Viewers {
-  readonly flv: number;
-  readonly ws_flv: number;
-  readonly rtmp: number;
-  readonly hls: number;
-}
+/** Viewers by protocol: `flv`, `ws_flv`, `rtmp`, `hls`, and what later servers add. */
+export type Viewers = Readonly<Record<string, number>>;
 
 export interface Track {
   readonly id: number;
   readonly kind: 'video' | 'audio' | 'data';
-  /** RFC 6381, e.g. `avc1.64001f`. */
-  readonly codec: string;
+  /** RFC 6381, e.g. `avc1.64001f`; null for data. */
+  readonly codec: string | null;
   /** For people, e.g. `H.264`. */
   readonly name: string;
   readonly width: number | null;
@@ -25,7 +21,8 @@ export interface Track {
 
 export interface Publisher {
   readonly protocol: string;
-  readonly address: string;
+  /** Null for the built-in stream. */
+  readonly address: string | null;
   readonly agent: string | null;
 }
 

@@ -50,17 +50,16 @@ function channels(count: number, messages: Messages): string {
   return count === 2 ? messages.stereo : messages.channels(count);
 }
 
+const PROTOCOLS: Readonly<Record<string, string>> = { flv: 'HTTP-FLV', ws_flv: 'WS-FLV' };
+
 /** Protocols that have viewers, most first. */
 export function viewersByProtocol(viewers: Viewers): readonly (readonly [name: string, count: number])[] {
-  const all: readonly (readonly [string, number])[] = [
-    ['HTTP-FLV', viewers.flv],
-    ['WS-FLV', viewers.ws_flv],
-    ['HLS', viewers.hls],
-    ['RTMP', viewers.rtmp],
-  ];
-  return all.filter(([, count]) => count > 0).sort((a, b) => b[1] - a[1]);
+  return Object.entries(viewers)
+    .filter(([, count]) => count > 0)
+    .map(([protocol, count]) => [PROTOCOLS[protocol] ?? protocol.toUpperCase(), count] as const)
+    .sort((a, b) => b[1] - a[1]);
 }
 
 export function viewersTotal(viewers: Viewers): number {
-  return viewers.flv + viewers.ws_flv + viewers.hls + viewers.rtmp;
+  return Object.values(viewers).reduce((sum, count) => sum + count, 0);
 }

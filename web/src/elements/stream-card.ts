@@ -3,7 +3,7 @@
 
 import { LitElement, type TemplateResult, html, nothing } from 'lit';
 import { addressesOf } from '../api/addresses.ts';
-import type { Broadcast, ServerInfo, Track } from '../api/broadcasts.ts';
+import type { Broadcast, Publisher, ServerInfo, Track } from '../api/broadcasts.ts';
 import { audioParts, bitrate, duration, videoParts, viewersByProtocol, viewersTotal } from '../api/format.ts';
 import type { Messages } from '../i18n/index.ts';
 import { icon } from './icons.ts';
@@ -129,9 +129,13 @@ function renderFacts(broadcast: Broadcast, messages: Messages): TemplateResult {
       ])}
       ${publisher === null
         ? nothing
-        : renderFact(messages.publisher, [[publisher.protocol.toUpperCase(), publisher.address]])}
+        : renderFact(messages.publisher, [publisherParts(publisher, messages)])}
     </dl>
   `;
+}
+
+function publisherParts({ protocol, address }: Publisher, messages: Messages): readonly (string | undefined)[] {
+  return protocol === 'demo' ? [messages.publisherDemo] : [protocol.toUpperCase(), address ?? undefined];
 }
 
 /** A name with its lines; each is a word that counts and, beneath it, what belongs to it. */

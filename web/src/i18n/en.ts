@@ -114,6 +114,7 @@ export const en = {
   viewersNone: 'nobody yet',
   viewersCount: (count: number): string => (count === 1 ? '1 viewer' : `${count} viewers`),
   publisher: 'From',
+  publisherDemo: 'Built-in test stream',
   mono: 'mono',
   stereo: 'stereo',
   channels: (count: number): string => `${count} channels`,

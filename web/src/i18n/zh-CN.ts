@@ -83,6 +83,7 @@ export const zhCN: Messages = {
   viewersNone: '还没有人',
   viewersCount: (count) => `${count} 位观众`,
   publisher: '来源',
+  publisherDemo: '内置测试流',
   mono: '单声道',
   stereo: '立体声',
   channels: (count) => `${count} 声道`,
