@@ -1,3 +1,5 @@
 //! End-to-end tests: one file per behaviour, the server in-process on port 0.
 
+pub mod healthy;
+pub mod raw;
 pub mod rtmp;

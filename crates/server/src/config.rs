@@ -67,6 +67,9 @@ pub struct Rtmp {
     pub listen: SocketAddr,
     /// RTMPS, where a certificate is set.
     pub tls_listen: Option<SocketAddr>,
+    /// From the connection to its `publish` or `play`, however slowly bytes drip in.
+    #[serde(with = "millis", rename = "set_up_ms")]
+    pub set_up: Duration,
 }
 
 /// `[publish]`
@@ -211,7 +214,7 @@ impl Default for Data {
 
 impl Default for Rtmp {
     fn default() -> Self {
-        Self { listen: ([127, 0, 0, 1], 1935).into(), tls_listen: None }
+        Self { listen: ([127, 0, 0, 1], 1935).into(), tls_listen: None, set_up: Duration::from_secs(15) }
     }
 }
 

@@ -24,7 +24,7 @@ use wire::rtmp::server::{Config, Event, Session};
 use crate::audience::{self, Audience, Protocol};
 use crate::config;
 use crate::context::Context;
-use crate::egress::{Finished, Format, Join, Outbox};
+use crate::egress::{Finished, Format, Full, Join, Outbox};
 use crate::ingest::{self, Publisher};
 use crate::socket::Socket;
 
@@ -57,11 +57,17 @@ enum Error {
     Closed,
     #[error("the peer took no byte for {FLUSH_MAX:?}")]
     Stuck,
+    #[error("the player asks and does not read the answers")]
+    Deaf,
 }
 
 /// The session's part of the configuration.
 pub fn session_config(config: &config::Config) -> Arc<Config> {
-    Arc::new(Config { publish_idle_max: config.publish.idle, ..Config::default() })
+    Arc::new(Config {
+        set_up_max: config.rtmp.set_up,
+        publish_idle_max: config.publish.idle,
+        ..Config::default()
+    })
 }
 
 /// Serves one connection until it ends.
@@ -303,11 +309,18 @@ impl Connection {
 
     /// Tells the peer why, as far as it listens, and ends.
     async fn fail(&mut self, error: Error) -> Result<(), Error> {
-        if let (Role::Publishing(_), Error::Ingest(error)) = (&self.role, &error) {
-            warn!(peer = %self.peer, %error, "publisher closed");
-            self.session.send_status(&Status::error(code::PUBLISH_BAD_NAME, &error.to_string()));
-            let _ = self.flush().await;
+        match (&self.role, &error) {
+            (Role::Publishing(_), Error::Ingest(error)) => {
+                warn!(peer = %self.peer, %error, "publisher closed");
+                self.session.send_status(&Status::error(code::PUBLISH_BAD_NAME, &error.to_string()));
+            }
+            // What the session had to say before it gave up: why a name or a command was refused.
+            (_, Error::Protocol(_)) => {}
+            (_, Error::Ingest(_) | Error::Io(_) | Error::Closed | Error::Stuck | Error::Deaf) => {
+                return Err(error);
+            }
         }
+        let _ = self.flush().await;
         Err(error)
     }
 
@@ -315,7 +328,7 @@ impl Connection {
     async fn flush(&mut self) -> Result<(), Error> {
         while let Some(bytes) = self.session.poll_transmit() {
             match &self.role {
-                Role::Playing(outbox) => outbox.send(&bytes),
+                Role::Playing(outbox) => outbox.send(&bytes).map_err(|Full| Error::Deaf)?,
                 Role::Idle | Role::Publishing(_) => {
                     timeout(FLUSH_MAX, write_all(&self.socket, &bytes)).await.map_err(|_| Error::Stuck)??;
                 }

@@ -25,7 +25,7 @@ use crate::config;
 use crate::socket::Socket;
 
 use feed::Feed;
-pub use viewer::{Finished, Outbox};
+pub use viewer::{Finished, Full, Outbox};
 use viewer::{Peer, Viewer};
 
 /// Viewers on their way into one shard; more wait in their sessions.

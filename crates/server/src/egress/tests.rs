@@ -264,7 +264,7 @@ async fn an_rtmp_session_is_told_that_the_broadcast_ended_after_everything_was_w
     let all = stage.tags.len();
     stage.publish(0..all).await;
     let (mut socket, outbox) = stage.join(Format::Rtmp, Duration::ZERO).await;
-    outbox.send(b"\x02control");
+    outbox.send(b"\x02control").expect("room");
     stage.publisher.take().unwrap().end();
     let finished = timeout(PATIENCE, outbox.finished());
     let drain = async {

@@ -17,6 +17,10 @@ use crate::socket::Socket;
 /// What a viewer may send us at a time while we look; FLV viewers say nothing, WebSocket ones a pong.
 const INPUT_BYTES: usize = 1_024;
 
+/// Answers that wait for an RTMP viewer: thousands of pongs, where a sane player has one. Without a bound a viewer
+/// that pings and never reads would make us keep an answer to each until it counts as stalled.
+const OUTBOX_BYTES_MAX: usize = 64 << 10;
+
 /// What all viewers of the server have in common.
 pub(super) struct Rules {
     pub(super) lag_max: Span,
@@ -33,6 +37,10 @@ pub enum Finished {
     Closed,
 }
 
+/// The viewer asks and does not read the answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Full;
+
 /// Between an RTMP session, which reads the socket, and the egress, which writes it: control messages go out
 /// between whole messages of the shared bytes.
 #[derive(Debug, Default)]
@@ -47,9 +55,17 @@ pub struct Outbox {
 
 impl Outbox {
     /// Queues control messages.
-    pub fn send(&self, bytes: &[u8]) {
-        self.bytes.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+    ///
+    /// # Errors
+    /// [`Full`], and nothing queued, when the viewer has let 64 KB pile up.
+    pub fn send(&self, bytes: &[u8]) -> Result<(), Full> {
+        let mut waiting = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.len() + bytes.len() > OUTBOX_BYTES_MAX {
+            return Err(Full);
+        }
+        waiting.extend_from_slice(bytes);
         self.waiting.store(true, Ordering::Release);
+        Ok(())
     }
 
     /// The egress is to let go of the viewer.
