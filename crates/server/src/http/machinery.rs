@@ -67,7 +67,9 @@ impl Machinery {
         tokio::select! {
             _ = connection.as_mut() => return,
             () = idle.wait(self.context.config.http.idle) => {}
-            () = self.context.draining.cancelled() => {}
+            // Not before its first answer: hyper closes a connection on which it has seen nothing, and `/readyz` is
+            // what a load balancer asks a draining server on a connection of its own.
+            () = async { self.context.draining.cancelled().await; idle.first_answer().await } => {}
         }
         connection.as_mut().graceful_shutdown();
         // After a drain began, answers under way may take as long as the drain does; an idle one has none.
@@ -114,38 +116,58 @@ where
     }
 }
 
-/// How many answers are under way, and since when that is so.
-struct Busy(watch::Sender<(usize, Instant)>);
+/// What a connection is doing.
+#[derive(Clone, Copy)]
+struct Work {
+    /// Answers under way.
+    answers: usize,
+    /// Since when it is that many.
+    since: Instant,
+    /// An answer was begun.
+    begun: bool,
+}
 
-struct Idle(watch::Receiver<(usize, Instant)>);
+struct Busy(watch::Sender<Work>);
+
+struct Idle(watch::Receiver<Work>);
 
 /// One answer under way.
-struct Guard(watch::Sender<(usize, Instant)>);
+struct Guard(watch::Sender<Work>);
 
 impl Busy {
     fn new() -> (Self, Idle) {
-        let (sender, receiver) = watch::channel((0, Instant::now()));
+        let (sender, receiver) = watch::channel(Work { answers: 0, since: Instant::now(), begun: false });
         (Self(sender), Idle(receiver))
     }
 
     fn enter(&self) -> Guard {
-        self.0.send_modify(|state| *state = (state.0 + 1, Instant::now()));
+        self.0.send_modify(|work| {
+            *work = Work { answers: work.answers + 1, since: Instant::now(), begun: true };
+        });
         Guard(self.0.clone())
     }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        self.0.send_modify(|state| *state = (state.0 - 1, Instant::now()));
+        self.0.send_modify(|work| *work = Work { answers: work.answers - 1, since: Instant::now(), ..*work });
     }
 }
 
 impl Idle {
+    /// Until a first answer has begun.
+    async fn first_answer(&self) {
+        if self.0.clone().wait_for(|work| work.begun).await.is_err() {
+            // The sender lives in the connection, which outlives this wait.
+            std::future::pending::<()>().await;
+        }
+    }
+
     /// Until no answer has been under way for `patience`.
     async fn wait(&self, patience: Duration) {
         let mut state = self.0.clone();
         loop {
-            let (answers, since) = *state.borrow_and_update();
+            let Work { answers, since, .. } = *state.borrow_and_update();
             let changed = async {
                 // The sender lives in the connection, which outlives this wait.
                 if state.changed().await.is_err() {
