@@ -1,5 +1,6 @@
 //! End-to-end tests: one file per behaviour, the server in-process on port 0.
 
 pub mod healthy;
+pub mod http;
 pub mod raw;
 pub mod rtmp;

@@ -117,8 +117,13 @@ pub struct Viewer {
 impl Viewer {
     /// Asks for `/{path}.flv` and reads the head of the response.
     pub async fn watch(server: SocketAddr, path: &str) -> Self {
+        Self::watch_target(server, &format!("/{path}.flv")).await
+    }
+
+    /// Asks for an address with a query of the test's own.
+    pub async fn watch_target(server: SocketAddr, target: &str) -> Self {
         let mut stream = TcpStream::connect(server).await.expect("the server listens");
-        let request = format!("GET /{path}.flv HTTP/1.1\r\nHost: {server}\r\n\r\n");
+        let request = format!("GET {target} HTTP/1.1\r\nHost: {server}\r\n\r\n");
         stream.write_all(request.as_bytes()).await.expect("a request goes out");
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {

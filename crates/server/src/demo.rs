@@ -9,7 +9,7 @@ use tracing::{info, warn};
 use wire::flv::TagKind;
 use wire::flv::file::{Reader, Tag};
 
-use crate::audience::{self, Audience, Protocol};
+use crate::audience::{self, Protocol};
 use crate::context::Context;
 use crate::ingest::{Error, Publisher};
 
@@ -30,9 +30,9 @@ pub async fn play(context: Arc<Context>) {
         Err(error) => return warn!(%path, %error, "the demo does not play"),
     };
     let mut publisher = Publisher::new(producer, start);
-    let audience = Audience::of(&publisher.broadcast());
     let agent = concat!("openmic ", env!("CARGO_PKG_VERSION"), " demo").to_owned();
-    audience.set_publisher(audience::Publisher { protocol: Protocol::Demo, address: None, agent });
+    let demo = audience::Publisher { protocol: Protocol::Demo, address: None, agent };
+    publisher.audience().set_publisher(demo);
     let played = context.stopping.run_until_cancelled(repeat(&mut publisher, &tags, start)).await;
     if let Some(error) = played {
         info!(%path, %error, "the demo stops");

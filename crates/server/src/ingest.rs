@@ -1,5 +1,6 @@
 //! From a publisher's FLV tags to its broadcast: RTMP sessions and the demo write through here.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -10,6 +11,8 @@ use media::{Frame, Span, Timestamp};
 use tracing::{debug, warn};
 use wire::flv::demux::{self, Demuxer, Event};
 use wire::flv::{TagKind, TrackKey};
+
+use crate::audience::Audience;
 
 /// Tags in a row that may be broken before the publisher is closed: nothing good will follow.
 const BROKEN_IN_A_ROW_MAX: u32 = 200;
@@ -33,6 +36,8 @@ pub enum Error {
 /// One publishing session.
 pub struct Publisher {
     producer: Producer,
+    /// Held so that who publishes is known even while nobody watches.
+    audience: Arc<Audience>,
     demuxer: Demuxer,
     timeline: Timeline,
     clocks: Vec<(TrackId, SampleClock)>,
@@ -44,8 +49,10 @@ impl Publisher {
     /// A session that begins at `now` on the broadcast it claimed.
     pub fn new(producer: Producer, now: Instant) -> Self {
         let timeline = producer.timeline(now);
+        let audience = Audience::of(&producer.broadcast());
         Self {
             producer,
+            audience,
             demuxer: Demuxer::new(),
             timeline,
             clocks: Vec::new(),
@@ -57,6 +64,11 @@ impl Publisher {
     /// What it publishes.
     pub fn broadcast(&self) -> Broadcast {
         self.producer.broadcast()
+    }
+
+    /// The people around it, itself among them.
+    pub fn audience(&self) -> &Audience {
+        &self.audience
     }
 
     /// The writing end, to learn of demand and of being overtaken.

@@ -236,7 +236,7 @@ impl Connection {
         let agent = self.session.peer_info().map(|info| info.flash_ver.clone()).unwrap_or_default();
         info!(peer = %self.peer, path = %broadcast.path(), agent, epoch = broadcast.epoch(), "publishing");
         let publisher_of = audience::Publisher { protocol: Protocol::Rtmp, address: Some(self.peer), agent };
-        Audience::of(&broadcast).set_publisher(publisher_of);
+        publisher.audience().set_publisher(publisher_of);
         self.role = Role::Publishing(Box::new(publisher));
     }
 

@@ -1,5 +1,6 @@
 //! HTTP-FLV and WS-FLV: from a request to a viewer of the egress, on a plain connection or inside hyper.
 
+use std::convert::Infallible;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -120,7 +121,7 @@ async fn plain(context: &Arc<Context>, request: &Parts) -> Result<Response, Prob
     let (path, query) = named(&request.uri);
     let viewer = Viewer::find(context, path, query, Protocol::Flv).await?;
     let body = if request.method == Method::HEAD {
-        Body::empty()
+        Body::new(Unknown)
     } else {
         let (theirs, ours) = UnixStream::pair().map_err(no_socket)?;
         viewer.join(context, Socket::Pair(ours), Bytes::new(), None).await;
@@ -145,10 +146,13 @@ async fn websocket(
     upgraded: OnUpgrade,
 ) -> Result<Response, Problem> {
     let lines = request.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-    let answer = wire::ws::upgrade(lines, "").map_err(|error| match error {
-        UpgradeError::Version => Problem::new(StatusCode::UPGRADE_REQUIRED, error.to_string()),
-        UpgradeError::NotUpgrade | UpgradeError::Key => Problem::bad_request(error.to_string()),
-    })?;
+    let answer = match wire::ws::upgrade(lines, "") {
+        Ok(answer) => answer,
+        Err(error @ UpgradeError::Version) => return Ok(other_version(error)),
+        Err(error @ (UpgradeError::NotUpgrade | UpgradeError::Key)) => {
+            return Err(Problem::bad_request(error.to_string()));
+        }
+    };
     let (path, query) = named(&request.uri);
     let viewer = Viewer::find(context, path, query, Protocol::WsFlv).await?;
     let sharer = Arc::clone(context);
@@ -166,6 +170,25 @@ async fn websocket(
         }
     }
     Ok(response)
+}
+
+/// RFC 6455 §4.4: the refusal names the version that we speak.
+fn other_version(error: UpgradeError) -> Response {
+    let mut response = Problem::new(StatusCode::UPGRADE_REQUIRED, error.to_string()).into_response();
+    response.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+    response
+}
+
+/// The body of a HEAD answer: none, where GET's has a length that nobody knows (RFC 9110 §8.6).
+struct Unknown;
+
+impl HttpBody for Unknown {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(self: Pin<&mut Self>, _: &mut Task<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(None)
+    }
 }
 
 /// A body that is what comes out of a viewer's socket.

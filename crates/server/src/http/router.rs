@@ -70,7 +70,13 @@ async fn media(State(context): State<Arc<Context>>, request: Request) -> Respons
         _ if is_flv => flv::in_hyper(context, request).await,
         method => hls::serve(context, method.clone(), request.uri().clone()).await,
     };
-    allow_every_origin(response.headers_mut());
+    let is_refused = response.status() == StatusCode::METHOD_NOT_ALLOWED;
+    let headers = response.headers_mut();
+    if is_refused {
+        // RFC 9110 §15.5.6 wants it; elsewhere the router adds it.
+        headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD, OPTIONS"));
+    }
+    allow_every_origin(headers);
     response
 }
 
