@@ -19,6 +19,7 @@ use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::watch;
+use tokio::time::sleep;
 
 use super::head::HEAD_BYTES_MAX;
 use super::router;
@@ -35,6 +36,8 @@ const H2_PING: Duration = Duration::from_secs(20);
 const H2_PING_PATIENCE: Duration = Duration::from_secs(10);
 /// An idle connection that was told to go has this long.
 const GOODBYE: Duration = Duration::from_secs(2);
+/// What a draining server lets pass after an answer before it takes a connection for idle.
+const REST: Duration = Duration::from_millis(100);
 
 /// What all connections share.
 pub(crate) struct Machinery {
@@ -67,16 +70,22 @@ impl Machinery {
         tokio::select! {
             _ = connection.as_mut() => return,
             () = idle.wait(self.context.config.http.idle) => {}
-            // Not before its first answer: hyper closes a connection on which it has seen nothing, and `/readyz` is
-            // what a load balancer asks a draining server on a connection of its own.
-            () = async { self.context.draining.cancelled().await; idle.first_answer().await } => {}
+            () = self.drained(&idle) => {}
         }
         connection.as_mut().graceful_shutdown();
-        // After a drain began, answers under way may take as long as the drain does; an idle one has none.
         tokio::select! {
             _ = connection => {}
-            () = async { idle.wait(GOODBYE).await } => {}
+            () = async { sleep(GOODBYE).await; idle.wait(GOODBYE).await } => {}
         }
+    }
+
+    /// Until the server drains and this connection has had an answer and has rested since. hyper closes a connection
+    /// that is told to end before it has seen a request or flushed its answer, and `/readyz` is what a load balancer
+    /// asks a draining server on a connection of its own.
+    async fn drained(&self, idle: &Idle) {
+        self.context.draining.cancelled().await;
+        idle.first_answer().await;
+        idle.wait(REST).await;
     }
 }
 
