@@ -231,3 +231,27 @@ async fn every_recording_comes_out_as_it_went_in() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_second_sound_reaches_viewers_that_ask_for_all_tracks_and_no_others() {
+    let app = serve(|config| config.egress.lag_max = PATIENCE).await;
+    let recording = tags(include_bytes!("../fixtures/multitrack.flv"));
+    let mut publisher = Peer::publish(app.addresses().rtmp, "live/x").await;
+    for tag in &recording {
+        publisher.send(tag).await;
+    }
+    let mut all = Viewer::watch_target(app.addresses().http, "/live/x.flv?tracks=all").await;
+    let mut best = Viewer::watch(app.addresses().http, "live/x").await;
+    publisher.finish().await;
+    // AudioPacketType.Multitrack (E-RTMP v2): sound format 9, packet type 5.
+    let is_second = |tag: &Tag| tag.kind == TagKind::Audio && tag.body.first() == Some(&0x95);
+    let (mut second, mut first) = (0, 0);
+    while let Some(tag) = all.tag().await {
+        second += usize::from(is_second(&tag));
+        first += usize::from(tag.kind == TagKind::Audio && !is_second(&tag));
+    }
+    assert!(second > 20 && first > 20, "{first} and {second} packets of two sounds");
+    while let Some(tag) = best.tag().await {
+        assert!(!is_second(&tag));
+    }
+}

@@ -24,7 +24,7 @@ use wire::rtmp::server::{Config, Event, Session};
 use crate::audience::{self, Audience, Protocol};
 use crate::config;
 use crate::context::Context;
-use crate::egress::{Finished, Format, Full, Join, Outbox};
+use crate::egress::{Finished, Format, Full, Join, Outbox, Wish};
 use crate::ingest::{self, Publisher};
 use crate::socket::Socket;
 
@@ -277,14 +277,15 @@ impl Connection {
             }
             Ok(broadcast) if self.session.accept_play(Instant::now()) => {
                 let latency_ms = query_value(&name.query, "latency_ms").and_then(|value| value.parse().ok());
-                self.start_playing(broadcast, self.context.egress.latency(latency_ms)).await
+                let wish = self.context.egress.wish(latency_ms, query_value(&name.query, "tracks"));
+                self.start_playing(broadcast, wish).await
             }
             Ok(_) => Ok(()),
         }
     }
 
     /// Hands the writing side of the socket to the egress, after our answers are out.
-    async fn start_playing(&mut self, broadcast: Broadcast, latency: Duration) -> Result<(), Error> {
+    async fn start_playing(&mut self, broadcast: Broadcast, wish: Wish) -> Result<(), Error> {
         self.flush().await?;
         let outbox = Arc::new(Outbox::default());
         self.role = Role::Playing(Arc::clone(&outbox));
@@ -292,7 +293,7 @@ impl Connection {
             seat: Audience::of(&broadcast).sit(Protocol::Rtmp),
             broadcast,
             format: Format::Rtmp,
-            latency,
+            wish,
             socket: Arc::clone(&self.socket),
             preface: Bytes::new(),
             session: Some(outbox),

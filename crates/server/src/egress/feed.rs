@@ -54,13 +54,14 @@ pub(super) struct Feed {
 }
 
 impl Feed {
-    /// The feed of this broadcast in this format, started if nobody watched it so far.
-    pub(super) fn of(broadcast: &Broadcast, format: Format) -> Arc<Self> {
-        broadcast.derivations().get_or_start(format as u32, || {
+    /// The feed of these tracks in this format, started if nobody watched them so far.
+    pub(super) fn of(broadcast: &Broadcast, format: Format, tracks: Selection) -> Arc<Self> {
+        let variant = format as u32 * 2 + u32::from(tracks == Selection::All);
+        broadcast.derivations().get_or_start(variant, || {
             let ring = Producer::new(Retention::default());
             let consumer = ring.subscribe();
             let writer = Writer { mux: Mux::new(format), ring, chunks: 0 };
-            let task = tokio::spawn(writer.run(broadcast.clone()));
+            let task = tokio::spawn(writer.run(broadcast.clone(), tracks));
             Arc::new(Self { ring: consumer, _task: AbortOnDropHandle::new(task) })
         })
     }
@@ -85,8 +86,8 @@ struct Arrived {
 }
 
 impl Writer {
-    async fn run(mut self, broadcast: Broadcast) {
-        let mut reader = broadcast.read(Selection::Best);
+    async fn run(mut self, broadcast: Broadcast, tracks: Selection) {
+        let mut reader = broadcast.read(tracks);
         let deadline = match broadcast.started().elapsed() > TRACKS_KNOWN_AFTER {
             // Whoever joins a broadcast that has run for a while finds its tracks there.
             true if broadcast.phase() == Phase::Live => Instant::now(),
@@ -137,7 +138,7 @@ impl Writer {
         {
             self.mux.write_header(track, frame.dts, &mut bytes);
         }
-        let leads = opens_group && (self.mux.kind(track) == Some(Kind::Video) || !self.mux.has(Kind::Video));
+        let leads = opens_group && self.mux.lead() == Some(track);
         let head = (leads || self.chunks == 0).then(|| Arc::new(self.mux.preamble(frame.dts)));
         self.mux.write_frame(track, &frame, &mut bytes);
         if bytes.is_empty() {

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use media::broadcast::Broadcast;
+use media::broadcast::{Broadcast, Selection};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -53,14 +53,23 @@ impl Format {
     }
 }
 
+/// What a viewer's address asks for beyond the stream itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wish {
+    /// How long its writes may be merged: `latency_ms`.
+    pub latency: Duration,
+    /// Which tracks it gets: all with `tracks=all`, which takes a player that knows Enhanced RTMP's multitrack.
+    pub tracks: Selection,
+}
+
 /// A viewer about to be served.
 pub struct Join {
     /// What it watches.
     pub broadcast: Broadcast,
     /// How.
     pub format: Format,
-    /// How long its writes may be merged.
-    pub latency: Duration,
+    /// What its address asks for.
+    pub wish: Wish,
     /// Where the bytes go.
     pub socket: Arc<Socket>,
     /// Sent first: the head of the HTTP response.
@@ -140,14 +149,17 @@ impl Egress {
         &self.0.totals
     }
 
-    /// The merge budget of a viewer that asked for `latency_ms`, or did not ask.
-    pub fn latency(&self, latency_ms: Option<u64>) -> Duration {
-        latency_ms.map_or(self.0.latency, Duration::from_millis).min(self.0.latency_max)
+    /// What a viewer gets that asked for `latency_ms` and `tracks`, or did not ask.
+    pub fn wish(&self, latency_ms: Option<u64>, tracks: Option<&str>) -> Wish {
+        Wish {
+            latency: latency_ms.map_or(self.0.latency, Duration::from_millis).min(self.0.latency_max),
+            tracks: if tracks == Some("all") { Selection::All } else { Selection::Best },
+        }
     }
 
     /// Serves a viewer until it leaves, stalls or the broadcast ends. Waits only while the shard is flooded.
     pub async fn join(&self, join: Join) {
-        let feed = Feed::of(&join.broadcast, join.format);
+        let feed = Feed::of(&join.broadcast, join.format, join.wish.tracks);
         let peer = match (join.session, join.format) {
             (Some(outbox), _) => Peer::Session(outbox),
             (None, Format::WsFlv) => Peer::WebSocket(Box::new(wire::ws::Session::server())),
@@ -155,7 +167,7 @@ impl Egress {
         };
         let viewer = Viewer::new(join.socket, join.preface, peer, join.seat);
         let at = self.0.next.fetch_add(1, Ordering::Relaxed) % self.0.shards.len();
-        let arrival = shard::Arrival { viewer, feed, latency: join.latency };
+        let arrival = shard::Arrival { viewer, feed, latency: join.wish.latency };
         // A closed queue means the server stops: the viewer is dropped, which closes it.
         let _ = self.0.shards[at].send(arrival).await;
     }

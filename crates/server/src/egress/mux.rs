@@ -31,8 +31,9 @@ impl Mux {
         self.tracks.values().any(|codec| codec.kind() == kind)
     }
 
-    pub(super) fn kind(&self, track: TrackId) -> Option<Kind> {
-        self.tracks.get(&track).map(|codec| codec.kind())
+    /// The track whose groups viewers join at: the first picture, else the first sound, else whatever there is.
+    pub(super) fn lead(&self) -> Option<TrackId> {
+        self.tracks.iter().min_by_key(|(id, codec)| (codec.kind(), **id)).map(|(id, _)| *id)
     }
 
     /// Takes a track's parameters; `true` when they differ from those it had.

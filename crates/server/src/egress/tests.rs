@@ -65,7 +65,7 @@ impl Stage {
         let join = Join {
             broadcast: self.broadcast.clone(),
             format,
-            latency,
+            wish: Wish { latency, tracks: Selection::Best },
             socket: Arc::new(Socket::Pair(ours)),
             preface: Bytes::from_static(if format == Format::Rtmp { b"" } else { b"HEAD" }),
             seat: Audience::of(&self.broadcast).sit(format.protocol()),

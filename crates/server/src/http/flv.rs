@@ -24,7 +24,8 @@ use super::problem::Problem;
 use super::target;
 use crate::audience::{Audience, Protocol};
 use crate::context::Context;
-use crate::egress::{Format, Join};
+use crate::egress::{Format, Join, Wish};
+use crate::rtmp::query_value;
 use crate::socket::Socket;
 use crate::tls;
 
@@ -45,7 +46,7 @@ const PIECE_BYTES: usize = 32 << 10;
 /// A viewer that was found what it asked for.
 pub(crate) struct Viewer {
     broadcast: Broadcast,
-    latency: Duration,
+    wish: Wish,
     protocol: Protocol,
 }
 
@@ -61,11 +62,12 @@ impl Viewer {
             return Err(Problem::draining());
         }
         let path = target::path(path, SUFFIX)?;
-        let latency = context.egress.latency(target::milliseconds(query, "latency_ms", u64::MAX)?);
+        let latency_ms = target::milliseconds(query, "latency_ms", u64::MAX)?;
+        let wish = context.egress.wish(latency_ms, query_value(query, "tracks"));
         let wait = target::milliseconds(query, "wait_ms", WAIT_MS_MAX)?.unwrap_or(0);
         let broadcast = context.find(&path, Duration::from_millis(wait)).await;
         let broadcast = broadcast.ok_or_else(not_live)?;
-        Ok(Self { broadcast, latency, protocol })
+        Ok(Self { broadcast, wish, protocol })
     }
 
     /// Hands it over to the egress, which first sends `preface`.
@@ -82,9 +84,9 @@ impl Viewer {
             None => seat,
         };
         let format = if self.protocol == Protocol::WsFlv { Format::WsFlv } else { Format::Flv };
-        let Self { broadcast, latency, .. } = self;
+        let Self { broadcast, wish, .. } = self;
         let socket = Arc::new(socket);
-        context.egress.join(Join { broadcast, format, latency, socket, preface, seat, session: None }).await;
+        context.egress.join(Join { broadcast, format, wish, socket, preface, seat, session: None }).await;
     }
 }
 
