@@ -39,6 +39,8 @@ const MESSAGES_A_TURN: usize = 32;
 const PLAY_PATIENCE: Duration = Duration::from_secs(3);
 /// A peer that does not take our last words for this long is closed without them.
 const FLUSH_MAX: Duration = Duration::from_secs(5);
+/// A peer that is told why it must go may go on sending for this long before the connection is reset.
+const PARTING_MAX: Duration = Duration::from_secs(1);
 
 thread_local! {
     static READ_BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BYTES].into());
@@ -321,7 +323,10 @@ impl Connection {
                 return Err(error);
             }
         }
-        let _ = self.flush().await;
+        if self.flush().await.is_ok() && !matches!(self.role, Role::Playing(_)) {
+            self.leave();
+            let _ = timeout(PARTING_MAX, read_on(&self.socket)).await;
+        }
         Err(error)
     }
 
@@ -352,6 +357,21 @@ impl Connection {
 
 async fn overtaken(producer: &mut media::broadcast::Producer) {
     while poll_fn(|cx| producer.poll_demand(cx)).await.is_ok() {}
+}
+
+/// Says that nothing follows and reads until the peer closes: closing over unread bytes, which a publisher always has
+/// under way, resets the connection, and our last words are lost with it.
+async fn read_on(socket: &Socket) -> std::io::Result<()> {
+    socket.end_writing()?;
+    loop {
+        socket.ready(Interest::READABLE).await?;
+        match READ_BUFFER.with_borrow_mut(|buffer| socket.try_read(buffer)) {
+            Ok(0) => return Ok(()),
+            Ok(_) => tokio::task::consume_budget().await,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 async fn write_all(socket: &Socket, mut bytes: &[u8]) -> std::io::Result<()> {

@@ -2,6 +2,7 @@
 //! is a TLS or HTTP/2 session.
 
 use std::io;
+use std::net::Shutdown;
 use std::sync::Once;
 use std::time::Duration;
 
@@ -43,6 +44,14 @@ impl Socket {
         match self {
             Self::Tcp(stream) => stream.try_read(buffer),
             Self::Pair(stream) => stream.try_read(buffer),
+        }
+    }
+
+    /// Tells the peer that nothing follows; it may still send.
+    pub fn end_writing(&self) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => SockRef::from(stream).shutdown(Shutdown::Write),
+            Self::Pair(stream) => SockRef::from(stream).shutdown(Shutdown::Write),
         }
     }
 

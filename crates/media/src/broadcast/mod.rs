@@ -85,6 +85,8 @@ pub(crate) struct Inner {
     budget: Option<Arc<Budget>>,
     /// Arrival number after the newest frame that is in its ring.
     committed: AtomicU64,
+    /// Of the state, for readers that have not come to its lock: stored before any frame of a new track is committed.
+    catalog: AtomicU64,
     state: Mutex<State>,
     derivations: derive::Registry,
 }
@@ -118,6 +120,7 @@ impl Broadcast {
             started: now,
             budget,
             committed: AtomicU64::new(0),
+            catalog: AtomicU64::new(0),
             state: Mutex::new(State::default()),
             derivations: derive::Registry::default(),
         }))
@@ -215,7 +218,9 @@ impl Producer {
         let budget = self.inner.budget.clone();
         self.inner.change(|state| {
             state.check(self.epoch)?;
-            state.set_codec(track, codec, rendition, budget)
+            state.set_codec(track, codec, rendition, budget)?;
+            self.inner.catalog.store(state.catalog, Ordering::Release);
+            Ok(())
         })
     }
 

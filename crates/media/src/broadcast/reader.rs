@@ -111,6 +111,12 @@ impl Reader {
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
         loop {
             let committed = self.inner.committed.load(Ordering::Acquire);
+            // Looked at after `committed`, so that no frame below that is of a track not followed yet: a reader that
+            // is behind would pass by the first frames of a new track, its keyframe among them.
+            if self.catalog != self.inner.catalog.load(Ordering::Acquire) {
+                let inner = Arc::clone(&self.inner);
+                self.follow_catalog(&inner.state());
+            }
             if let Some(event) = self.next_before(committed) {
                 return Poll::Ready(Some(event));
             }

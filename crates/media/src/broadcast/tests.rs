@@ -171,6 +171,20 @@ fn a_track_that_appears_later_joins_the_readers_it_finds() {
 }
 
 #[test]
+fn a_reader_that_is_behind_gets_a_later_track_from_its_first_frame_on() {
+    let broadcast = broadcast();
+    let producer = broadcast.claim();
+    producer.set_codec(AUDIO, aac(), None).unwrap();
+    producer.write(AUDIO, frame(0, true)).unwrap();
+    let mut reader = broadcast.read(Selection::Best);
+    assert_eq!(frames(&mut reader), [(AUDIO, 0)]);
+    producer.set_codec(VIDEO, h264(160), None).unwrap();
+    producer.write(VIDEO, frame(10, true)).unwrap();
+    producer.write(AUDIO, frame(20, true)).unwrap();
+    assert_eq!(frames(&mut reader), [(VIDEO, 10), (AUDIO, 20)]);
+}
+
+#[test]
 fn of_several_renditions_a_reader_of_the_best_gets_one_and_a_reader_of_all_gets_all() {
     let broadcast = broadcast();
     let producer = broadcast.claim();
