@@ -239,8 +239,10 @@ export class Session {
     if (this.#link !== link) return;
     this.#checkPicture(link, reading, nowMs);
     if (reading.paused || !reading.hasMetadata) return;
+    const wasPlaying = this.#phase.kind === 'playing';
     this.#checkMotion(link, reading, nowMs);
-    if (this.#phase.kind === 'playing') this.#steer(reading, nowMs);
+    // The first motion may have jumped; this reading no longer says where we are.
+    if (wasPlaying && this.#phase.kind === 'playing') this.#steer(reading, nowMs);
   }
 
   #connect(candidate: Candidate, nowMs: number): void {
@@ -389,6 +391,8 @@ export class Session {
     if (!link.frame) {
       link.frame = true;
       if (reading.width > 0) this.#emit(Code.FirstFrame);
+      // What piled up while the decoder started has been seen by nobody: jump instead of hurrying.
+      if (delayS(reading) > this.#latency.bounds.maxS) this.goLive(reading);
     }
     if (this.#phase.kind !== 'playing') {
       link.playingSinceMs = nowMs;

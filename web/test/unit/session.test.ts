@@ -259,6 +259,17 @@ describe('Session', () => {
     expect(last - stage.reading.positionS).toBeCloseTo(2, 1);
   });
 
+  it('begins_near_live_when_media_piled_up_while_the_decoder_started', () => {
+    const stage = new Stage();
+    stage.session.play(stage.nowMs);
+    stage.engine({ type: 'connected' }, { type: 'first-bytes' }, { type: 'keyframe' });
+    stage.reading = { ...stage.reading, hasMetadata: true, width: 1280, height: 720, buffered: [[0, 6]] };
+    stage.run(600);
+    const end = stage.reading.buffered.at(-1)?.[1] ?? 0;
+    expect(end - stage.reading.positionS).toBeLessThan(2.5);
+    expect(stage.outputs.some((output) => output.do === 'rate')).toBe(false);
+  });
+
   it('steps_over_a_hole_in_the_buffer', () => {
     const stage = new Stage();
     stage.start();
