@@ -80,14 +80,17 @@ test('keeps_the_delay_between_min_cache_and_max_cache', async () => {
   const { page } = await openPlayer({ src: '/live/demo.flv', autoplay: '', 'min-cache': '0.5', 'max-cache': '1.5' });
   await assertMoves(page);
   await until(() => readPlayer(page), ({ delay }) => delay > 0.35 && delay <= 1.6, 20_000);
-  const seen = [];
+  // A machine busy with other work plays slower than time passes; then the speed must say that it is put right.
+  const wrong = [];
   for (let at = 0; at < 20; at += 1) {
     await page.waitForTimeout(200);
-    seen.push((await readPlayer(page)).delay);
+    const { delay, rate } = await readPlayer(page);
+    const kept = delay > 0.25 && delay < 1.6;
+    const corrected = delay >= 1.6 ? rate > 1 : rate < 1;
+    if (!kept && !corrected) wrong.push({ delay, rate });
   }
-  const kept = seen.filter((delay) => delay > 0.2 && delay < 1.9);
-  // A machine busy with other tests may hold a frame back once.
-  assert.ok(kept.length >= 18, `delays ${seen.map((each) => each.toFixed(2))}`);
+  assert.ok(wrong.length <= 2, JSON.stringify(wrong));
+  await until(() => readPlayer(page), ({ delay }) => delay > 0.35 && delay <= 1.6, 20_000);
   await page.close();
 });
 
