@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct PushArgs {
-    /// An FLV file; `ffmpeg -i any.mp4 -c copy file.flv` makes one.
+    /// An FLV or MP4 file; `ffmpeg -i any.mkv -c copy file.mp4` makes one.
     file: PathBuf,
     /// rtmp://host/app/stream or rtmps://…; `{n}` stands for the copy's number.
     url: String,

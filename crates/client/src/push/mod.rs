@@ -1,5 +1,6 @@
 //! `openmic push`: sends a file to an RTMP server in real time, as a live encoder would.
 
+mod mp4;
 pub mod pace;
 
 use std::path::{Path, PathBuf};
@@ -30,7 +31,7 @@ const AVC_HEADER_BYTES: usize = 5;
 /// What to push and how.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// An FLV file.
+    /// An FLV file, or an MP4 file that is not fragmented.
     pub file: PathBuf,
     /// Where to; with several copies `{n}` stands for the number, else `-1`, `-2` … is put behind the stream's name.
     pub url: String,
@@ -66,7 +67,7 @@ pub struct Report {
 /// Pushes until the file's end, or until `stop` becomes true; every stream then ends cleanly.
 ///
 /// # Errors
-/// When the file cannot be read or is no FLV, an address is none of RTMP, or a server refuses or is lost and there is
+/// When the file cannot be read or is neither FLV nor MP4, an address is none of RTMP, or a server refuses or is lost and there is
 /// to be no reconnection.
 pub async fn run(options: Options, stop: watch::Receiver<bool>) -> anyhow::Result<Vec<Report>> {
     let urls = addresses(&options.url, options.copies)?;
@@ -119,9 +120,12 @@ async fn read_file(path: &Path) -> anyhow::Result<Vec<Tag>> {
     let len = tokio::fs::metadata(path).await.with_context(|| format!("reading {name}"))?.len();
     ensure!(len <= FILE_BYTES_MAX, "{name} has {len} bytes, at most {FILE_BYTES_MAX} can be pushed");
     let bytes = tokio::fs::read(path).await.with_context(|| format!("reading {name}"))?;
+    if bytes.get(4..8) == Some(b"ftyp") {
+        return mp4::tags(&bytes.into()).with_context(|| format!("reading {name}"));
+    }
     ensure!(
         bytes.starts_with(b"FLV"),
-        "{name} is no FLV file; remedy: ffmpeg -i {name} -c copy {}",
+        "{name} is neither FLV nor MP4; remedy: ffmpeg -i {name} -c copy {}",
         path.with_extension("flv").display()
     );
     let mut reader = Reader::new();

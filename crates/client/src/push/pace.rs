@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use bytes::Bytes;
 use wire::flv::TagKind;
 use wire::flv::file::Tag;
@@ -11,13 +11,15 @@ use wire::flv::tag::{self, Packet};
 /// What the last frame lasts where a track has only one.
 const FRAME_MS: i64 = 40;
 
+/// Tracks whose ends lie this near are cut to one length where they loop; a track that is much shorter is meant so.
+const SEAM_MS_MAX: i64 = 1_000;
+
 /// A file's tags on a timeline that can be walked in rounds.
 #[derive(Clone, Debug)]
 pub struct Schedule {
     tags: Vec<Tag>,
     origin_ms: i64,
-    /// From one round's beginning to the next one's, so that the last frame lasts as long as those before.
-    length_ms: i64,
+    seam: Seam,
 }
 
 /// What is to be sent.
@@ -46,15 +48,13 @@ impl Schedule {
             tags.iter().filter(|tag| tag.kind != TagKind::Script && !is_parameters(tag)).collect();
         ensure!(!media.is_empty(), "the file holds no frame");
         let origin_ms = media.iter().map(|tag| i64::from(tag.timestamp_ms)).min().unwrap_or(0);
-        let end_ms =
-            [TagKind::Video, TagKind::Audio].into_iter().filter_map(|kind| end_of(&media, kind)).max();
-        let length_ms = (end_ms.unwrap_or(0) - origin_ms).max(1);
-        Ok(Self { tags, origin_ms, length_ms })
+        let seam = Seam::of(&media, origin_ms).context("the file holds no frame")?;
+        Ok(Self { tags, origin_ms, seam })
     }
 
     /// How long one round takes.
     pub fn length(&self) -> Duration {
-        Duration::from_millis(self.length_ms as u64)
+        Duration::from_millis(self.seam.length_ms as u64)
     }
 
     /// The next tag of `cursor`; `None` at the end of a file that is not looped.
@@ -69,15 +69,24 @@ impl Schedule {
             }
             let tag = &self.tags[cursor.at];
             cursor.at += 1;
-            if cursor.wants(tag) {
+            if cursor.wants(tag) && !(looped && self.is_beyond_the_seam(tag)) {
                 return Some(self.due(cursor.round, tag));
             }
         }
     }
 
+    fn is_beyond_the_seam(&self, tag: &Tag) -> bool {
+        let at_ms = i64::from(tag.timestamp_ms);
+        match tag.kind {
+            TagKind::Script => false,
+            TagKind::Video => at_ms >= self.seam.pictures_end_ms && !is_parameters(tag),
+            TagKind::Audio => at_ms >= self.seam.sounds_end_ms && !is_parameters(tag),
+        }
+    }
+
     fn due(&self, round: u32, tag: &Tag) -> Due {
         let in_round = (i64::from(tag.timestamp_ms) - self.origin_ms).max(0);
-        let at_ms = i64::from(round) * self.length_ms + in_round;
+        let at_ms = i64::from(round) * self.seam.length_ms + in_round;
         let tag = Tag { timestamp_ms: at_ms as u32, ..tag.clone() };
         Due { after: Duration::from_millis(at_ms as u64), tag }
     }
@@ -126,12 +135,58 @@ fn is_parameters(tag: &Tag) -> bool {
     })
 }
 
-/// When the last frame of a kind ends, each frame lasting as long as they do on average.
-fn end_of(media: &[&Tag], kind: TagKind) -> Option<i64> {
-    let times = || media.iter().filter(|tag| tag.kind == kind).map(|tag| i64::from(tag.timestamp_ms));
-    let (first, last, count) = (times().min()?, times().max()?, times().count() as i64);
-    let each = if count > 1 { ((last - first) as f64 / (count - 1) as f64).round() as i64 } else { FRAME_MS };
-    Some(last + each)
+/// Where a round ends, so that both pictures and sounds go on at their own pace over it: pictures exactly, sounds
+/// within half of one. What begins at a track's end or later is left out of a loop.
+#[derive(Clone, Copy, Debug)]
+struct Seam {
+    /// From one round's beginning to the next one's.
+    length_ms: i64,
+    pictures_end_ms: i64,
+    sounds_end_ms: i64,
+}
+
+impl Seam {
+    fn of(media: &[&Tag], origin_ms: i64) -> Option<Self> {
+        let (pictures, sounds) = (Times::of(media, TagKind::Video), Times::of(media, TagKind::Audio));
+        let end_ms = pictures.iter().chain(&sounds).map(|times| times.end_ms).max()?;
+        let whole = Self {
+            length_ms: (end_ms - origin_ms).max(1),
+            pictures_end_ms: i64::MAX,
+            sounds_end_ms: i64::MAX,
+        };
+        let Some((pictures, sounds)) = pictures.zip(sounds) else { return Some(whole) };
+        if (pictures.end_ms - sounds.end_ms).abs() > SEAM_MS_MAX {
+            return Some(whole);
+        }
+        let half = sounds.each_ms / 2;
+        let longest = sounds.end_ms - sounds.first_ms + half;
+        let lengths = pictures.at_ms.iter().chain([&pictures.end_ms]).map(|at| at - pictures.first_ms);
+        Some(lengths.filter(|length| (1..=longest).contains(length)).max().map_or(whole, |length_ms| Self {
+            length_ms,
+            pictures_end_ms: pictures.first_ms + length_ms,
+            sounds_end_ms: sounds.first_ms + length_ms - half,
+        }))
+    }
+}
+
+/// When the frames of a kind begin, and when the last one ends, each lasting as long as they do on average.
+struct Times {
+    at_ms: Vec<i64>,
+    first_ms: i64,
+    each_ms: i64,
+    end_ms: i64,
+}
+
+impl Times {
+    fn of(media: &[&Tag], kind: TagKind) -> Option<Self> {
+        let at_ms: Vec<i64> =
+            media.iter().filter(|tag| tag.kind == kind).map(|tag| i64::from(tag.timestamp_ms)).collect();
+        let (first, last) = (*at_ms.iter().min()?, *at_ms.iter().max()?);
+        let steps = at_ms.len() as i64 - 1;
+        let each_ms =
+            if steps > 0 { ((last - first) as f64 / steps as f64).round() as i64 } else { FRAME_MS };
+        Some(Self { at_ms, first_ms: first, each_ms, end_ms: last + each_ms })
+    }
 }
 
 #[cfg(test)]
@@ -168,6 +223,40 @@ mod tests {
     #[test]
     fn a_round_begins_where_the_last_frame_of_the_one_before_ends_and_repeats_no_parameters() {
         assert_eq!(times(true, 14), [0, 0, 0, 0, 0, 40, 50, 80, 120, 120, 160, 170, 200, 240]);
+    }
+
+    #[test]
+    fn pictures_and_sounds_keep_their_pace_over_the_seam_whichever_are_longer() {
+        let files: [&[u8]; 2] = [
+            include_bytes!("../../../../tests/fixtures/h264_aac.flv"),
+            include_bytes!("../../../../tests/fixtures/h264_bframes_aac.flv"),
+        ];
+        for file in files {
+            let mut reader = wire::flv::file::Reader::new();
+            reader.handle_input(file);
+            let tags: Vec<Tag> = std::iter::from_fn(|| reader.poll_tag().unwrap()).collect();
+            let sound_longer = tags.clone();
+            let last = tags.iter().map(|tag| tag.timestamp_ms).max().unwrap();
+            let is_late = |tag: &Tag| tag.kind == TagKind::Audio && tag.timestamp_ms + 300 > last;
+            let pictures_longer = tags.into_iter().filter(|tag| !is_late(tag)).collect();
+            for tags in [sound_longer, pictures_longer] {
+                let schedule = Schedule::new(tags).unwrap();
+                let mut cursor = Cursor::default();
+                let mut last: [Option<i64>; 2] = [None; 2];
+                for _ in 0..2_000 {
+                    let tag = schedule.next(&mut cursor, true).unwrap().tag;
+                    if tag.kind == TagKind::Script || is_parameters(&tag) {
+                        continue;
+                    }
+                    let sound = usize::from(tag.kind == TagKind::Audio);
+                    let now = i64::from(tag.timestamp_ms);
+                    let Some(then) = last[sound].replace(now) else { continue };
+                    let steps = if sound == 1 { 9..=36 } else { 39..=41 };
+                    assert!(steps.contains(&(now - then)), "{} ms at {now}", now - then);
+                }
+                assert!(cursor.round > 3);
+            }
+        }
     }
 
     #[test]

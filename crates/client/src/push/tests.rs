@@ -25,9 +25,9 @@ fn only_rtmp_addresses_with_both_names_can_be_pushed_to() {
 }
 
 #[tokio::test]
-async fn what_is_no_flv_is_refused_with_the_remedy() {
-    let path = std::env::temp_dir().join(format!("openmic-push-{}.mp4", std::process::id()));
-    std::fs::write(&path, b"\0\0\0\x18ftypmp42").unwrap();
+async fn what_is_neither_flv_nor_mp4_is_refused_with_the_remedy() {
+    let path = std::env::temp_dir().join(format!("openmic-push-{}.avi", std::process::id()));
+    std::fs::write(&path, b"RIFF\0\0\0\0AVI LIST").unwrap();
     let error = read_file(&path).await.unwrap_err().to_string();
     std::fs::remove_file(&path).unwrap();
     assert!(error.contains("remedy: ffmpeg -i"), "{error}");
