@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
@@ -104,6 +104,8 @@ impl Clock {
 impl Context {
     /// Runs a connection's task. A panic in it is our own bug: it ends that session alone, and is counted.
     pub fn spawn(self: &Arc<Self>, session: impl Future<Output = ()> + Send + 'static) {
+        // Boxed, or the future of `run` would hold room for the session twice.
+        let session = Box::pin(session);
         self.sessions.spawn(Guarded { session, counters: Arc::clone(&self.counters) }.run());
     }
 
@@ -130,9 +132,9 @@ struct Guarded<F> {
     counters: Arc<Counters>,
 }
 
-impl<F: Future<Output = ()>> Guarded<F> {
-    async fn run(self) {
-        let mut session = pin!(self.session);
+impl<F: Future<Output = ()> + Unpin> Guarded<F> {
+    async fn run(mut self) {
+        let mut session = Pin::new(&mut self.session);
         let ended = std::future::poll_fn(|cx| {
             // The session is never polled again after a panic, so nobody sees what it left half done.
             match catch_unwind(AssertUnwindSafe(|| session.as_mut().poll(cx))) {

@@ -63,21 +63,23 @@ struct Door {
 impl Door {
     async fn connection(&self, stream: TcpStream, permit: OwnedSemaphorePermit) {
         let Some(tls) = &self.tls else { return self.plain(stream, permit).await };
-        let handshake = tokio::time::timeout(self.context.config.http.header, tls.accept(stream)).await;
+        // Boxed, so that plain connections do not carry the room for either.
+        let handshake = Box::pin(tls.accept(stream));
+        let handshake = tokio::time::timeout(self.context.config.http.header, handshake).await;
         let Ok(Ok(stream)) = handshake else { return };
-        // Boxed, so that plain connections do not carry the room for it.
         Box::pin(self.secure(stream, permit)).await;
     }
 
+    /// Whatever a connection does only for a moment is boxed: a keep-alive connection holds the room of this future.
     async fn plain(&self, mut stream: TcpStream, permit: OwnedSemaphorePermit) {
         let first = head::read(&mut stream, self.context.config.http.header).await;
-        match self.sort(first).await {
+        match Box::pin(self.sort(first)).await {
             // Nothing of this task is left behind: the shards own the socket now.
             Ok(Sorted::Viewer(viewer, preface)) => {
-                viewer.join(&self.context, Socket::Tcp(stream), preface, Some(permit)).await;
+                Box::pin(viewer.join(&self.context, Socket::Tcp(stream), preface, Some(permit))).await;
             }
             Ok(Sorted::Other(read)) => Box::pin(self.machinery.serve(stream, read)).await,
-            Err(answer) => refuse(stream, &answer).await,
+            Err(answer) => Box::pin(refuse(stream, &answer)).await,
         }
     }
 
@@ -86,14 +88,14 @@ impl Door {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let first = head::read(&mut stream, self.context.config.http.header).await;
-        match self.sort(first).await {
+        match Box::pin(self.sort(first)).await {
             Ok(Sorted::Viewer(viewer, preface)) => {
                 let Ok((socket, carry)) = tls::relay(stream) else { return };
                 viewer.join(&self.context, socket, preface, Some(permit)).await;
                 carry.await;
             }
             Ok(Sorted::Other(read)) => Box::pin(self.machinery.serve(stream, read)).await,
-            Err(answer) => refuse(stream, &answer).await,
+            Err(answer) => Box::pin(refuse(stream, &answer)).await,
         }
     }
 
