@@ -181,7 +181,7 @@ impl Packager {
 
     /// The media playlist, rendered once a version and shared.
     ///
-    /// [`Answer::NotYet`] while the playlist has nothing, or lacks the part that is asked for;
+    /// [`Answer::NotYet`] while the playlist lacks the part that is asked for, or has no segment and none is asked for;
     /// [`Answer::TooFarAhead`] by the rules of RFC 8216bis §6.2.5.2.
     pub fn poll_playlist(&self, directives: &Directives) -> Answer<Bytes> {
         if self.is_ended() {
@@ -195,7 +195,13 @@ impl Packager {
                 return Answer::NotYet;
             }
         }
-        if !self.is_ready() {
+        // A player that does not know parts gives up on a list without a segment (FFmpeg, GStreamer, WebKitGTK), and
+        // the first request of one that does looks the same. Only whoever names a position is answered by parts alone.
+        let is_ready = match directives.position {
+            Some(_) => self.is_ready(),
+            None => self.store.listed().next().is_some(),
+        };
+        if !is_ready {
             return Answer::NotYet;
         }
         Answer::Ready(self.text(directives.skip))

@@ -27,6 +27,16 @@ fn a_playlist_is_rendered_once_a_version_and_shared() {
 }
 
 #[test]
+fn a_player_that_knows_no_parts_waits_for_the_first_segment() {
+    let mut source = Source::new(Options::default());
+    source.run(1_500);
+    assert_eq!(ask(&source.packager, ""), Answer::NotYet);
+    assert!(matches!(ask(&source.packager, "_HLS_msn=0&_HLS_part=0"), Answer::Ready(_)));
+    source.run(2_100);
+    assert!(matches!(ask(&source.packager, ""), Answer::Ready(_)));
+}
+
+#[test]
 fn a_blocking_request_waits_for_its_part_and_no_longer() {
     let mut source = source();
     assert!(matches!(ask(&source.packager, "_HLS_msn=2&_HLS_part=1"), Answer::Ready(_)));

@@ -1,6 +1,7 @@
 //! Where parts and segments end, for sources of every kind.
 
 use super::*;
+use crate::hls::{Answer, Directives};
 
 fn seconds(list: &rules::Playlist) -> Vec<f64> {
     list.segments.iter().filter_map(|segment| segment.micros).map(|micros| micros as f64 / 1e6).collect()
@@ -111,7 +112,9 @@ fn sound_that_never_comes_holds_nothing_up_for_longer_than_a_second() {
     source.audio = None;
     source.run(1_700);
     assert_eq!(rules::init(&source.packager.init(0).unwrap()), [(1, 90_000)]);
-    assert_eq!(source.playlist().segments[0].parts.len(), 3);
+    let ask = |query| source.packager.poll_playlist(&Directives::parse(query).unwrap());
+    assert!(matches!(ask("_HLS_msn=0&_HLS_part=2"), Answer::Ready(_)), "three parts are there");
+    assert_eq!(ask("_HLS_msn=0&_HLS_part=3"), Answer::NotYet);
 }
 
 #[test]
