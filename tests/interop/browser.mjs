@@ -1,0 +1,235 @@
+//! Plays one stream of a running server in a real browser and prints what each player saw, a JSON line each.
+//!
+//! node browser.mjs chromium|webkit ORIGIN STREAM SECONDS BROWSER
+//!
+//! Chromium plays by mpegts.js and hls.js on a page of another origin, and by our own player page; WebKitGTK's
+//! MiniBrowser plays HLS natively, and its page reports to a small server here.
+
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const require = createRequire(new URL('../../web/package.json', import.meta.url));
+const [kind, origin, stream, seconds, browser] = process.argv.slice(2);
+/** Until a player shows something; a busy machine is slow, and HLS waits for its first segment. */
+const START_MS = 30_000;
+const WATCH_MS = Number(seconds) * 1000;
+
+/** A profile, a page server: undone in reverse order, whatever happens. */
+const undo = [];
+process.on('SIGTERM', () => void end(1));
+
+async function end(code) {
+  for (const step of undo.splice(0).reverse()) await Promise.resolve(step()).catch(() => {});
+  process.exit(code);
+}
+
+function temporary(name) {
+  const dir = mkdtempSync(join(tmpdir(), name));
+  undo.push(() => rmSync(dir, { recursive: true, force: true }));
+  return dir;
+}
+
+/** Serves these pages and scripts; `report` gets the JSON that pages post. */
+function serve(files, report) {
+  const server = createServer((request, response) => {
+    if (request.method === 'POST') {
+      let body = '';
+      request.on('data', (piece) => (body += piece));
+      request.on('end', () => {
+        response.end();
+        report?.(JSON.parse(body));
+      });
+      return;
+    }
+    const [type, body] = files[new URL(request.url, 'http://x').pathname] ?? [];
+    response.writeHead(body === undefined ? 404 : 200, { 'content-type': type ?? 'text/plain' });
+    response.end(body);
+  });
+  undo.push(() => server.close());
+  return new Promise((done) => {
+    server.listen(0, '127.0.0.1', () => done(`http://127.0.0.1:${server.address().port}`));
+  });
+}
+
+/** Runs in the page: watches a media element and resolves with what it did. */
+async function watch(video, errors, startMs, watchMs) {
+  const sample = () => {
+    const quality = video.getVideoPlaybackQuality?.() ?? { totalVideoFrames: 0, droppedVideoFrames: 0 };
+    return {
+      position: video.currentTime,
+      frames: Math.max(quality.totalVideoFrames, video.webkitDecodedFrameCount ?? 0),
+      audioBytes: video.webkitAudioDecodedByteCount ?? null,
+      audioTracks: video.audioTracks?.length ?? null,
+      width: video.videoWidth,
+      height: video.videoHeight,
+    };
+  };
+  const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+  const begin = performance.now();
+  const first = sample();
+  // It plays when time moved twice in a row, not when a frame was decoded for a poster.
+  let moved = 0;
+  for (let last = first.position; moved < 3; await pause(200)) {
+    if (performance.now() - begin > startMs || errors.length > 0) break;
+    moved = video.currentTime > last ? moved + 1 : 0;
+    last = video.currentTime;
+  }
+  const from = sample();
+  if (moved >= 3) await pause(watchMs);
+  return { started: moved >= 3, from, to: sample(), errors, readyState: video.readyState, error: video.error?.message ?? null };
+}
+
+function tell(player, seen) {
+  console.log(JSON.stringify({ player, ...seen }));
+}
+
+const BARE = `<!doctype html><title>players</title>
+<video id="http_flv" autoplay width="320"></video><video id="ws_flv" autoplay width="320"></video>
+<video id="hls" autoplay width="320"></video>
+<script src="/mpegts.js"></script><script src="/hls.js"></script>`;
+
+async function chromium() {
+  const library = (path) => ['text/javascript', readFileSync(require.resolve(path))];
+  const pages = await serve({
+    '/': ['text/html', BARE],
+    '/mpegts.js': library('mpegts.js/dist/mpegts.js'),
+    '/hls.js': library('hls.js/dist/hls.js'),
+  });
+  const flags = ['--no-sandbox', '--disable-gpu', '--no-first-run', '--mute-audio', '--autoplay-policy=no-user-gesture-required',
+    '--disable-renderer-backgrounding', '--disable-backgrounding-occluded-windows', '--disable-background-timer-throttling'];
+  const { chromium: driver } = require('playwright-core');
+  const context = await driver.launchPersistentContext(temporary('openmic-chromium-'), {
+    executablePath: browser, headless: true, args: flags, handleSIGTERM: false,
+  });
+  undo.push(() => context.close());
+  await Promise.all([bare(await context.newPage(), pages), own(await context.newPage())]);
+}
+
+/** The libraries as anyone would use them. */
+async function bare(page, pages) {
+  await page.goto(pages);
+  const run = (player) => page.evaluate(async ([watchText, player, origin, stream, startMs, watchMs]) => {
+    const watch = eval(`(${watchText})`);
+    const video = document.getElementById(player);
+    const errors = [];
+    const note = (...words) => errors.push(words.map((word) => (typeof word === 'string' ? word : JSON.stringify(word))).join(' '));
+    if (player === 'hls') {
+      const hls = new Hls({ lowLatencyMode: true });
+      hls.on(Hls.Events.ERROR, (_, { fatal, type, details, error, reason }) => {
+        if (fatal) note(type, details, String(error?.message ?? reason ?? ''));
+      });
+      hls.loadSource(`${origin}/${stream}.m3u8`);
+      hls.attachMedia(video);
+    } else {
+      const url = player === 'http_flv' ? `${origin}/${stream}.flv` : `${origin.replace('http', 'ws')}/${stream}.flv`;
+      mpegts.LoggingControl.applyConfig({ enableAll: false });
+      const flv = mpegts.createPlayer({ type: 'flv', isLive: true, url });
+      flv.on(mpegts.Events.ERROR, (type, detail, info) => note(type, detail, info));
+      flv.attachMediaElement(video);
+      flv.load();
+    }
+    video.play().catch(() => {});
+    return watch(video, errors, startMs, watchMs);
+  }, [watch.toString(), player, origin, stream, START_MS, WATCH_MS]).then((seen) => tell(player, seen));
+  await Promise.all(['http_flv', 'ws_flv', 'hls'].map(run));
+}
+
+/** Our own page, as the address bar would open it. */
+async function own(page) {
+  await page.goto(`${origin}/play/${stream}`);
+  const seen = await page.evaluate(async ([watchText, startMs, watchMs]) => {
+    const watch = new Function(`return (${watchText})`)();
+    const find = (root) => {
+      for (const element of root.querySelectorAll('*')) {
+        if (element.localName === 'live-player') return element;
+        const inside = element.shadowRoot === null ? undefined : find(element.shadowRoot);
+        if (inside !== undefined) return inside;
+      }
+      return undefined;
+    };
+    const until = performance.now() + startMs;
+    let player;
+    while (!player?.shadowRoot?.querySelector('video') && performance.now() < until) {
+      await new Promise((done) => setTimeout(done, 100));
+      player = find(document);
+    }
+    const errors = [];
+    const video = player.shadowRoot.querySelector('video');
+    const look = setInterval(() => {
+      if (player.view.kind === 'failed' && errors.length === 0) errors.push(JSON.stringify(player.view));
+    }, 200);
+    const seen = await watch(video, errors, startMs, watchMs);
+    clearInterval(look);
+    return { ...seen, words: player.shadowRoot.querySelector('[part=status]')?.textContent.trim() ?? '' };
+  }, [watch.toString(), START_MS, WATCH_MS]);
+  tell('live_player', seen);
+}
+
+async function webkit() {
+  let done;
+  const reported = new Promise((resolve) => (done = resolve));
+  const page = `<!doctype html><title>native</title><video id="v" autoplay controls width="320"></video>
+<script>
+const video = document.getElementById('v');
+const errors = [];
+video.addEventListener('error', () => errors.push(String(video.error && video.error.code) + ' ' + String(video.error && video.error.message)));
+video.src = ${JSON.stringify(`${origin}/${stream}.m3u8`)};
+video.play().catch((error) => { if (error.name !== 'AbortError') errors.push(String(error)); });
+(${watch.toString()})(video, errors, ${START_MS}, ${WATCH_MS})
+  .then((seen) => fetch('/report', { method: 'POST', body: JSON.stringify(seen) }));
+</script>`;
+  const pages = await serve({ '/': ['text/html', page] }, done);
+  const home = temporary('openmic-webkit-');
+  const display = await virtualDisplay();
+  const environment = {
+    ...process.env,
+    DISPLAY: display,
+    HOME: home,
+    XDG_RUNTIME_DIR: home,
+    // WebKitGTK can play HLS natively, and is built with that switched off at start.
+    WEBKIT_GST_ENABLE_HLS_SUPPORT: '1',
+    NO_AT_BRIDGE: '1',
+    GSETTINGS_BACKEND: 'memory',
+  };
+  const child = spawn(browser, ['--autoplay-policy=allow', pages], { env: environment, stdio: ['ignore', 'ignore', 'inherit'] });
+  undo.push(() => stopped(child));
+  tell('webkit_hls', await Promise.race([
+    reported,
+    new Promise((_, fail) => child.on('exit', (code) => fail(new Error(`MiniBrowser ended with ${code}`)))),
+  ]));
+}
+
+/** Xvfb chooses a free display itself and writes its number to the descriptor named. */
+function virtualDisplay() {
+  const child = spawn('Xvfb', ['-displayfd', '3', '-screen', '0', '800x600x24', '-nolisten', 'tcp'], { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] });
+  undo.push(() => stopped(child));
+  return new Promise((done, fail) => {
+    child.on('error', () => fail(new Error('Xvfb is missing; remedy: apt-get install xvfb')));
+    child.on('exit', () => fail(new Error('Xvfb ended')));
+    let number = '';
+    child.stdio[3].on('data', (piece) => {
+      number += piece;
+      if (number.includes('\n')) done(`:${number.trim()}`);
+    });
+  });
+}
+
+function stopped(child) {
+  if (child.exitCode !== null || child.signalCode !== null) return undefined;
+  const gone = new Promise((done) => child.on('exit', done));
+  child.kill('SIGTERM');
+  const late = setTimeout(() => child.kill('SIGKILL'), 2_000);
+  return gone.finally(() => clearTimeout(late));
+}
+
+try {
+  await (kind === 'webkit' ? webkit() : chromium());
+  await end(0);
+} catch (error) {
+  console.error(error);
+  await end(1);
+}

@@ -1,0 +1,215 @@
+//! The inputs: who publishes what, one row of the matrix each.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::server::Server;
+use crate::tool::{self, Running};
+
+/// Frames a second of every picture here.
+pub(crate) const FPS: f64 = 25.0;
+
+/// Each second begins with a fifth of a second of white and of a tone, by which sight and sound are compared.
+const PICTURE: &str =
+    "testsrc2=size=320x180:rate=25,drawbox=color=white:t=fill:enable=lt(mod(t\\,1)\\,0.2),format=yuv420p";
+const SOUND: &str = "aevalsrc=0.5*sin(2*PI*1000*t)*lt(mod(t\\,1)\\,0.2):s=48000:c=stereo";
+
+const X264: &str = "-c:v libx264 -preset veryfast -tune zerolatency -bf 0";
+/// Decoding order differs from showing order: two B-frames in each gap, decided without look-ahead.
+const X264_B: &str = "-c:v libx264 -preset veryfast -bf 2 -b_strategy 0 -rc-lookahead 5";
+const X265: &str =
+    "-c:v libx265 -preset ultrafast -x265-params log-level=0:bframes=0:scenecut=0:min-keyint=50";
+const AV1: &str = "-c:v libsvtav1 -preset 11 -crf 40 -svtav1-params lp=1:scd=0:pred-struct=1";
+const VP9: &str = "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -lag-in-frames 0";
+const GROUPS: &str = "-g 50 -keyint_min 50 -sc_threshold 0";
+/// Colours are named, or FFmpeg tells players of H.265 and AV1 that the picture is RGB.
+const COLOURS: &str = "-color_primaries bt709 -color_trc bt709 -colorspace bt709 -color_range tv";
+
+/// A video codec of these rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Video {
+    H264,
+    H265,
+    Av1,
+    Vp9,
+}
+
+/// An audio codec of these rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Audio {
+    Aac,
+    Opus,
+}
+
+/// A publishing program.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum From {
+    /// Debian's FFmpeg with these encoders.
+    Ffmpeg(&'static str),
+    /// The static one.
+    NewFfmpeg(&'static str),
+    /// `rtmp2sink` of GStreamer.
+    Gst,
+    /// `openmic push` of a fixture, looped.
+    Push(&'static str),
+}
+
+/// One input.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Row {
+    /// File and stream name.
+    pub(crate) name: &'static str,
+    /// What the table says.
+    pub(crate) title: &'static str,
+    pub(crate) video: Option<Video>,
+    pub(crate) audio: Option<Audio>,
+    /// Some pictures are shown later than they are decoded.
+    pub(crate) reordered: bool,
+    pub(crate) from: From,
+}
+
+/// All of them, in the order of the table.
+pub(crate) const ROWS: [Row; 9] = [
+    Row {
+        name: "h264_aac",
+        title: "ffmpeg 5.1: H.264 + AAC",
+        video: Some(Video::H264),
+        audio: Some(Audio::Aac),
+        reordered: false,
+        from: From::Ffmpeg(X264),
+    },
+    Row {
+        name: "h264_bframes_aac",
+        title: "ffmpeg 5.1: H.264 with B-frames + AAC",
+        video: Some(Video::H264),
+        audio: Some(Audio::Aac),
+        reordered: true,
+        from: From::Ffmpeg(X264_B),
+    },
+    Row {
+        name: "aac_only",
+        title: "ffmpeg 5.1: AAC only",
+        video: None,
+        audio: Some(Audio::Aac),
+        reordered: false,
+        from: From::Ffmpeg(""),
+    },
+    Row {
+        name: "h264_only",
+        title: "ffmpeg 5.1: H.264 only",
+        video: Some(Video::H264),
+        audio: None,
+        reordered: false,
+        from: From::Ffmpeg(X264),
+    },
+    Row {
+        name: "h265_aac",
+        title: "ffmpeg 9: H.265 + AAC",
+        video: Some(Video::H265),
+        audio: Some(Audio::Aac),
+        reordered: false,
+        from: From::NewFfmpeg(X265),
+    },
+    Row {
+        name: "av1_opus",
+        title: "ffmpeg 9: AV1 + Opus",
+        video: Some(Video::Av1),
+        audio: Some(Audio::Opus),
+        reordered: false,
+        from: From::NewFfmpeg(AV1),
+    },
+    Row {
+        name: "vp9_opus",
+        title: "ffmpeg 9: VP9 + Opus",
+        video: Some(Video::Vp9),
+        audio: Some(Audio::Opus),
+        reordered: false,
+        from: From::NewFfmpeg(VP9),
+    },
+    Row {
+        name: "gst_h264_aac",
+        title: "GStreamer rtmp2sink: H.264 + AAC",
+        video: Some(Video::H264),
+        audio: Some(Audio::Aac),
+        reordered: false,
+        from: From::Gst,
+    },
+    Row {
+        name: "push_h264_aac",
+        title: "openmic push: H.264 + AAC",
+        video: Some(Video::H264),
+        audio: Some(Audio::Aac),
+        reordered: false,
+        from: From::Push("h264_aac.flv"),
+    },
+];
+
+impl Row {
+    /// The row of this name.
+    pub(crate) fn named(name: &str) -> Self {
+        *ROWS.iter().find(|row| row.name == name).expect("a row of the table")
+    }
+
+    /// Tracks of media.
+    pub(crate) fn tracks(&self) -> usize {
+        usize::from(self.video.is_some()) + usize::from(self.audio.is_some())
+    }
+
+    /// The picture and the sound carry marks that belong together.
+    pub(crate) fn is_marked(&self) -> bool {
+        self.tracks() == 2 && matches!(self.from, From::Ffmpeg(_) | From::NewFfmpeg(_))
+    }
+
+    /// Starts the publisher and waits until all its tracks are live.
+    pub(crate) fn publish(&self, server: &mut Server, dir: &Path) -> Running {
+        let url = format!("rtmp://{}/live/{}", server.rtmp, self.name);
+        let mut command = match self.from {
+            From::Ffmpeg(encoder) => self.ffmpeg(&tool::find("ffmpeg", "ffmpeg"), encoder, &url),
+            From::NewFfmpeg(encoder) => self.ffmpeg(&tool::new_ffmpeg(), encoder, &url),
+            From::Gst => gst(&url),
+            From::Push(fixture) => push(fixture, &url),
+        };
+        let mut running = Running::start(&mut command, dir, "publisher");
+        server.wait_until_live(self.name, self.tracks(), &mut running);
+        running
+    }
+
+    fn ffmpeg(&self, ffmpeg: &Path, encoder: &str, url: &str) -> Command {
+        let mut command = Command::new(ffmpeg);
+        command.args(["-hide_banner", "-v", "warning", "-nostdin"]);
+        if self.video.is_some() {
+            command.args(["-re", "-f", "lavfi", "-i", PICTURE]);
+        }
+        if self.audio.is_some() {
+            command.args(["-re", "-f", "lavfi", "-i", SOUND]);
+        }
+        if self.video.is_some() {
+            command.args([encoder, GROUPS, COLOURS].iter().flat_map(|words| words.split(' ')));
+        }
+        match self.audio {
+            Some(Audio::Aac) => command.args(["-c:a", "aac", "-b:a", "64k"]),
+            Some(Audio::Opus) => command.args(["-c:a", "libopus", "-b:a", "64k"]),
+            None => &mut command,
+        };
+        command.args(["-flvflags", "no_duration_filesize", "-f", "flv", url]);
+        command
+    }
+}
+
+fn gst(url: &str) -> Command {
+    let mut command = Command::new(tool::find("gst-launch-1.0", "gstreamer1.0-tools"));
+    let graph = format!(
+        "videotestsrc pattern=ball ! video/x-raw,width=320,height=180,framerate=25/1 \
+         ! x264enc key-int-max=50 speed-preset=veryfast tune=zerolatency bitrate=400 ! h264parse ! clocksync ! queue ! mux. \
+         audiotestsrc ! audio/x-raw,rate=48000,channels=2 ! avenc_aac bitrate=64000 ! aacparse ! clocksync ! queue ! mux. \
+         flvmux name=mux streamable=true ! rtmp2sink location={url}"
+    );
+    command.args(graph.split_whitespace());
+    command
+}
+
+fn push(fixture: &str, url: &str) -> Command {
+    let mut command = Command::new(tool::openmic());
+    command.arg("push").arg(tool::root().join("tests/fixtures").join(fixture)).args([url, "--loop"]);
+    command
+}
