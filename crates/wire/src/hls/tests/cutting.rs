@@ -1,7 +1,7 @@
 //! Where parts and segments end, for sources of every kind.
 
 use super::*;
-use crate::hls::{Answer, Directives};
+use crate::hls::{Answer, Directives, Position};
 
 fn seconds(list: &rules::Playlist) -> Vec<f64> {
     list.segments.iter().filter_map(|segment| segment.micros).map(|micros| micros as f64 / 1e6).collect()
@@ -207,5 +207,3 @@ fn frames_of_enormous_size_end_parts_and_segments_early_and_memory_stays_bounded
         .sum();
     assert!(kept > 16 << 20 && kept <= super::super::store::BYTES_MAX, "{kept}");
 }
-
-use crate::hls::{Answer, Position};
