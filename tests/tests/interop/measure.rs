@@ -44,6 +44,8 @@ pub(crate) struct Asked {
     pub(crate) marked: bool,
     /// Some packets must be reordered.
     pub(crate) reordered: bool,
+    /// Where pictures are reordered, the first is shown this much after the sound that is decoded with it.
+    pub(crate) reorder_s: f64,
 }
 
 impl Seen {
@@ -69,7 +71,7 @@ impl Seen {
             wrong.push("no B-frame came through".into());
         }
         if let (Some(video), Some(audio)) = (&self.video, &self.audio) {
-            match offset(video, audio, asked.marked) {
+            match offset(video, audio, asked) {
                 Ok(offset) => words.push(format!("A/V {:+.0} ms", offset * 1_000.0)),
                 Err(what) => wrong.push(what),
             }
@@ -119,7 +121,7 @@ fn continuous(name: &str, what: &str, times: &[f64], frame_s: f64) -> Result<(),
 }
 
 /// How much later the sound comes than the picture: of the marks where there are marks, else of the first frames.
-fn offset(video: &Track, audio: &Track, marked: bool) -> Result<f64, String> {
+fn offset(video: &Track, audio: &Track, asked: &Asked) -> Result<f64, String> {
     let apart = |from: f64, to: f64| {
         if (to - from).abs() <= OFFSET_MAX_S {
             Ok(to - from)
@@ -127,9 +129,11 @@ fn offset(video: &Track, audio: &Track, marked: bool) -> Result<f64, String> {
             Err(format!("A/V offset {:.3} s at {from}", to - from))
         }
     };
-    if !marked {
+    if !asked.marked {
         let first = |track: &Track| track.shown_s.first().copied().unwrap_or_default();
-        return apart(first(video), first(audio));
+        // The marks that other players of the same row show tell whether the two really belong together.
+        return apart(first(video) - asked.reorder_s, first(audio))
+            .or_else(|_| apart(first(video), first(audio)));
     }
     let nearest =
         |at: f64| audio.marks_s.iter().copied().min_by(|a, b| (a - at).abs().total_cmp(&(b - at).abs()));
