@@ -46,6 +46,8 @@ pub(crate) struct Asked {
     pub(crate) reordered: bool,
     /// Where pictures are reordered, the first is shown this much after the sound that is decoded with it.
     pub(crate) reorder_s: f64,
+    /// Gaps that the source itself makes.
+    pub(crate) stutter_s: f64,
 }
 
 impl Seen {
@@ -58,14 +60,20 @@ impl Seen {
                 "video",
                 self.video.as_ref(),
                 asked.video_frame_s,
-                asked.video_frame_s.unwrap_or_default(),
+                asked.video_frame_s.unwrap_or_default() + asked.stutter_s,
                 &mut words,
             )
             .err(),
         );
         wrong.extend(
-            judge_track("audio", self.audio.as_ref(), asked.audio_frame_s, asked.audio_packet_s, &mut words)
-                .err(),
+            judge_track(
+                "audio",
+                self.audio.as_ref(),
+                asked.audio_frame_s,
+                asked.audio_packet_s + asked.stutter_s,
+                &mut words,
+            )
+            .err(),
         );
         if asked.reordered && !self.reordered {
             wrong.push("no B-frame came through".into());

@@ -155,6 +155,11 @@ impl Row {
         usize::from(self.video.is_some()) + usize::from(self.audio.is_some())
     }
 
+    /// Its publisher encodes live and keeps no exact cadence.
+    pub(crate) fn stutters(&self) -> bool {
+        matches!(self.from, From::Gst)
+    }
+
     /// The picture and the sound carry marks that belong together.
     pub(crate) fn is_marked(&self) -> bool {
         self.tracks() == 2 && matches!(self.from, From::Ffmpeg(_) | From::NewFfmpeg(_))
