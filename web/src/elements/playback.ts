@@ -133,7 +133,9 @@ export class Playback {
   handlePaused(): void {
     const { kind } = this.phase;
     const running = kind === 'playing' || kind === 'loading';
-    const { ended, readyState } = this.#video;
+    const { ended, paused, readyState } = this.#video;
+    // The event of a pause that was taken back before the browser came to tell of it.
+    if (!paused) return;
     const shown = !document.hidden && !ended && readyState >= HTMLMediaElement.HAVE_CURRENT_DATA;
     if (!running || !shown || this.#engine === undefined) return;
     this.#session.pause(performance.now());

@@ -146,6 +146,23 @@ test('is_steered_by_methods_and_keys', async () => {
   await page.close();
 });
 
+test('plays_on_when_a_pause_is_taken_back_before_its_event', async () => {
+  const { page } = await openPlayer({ src: '/live/demo.flv', autoplay: '' });
+  await assertMoves(page);
+  await page.evaluate(async () => {
+    const player = document.querySelector('live-player');
+    const told = new Promise((done) =>
+      player.shadowRoot.querySelector('video').addEventListener('pause', () => setTimeout(done), { once: true }),
+    );
+    player.pause();
+    player.resume();
+    await told;
+  });
+  await until(() => readPlayer(page), ({ view }) => view.kind === 'playing');
+  await assertMoves(page);
+  await page.close();
+});
+
 test('fills_the_screen_turns_the_picture_and_measures_loudness_while_somebody_listens', async () => {
   const { page } = await openPlayer({ src: '/live/demo.flv', autoplay: '', orientation: 'horizontal' });
   await assertMoves(page);
