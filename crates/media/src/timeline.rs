@@ -121,22 +121,29 @@ impl Line {
 
 /// Stamps of sound rebuilt from sample counts.
 ///
-/// RTMP stamps are whole milliseconds: 21.33 ms packets would leave gaps and overlaps in fMP4. The clock counts
-/// samples from an anchor and anchors anew when the source's stamp is more than [`SampleClock::DRIFT_MAX`] away.
+/// RTMP stamps are whole milliseconds: 21.33 ms packets would leave gaps and overlaps in fMP4. The clock counts samples
+/// from an anchor and anchors anew when the source's stamp lies far away, or a little away for long. Little and short is
+/// a muxer that was late: GStreamer's flvmux stamps a burst of late packets all alike, and their samples still join.
 #[derive(Clone, Debug)]
 pub struct SampleClock {
     rate: u32,
     anchor: Option<Timestamp>,
     samples: i64,
+    /// Samples in a row whose stamps were off by more than [`SampleClock::DRIFT_MAX`].
+    off: i64,
 }
 
 impl SampleClock {
-    /// Beyond this the source means it: a gap, or a clock that drifted.
+    /// Beyond this a stamp is more than rounded.
     pub const DRIFT_MAX: Span = Span::from_millis(40);
+    /// Beyond this the source means it at once: a gap. Lips may be off by as much until [`SampleClock::PATIENCE`] is over.
+    pub const GAP_MIN: Span = Span::from_millis(250);
+    /// Off for this long, the source means it: its clock drifted, or a short gap.
+    pub const PATIENCE: Span = Span::from_millis(250);
 
     /// A clock of `rate` samples a second.
     pub fn new(rate: u32) -> Self {
-        Self { rate, anchor: None, samples: 0 }
+        Self { rate, anchor: None, samples: 0, off: 0 }
     }
 
     /// The rate it counts at, in Hz.
@@ -148,14 +155,23 @@ impl SampleClock {
     pub fn map(&mut self, stamp: Timestamp, samples: u32) -> Timestamp {
         let counted = self.anchor.map(|anchor| anchor + Span::from_ticks(self.samples, self.rate));
         let at = match counted {
-            Some(at) if (stamp - at).abs() <= Self::DRIFT_MAX => at,
+            Some(at) if self.keeps_counting((stamp - at).abs(), samples) => at,
             Some(_) | None => {
-                (self.anchor, self.samples) = (Some(stamp), 0);
+                (self.anchor, self.samples, self.off) = (Some(stamp), 0, 0);
                 stamp
             }
         };
         self.samples += i64::from(samples);
         at
+    }
+
+    fn keeps_counting(&mut self, off_by: Span, samples: u32) -> bool {
+        if off_by <= Self::DRIFT_MAX {
+            self.off = 0;
+            return true;
+        }
+        self.off += i64::from(samples);
+        off_by < Self::GAP_MIN && Span::from_ticks(self.off, self.rate) < Self::PATIENCE
     }
 }
 
@@ -231,5 +247,26 @@ mod tests {
         }
         let after_gap = clock.map(ms(30_000), 1_024);
         assert_eq!(after_gap, ms(30_000));
+    }
+    #[test]
+    fn late_packets_that_a_muxer_stamped_alike_follow_each_other_by_their_samples() {
+        // Stamps as GStreamer's flvmux wrote them after the sound had been 174 ms late.
+        let stamps =
+            [1_264, 1_285, 1_306, 1_480, 1_480, 1_480, 1_480, 1_480, 1_480, 1_480, 1_480, 1_499, 1_520];
+        let mut clock = SampleClock::new(48_000);
+        let placed: Vec<i64> = stamps.map(|stamp| clock.map(ms(stamp), 1_024).micros()).into();
+        assert!(placed.windows(2).all(|pair| (21_333..=21_334).contains(&(pair[1] - pair[0]))), "{placed:?}");
+    }
+
+    #[test]
+    fn a_stamp_that_stays_off_is_believed_after_a_quarter_of_a_second() {
+        for shift in [-100, 100] {
+            let mut clock = SampleClock::new(48_000);
+            let stamp = |n: i64| ms(n * 1_024 / 48 + if n < 100 { 0 } else { shift });
+            let off: Vec<i64> =
+                (0..200).map(|n| (clock.map(stamp(n), 1_024) - stamp(n)).abs().millis()).collect();
+            assert!(off[100..111].iter().all(|off| (99..=101).contains(off)), "{off:?}");
+            assert!(off[111..].iter().all(|off| *off <= 1), "{off:?}");
+        }
     }
 }
