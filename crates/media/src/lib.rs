@@ -8,6 +8,7 @@ pub mod codec;
 pub mod derive;
 pub mod frame;
 pub mod hub;
+pub mod packet;
 pub mod path;
 pub mod time;
 pub mod timeline;
@@ -16,5 +17,6 @@ mod wake;
 
 pub use codec::Codec;
 pub use frame::Frame;
+pub use packet::Packet;
 pub use path::Path;
 pub use time::{Span, Timestamp};
