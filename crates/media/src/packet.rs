@@ -2,12 +2,48 @@
 
 use std::sync::Arc;
 
-use crate::codec::Codec;
 use crate::time::Timestamp;
 use crate::track;
 
+/// What the payloads of a track of packets are: all that is known of a source before its first keyframe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// RFC 6184.
+    H264,
+    /// RFC 7798.
+    H265,
+    /// RFC 7741.
+    Vp8,
+    /// RFC 9628.
+    Vp9,
+    /// RTP Payload Format For AV1, version 1.0.
+    Av1,
+    /// RFC 7587.
+    Opus,
+    /// G.711 µ-law, RFC 3551 §4.5.14.
+    Pcmu,
+    /// G.711 A-law, RFC 3551 §4.5.14.
+    Pcma,
+}
+
+impl Format {
+    /// Ticks a second of its RTP timestamps.
+    pub const fn clock_rate(self) -> u32 {
+        match self {
+            Self::H264 | Self::H265 | Self::Vp8 | Self::Vp9 | Self::Av1 => 90_000,
+            Self::Opus => 48_000,
+            Self::Pcmu | Self::Pcma => 8_000,
+        }
+    }
+
+    /// Pictures, not sound.
+    pub const fn is_video(self) -> bool {
+        matches!(self, Self::H264 | Self::H265 | Self::Vp8 | Self::Vp9 | Self::Av1)
+    }
+}
+
 /// One RTP payload and the facts of its header that forwarding needs. The payload is what RFC 6184, 7798, 7741, 9628 or
-/// the AV1 payload specification says for the track's codec; header, encryption and numbering belong to each viewer.
+/// the AV1 payload specification says for the track's [`Format`]; header, encryption and numbering belong to each viewer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Packet {
     /// When its frame is shown or heard. All packets of a frame say the same.
@@ -24,7 +60,7 @@ pub struct Packet {
 }
 
 impl track::Item for Packet {
-    type Head = Codec;
+    type Head = Format;
 
     fn bytes(&self) -> usize {
         self.payload.len()
