@@ -7,6 +7,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::rtmp::PATIENCE;
+use crate::tls::{BoxedStream, Stream};
 
 /// What the server said to one request.
 #[derive(Debug)]
@@ -52,7 +53,9 @@ impl Answer {
 
 /// One connection.
 pub struct Connection {
-    stream: TcpStream,
+    stream: BoxedStream,
+    /// What the `Host` header says.
+    host: String,
     read: Vec<u8>,
 }
 
@@ -60,7 +63,12 @@ impl Connection {
     /// Connects and says nothing.
     pub async fn open(server: SocketAddr) -> Self {
         let stream = TcpStream::connect(server).await.expect("the server listens");
-        Self { stream, read: Vec::new() }
+        Self::over(stream, &server.to_string())
+    }
+
+    /// Over a stream that stands already, TLS for one.
+    pub fn over(stream: impl Stream + 'static, host: &str) -> Self {
+        Self { stream: Box::new(stream), host: host.to_owned(), read: Vec::new() }
     }
 
     /// Sends; `false` once the server has closed.
@@ -73,8 +81,7 @@ impl Connection {
     pub async fn request(&mut self, method: &str, target: &str, headers: &[(&str, &str)]) -> Answer {
         let mut head = format!("{method} {target} HTTP/1.1\r\n");
         if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
-            let server = self.stream.peer_addr().expect("connected");
-            head.push_str(&format!("Host: {server}\r\n"));
+            head.push_str(&format!("Host: {}\r\n", self.host));
         }
         for (name, value) in headers {
             head.push_str(&format!("{name}: {value}\r\n"));

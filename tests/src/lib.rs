@@ -4,3 +4,5 @@ pub mod healthy;
 pub mod http;
 pub mod raw;
 pub mod rtmp;
+pub mod stranger;
+pub mod tls;

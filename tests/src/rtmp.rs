@@ -11,6 +11,8 @@ use wire::flv::file::{Reader, Tag};
 use wire::rtmp::client::{Error, Event, Options, Purpose, Session};
 use wire::rtmp::message::Kind;
 
+use crate::tls::{BoxedStream, Stream};
+
 /// Tests wait for events, never for time; this is when they give up.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -35,7 +37,7 @@ pub fn is_frame(tag: &Tag) -> bool {
 
 /// One RTMP connection.
 pub struct Peer {
-    stream: TcpStream,
+    stream: BoxedStream,
     session: Session,
 }
 
@@ -49,7 +51,13 @@ impl Peer {
     /// Connects with options of the test's own.
     pub async fn with_options(server: SocketAddr, options: Options) -> Self {
         let stream = TcpStream::connect(server).await.expect("the server listens");
-        let mut peer = Self { stream, session: Session::new(Instant::now(), options, 1) };
+        Self::over(stream, options).await
+    }
+
+    /// Over a stream that stands already, TLS for one.
+    pub async fn over(stream: impl Stream + 'static, options: Options) -> Self {
+        let session = Session::new(Instant::now(), options, 1);
+        let mut peer = Self { stream: Box::new(stream), session };
         peer.flush().await;
         peer
     }
@@ -102,13 +110,14 @@ impl Peer {
         while let Some(bytes) = self.session.poll_transmit() {
             // A server that has closed is seen by the next read.
             let _ = self.stream.write_all(&bytes).await;
+            let _ = self.stream.flush().await;
         }
     }
 }
 
 /// An HTTP-FLV viewer.
 pub struct Viewer {
-    stream: TcpStream,
+    stream: BoxedStream,
     reader: Reader,
     /// The head of the response, without the empty line.
     pub head: String,
@@ -122,8 +131,14 @@ impl Viewer {
 
     /// Asks for an address with a query of the test's own.
     pub async fn watch_target(server: SocketAddr, target: &str) -> Self {
-        let mut stream = TcpStream::connect(server).await.expect("the server listens");
-        let request = format!("GET {target} HTTP/1.1\r\nHost: {server}\r\n\r\n");
+        let stream = TcpStream::connect(server).await.expect("the server listens");
+        Self::over(stream, &server.to_string(), target).await
+    }
+
+    /// Over a stream that stands already, TLS for one.
+    pub async fn over(stream: impl Stream + 'static, host: &str, target: &str) -> Self {
+        let mut stream: BoxedStream = Box::new(stream);
+        let request = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n");
         stream.write_all(request.as_bytes()).await.expect("a request goes out");
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {

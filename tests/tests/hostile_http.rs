@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use e2e::healthy::{Healthy, serve};
 use e2e::http::{Connection, get, request};
 use e2e::rtmp::{PATIENCE, Peer, Viewer, tags};
-use server::{App, Config};
+use e2e::tls::Identity;
 
 const RECORDING: &[u8] = include_bytes!("../fixtures/h264_aac.flv");
 /// The times that are configured where a test waits for their end.
@@ -21,14 +22,6 @@ const PING: u8 = 6;
 const CONTINUATION: u8 = 9;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
-
-async fn serve(change: impl FnOnce(&mut Config)) -> App {
-    let mut config = Config::default();
-    config.http.listen.set_port(0);
-    config.rtmp.listen.set_port(0);
-    change(&mut config);
-    App::start(config).await.expect("port 0 is free")
-}
 
 fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).expect("a short frame").to_be_bytes();
@@ -47,27 +40,43 @@ fn header_block(method: u8) -> Vec<u8> {
 const GET: u8 = 0x82;
 const POST: u8 = 0x83;
 
-/// Sends `flood` over HTTP/2 and waits until the server has closed; meanwhile and afterwards it must answer others,
-/// and no session may have ended in a panic.
+/// Sends `flood` over HTTP/2, in the clear and over TLS, and waits until the server has closed; meanwhile and
+/// afterwards it must answer others, a viewer must have every frame, and no session may have ended in a panic.
 async fn survives(flood: Vec<u8>) {
-    let app = serve(|config| config.http.idle = SHORT).await;
-    let http = app.addresses().http;
-    let mut hostile = Connection::open(http).await;
-    let attack = async {
-        hostile.send(H2_HELLO).await;
-        hostile.send(&flood).await;
-        hostile.rest().await;
-    };
-    let others = async {
-        for _ in 0..10 {
-            let asked = Instant::now();
-            assert_eq!(get(http, "/healthz").await.status, 200);
-            assert!(asked.elapsed() < Duration::from_secs(5), "others waited {:?}", asked.elapsed());
-        }
-    };
-    tokio::join!(attack, others);
-    let metrics = get(http, "/metrics").await;
-    assert!(metrics.text().contains("\nopenmic_panics_total 0\n"), "{}", metrics.text());
+    for over_tls in [false, true] {
+        let identity = Identity::new();
+        let app = serve(|config| {
+            identity.show(config);
+            config.http.idle = SHORT;
+            // Nobody skips only because an unoptimised server and its attackers share one thread.
+            config.egress.lag_max = PATIENCE;
+        })
+        .await;
+        let healthy = Healthy::start(&app, "live/x").await;
+        let http = app.addresses().http;
+        let mut hostile = if over_tls {
+            let stream = identity.connect(app.addresses().https.expect("it was asked for"), &["h2"]).await;
+            Connection::over(stream, "localhost")
+        } else {
+            Connection::open(http).await
+        };
+        let attack = async {
+            hostile.send(H2_HELLO).await;
+            hostile.send(&flood).await;
+            hostile.rest().await;
+        };
+        let others = async {
+            for _ in 0..10 {
+                let asked = Instant::now();
+                assert_eq!(get(http, "/healthz").await.status, 200);
+                assert!(asked.elapsed() < Duration::from_secs(5), "others waited {:?}", asked.elapsed());
+            }
+        };
+        tokio::join!(attack, others);
+        let metrics = get(http, "/metrics").await;
+        assert!(metrics.text().contains("\nopenmic_panics_total 0\n"), "{}", metrics.text());
+        healthy.end_unharmed(app).await;
+    }
 }
 
 #[tokio::test]
