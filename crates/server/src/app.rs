@@ -142,14 +142,15 @@ fn context(config: Config, addresses: Addresses) -> Arc<Context> {
         ring_bytes_max: config.limits.ring_bytes,
     });
     let stopping = CancellationToken::new();
+    let counters = Arc::new(Counters::default());
     Arc::new(Context {
         hub,
-        egress: Egress::start(&config.egress, &stopping),
+        egress: Egress::start(&config.egress, &stopping, &counters),
         connections: Arc::new(Semaphore::new(config.limits.connections)),
         draining: CancellationToken::new(),
         stopping,
         clock: Clock::now(),
-        counters: Arc::new(Counters::default()),
+        counters,
         hls_ended: http::EndedHls::default(),
         addresses,
         sessions: TaskTracker::new(),

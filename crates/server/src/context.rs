@@ -1,11 +1,7 @@
 //! What every session of the server needs, made once by [`crate::app`].
 
 use std::net::SocketAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::task::Poll;
 use std::time::{Duration, Instant, SystemTime};
 
 use media::broadcast::Broadcast;
@@ -19,6 +15,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::Config;
 use crate::counters::Counters;
 use crate::egress::Egress;
+use crate::guard::guarded;
 use crate::http::EndedHls;
 
 /// Shared by all sessions behind an `Arc`.
@@ -104,9 +101,10 @@ impl Clock {
 impl Context {
     /// Runs a connection's task. A panic in it is our own bug: it ends that session alone, and is counted.
     pub fn spawn(self: &Arc<Self>, session: impl Future<Output = ()> + Send + 'static) {
-        // Boxed, or the future of `run` would hold room for the session twice.
-        let session = Box::pin(session);
-        self.sessions.spawn(Guarded { session, counters: Arc::clone(&self.counters) }.run());
+        let session = guarded("a session", &self.counters, session);
+        self.sessions.spawn(async move {
+            session.await;
+        });
     }
 
     /// The broadcast of this path, waiting up to `patience` for somebody to publish it.
@@ -124,30 +122,5 @@ impl Context {
             }
         };
         tokio::time::timeout(patience, appears).await.ok()
-    }
-}
-
-struct Guarded<F> {
-    session: F,
-    counters: Arc<Counters>,
-}
-
-impl<F: Future<Output = ()> + Unpin> Guarded<F> {
-    async fn run(mut self) {
-        let mut session = Pin::new(&mut self.session);
-        let ended = std::future::poll_fn(|cx| {
-            // The session is never polled again after a panic, so nobody sees what it left half done.
-            match catch_unwind(AssertUnwindSafe(|| session.as_mut().poll(cx))) {
-                Ok(Poll::Pending) => Poll::Pending,
-                Ok(Poll::Ready(())) => Poll::Ready(true),
-                Err(_) => Poll::Ready(false),
-            }
-        });
-        if !ended.await {
-            self.counters.panics.fetch_add(1, Ordering::Relaxed);
-            tracing::error!(
-                "a session ended in a panic; the others go on. Please report it with the lines above"
-            );
-        }
     }
 }

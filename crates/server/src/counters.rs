@@ -9,6 +9,6 @@ pub struct Counters {
     pub connections: AtomicU64,
     /// Connections refused because `limits.connections` was reached.
     pub connections_refused: AtomicU64,
-    /// Sessions that ended in a panic: bugs of ours.
+    /// Tasks that ended in a panic: bugs of ours.
     pub panics: AtomicU64,
 }

@@ -8,6 +8,7 @@ pub mod context;
 pub mod counters;
 pub mod demo;
 pub mod egress;
+mod guard;
 pub mod http;
 pub mod ingest;
 pub mod rtmp;

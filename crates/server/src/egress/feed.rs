@@ -14,6 +14,8 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::Format;
 use super::mux::Mux;
+use crate::counters::Counters;
+use crate::guard::guarded;
 
 /// The flags of an FLV header are written once picture and sound are known, or after this.
 const TRACKS_KNOWN_AFTER: Duration = Duration::from_secs(1);
@@ -55,13 +57,22 @@ pub(super) struct Feed {
 
 impl Feed {
     /// The feed of these tracks in this format, started if nobody watched them so far.
-    pub(super) fn of(broadcast: &Broadcast, format: Format, tracks: Selection) -> Arc<Self> {
+    pub(super) fn of(
+        broadcast: &Broadcast,
+        format: Format,
+        tracks: Selection,
+        counters: &Arc<Counters>,
+    ) -> Arc<Self> {
         let variant = format as u32 * 2 + u32::from(tracks == Selection::All);
         broadcast.derivations().get_or_start(variant, || {
             let ring = Producer::new(Retention::default());
             let consumer = ring.subscribe();
             let writer = Writer { mux: Mux::new(format), ring, chunks: 0 };
-            let task = tokio::spawn(writer.run(broadcast.clone(), tracks));
+            let muxing =
+                guarded("the muxing of a broadcast", counters, writer.run(broadcast.clone(), tracks));
+            let task = tokio::spawn(async move {
+                muxing.await;
+            });
             Arc::new(Self { ring: consumer, _task: AbortOnDropHandle::new(task) })
         })
     }

@@ -22,6 +22,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::audience::{Protocol, Seat};
 use crate::config;
+use crate::counters::Counters;
+use crate::guard::guarded;
 use crate::socket::Socket;
 
 use feed::Feed;
@@ -111,13 +113,14 @@ struct Inner {
     shards: Vec<mpsc::Sender<shard::Arrival>>,
     next: AtomicUsize,
     totals: Arc<Totals>,
+    counters: Arc<Counters>,
     latency: Duration,
     latency_max: Duration,
 }
 
 impl Egress {
-    /// Starts the shards; they end with `stopping`.
-    pub fn start(config: &config::Egress, stopping: &CancellationToken) -> Self {
+    /// Starts the shards; they end with `stopping`. Panics in them are counted in `counters`.
+    pub fn start(config: &config::Egress, stopping: &CancellationToken, counters: &Arc<Counters>) -> Self {
         let totals = Arc::new(Totals::default());
         let count = match config.shards {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
@@ -127,18 +130,20 @@ impl Egress {
             lag_max: config.lag_max.into(),
             stalled_max: config.stalled_max,
             totals: Arc::clone(&totals),
+            counters: Arc::clone(counters),
         });
         let start = |_| {
             let (arrivals, queue) = mpsc::channel(JOINS_QUEUED_MAX);
-            let shard = shard::Shard::new(queue, Arc::clone(&rules));
+            let run = run_shards(queue, Arc::clone(&rules));
             let stopping = stopping.clone();
-            tokio::spawn(async move { stopping.run_until_cancelled(shard.run()).await });
+            tokio::spawn(async move { stopping.run_until_cancelled(run).await });
             arrivals
         };
         Self(Arc::new(Inner {
             shards: (0..count).map(start).collect(),
             next: AtomicUsize::new(0),
             totals,
+            counters: Arc::clone(counters),
             latency: config.latency,
             latency_max: config.latency_max,
         }))
@@ -159,7 +164,7 @@ impl Egress {
 
     /// Serves a viewer until it leaves, stalls or the broadcast ends. Waits only while the shard is flooded.
     pub async fn join(&self, join: Join) {
-        let feed = Feed::of(&join.broadcast, join.format, join.wish.tracks);
+        let feed = Feed::of(&join.broadcast, join.format, join.wish.tracks, &self.0.counters);
         let peer = match (join.session, join.format) {
             (Some(outbox), _) => Peer::Session(outbox),
             (None, Format::WsFlv) => Peer::WebSocket(Box::new(wire::ws::Session::server())),
@@ -170,6 +175,17 @@ impl Egress {
         let arrival = shard::Arrival { viewer, feed, latency: join.wish.latency };
         // A closed queue means the server stops: the viewer is dropped, which closes it.
         let _ = self.0.shards[at].send(arrival).await;
+    }
+}
+
+/// One shard after the other: a panic closes the viewers of its shard, which may come again to a new one.
+async fn run_shards(mut arrivals: mpsc::Receiver<shard::Arrival>, rules: Arc<viewer::Rules>) {
+    let counters = Arc::clone(&rules.counters);
+    loop {
+        let shard = shard::Shard::new(Arc::clone(&rules));
+        if guarded("a shard of viewers", &counters, shard.run(&mut arrivals)).await.is_some() {
+            return;
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! A shard: one task that owns many viewers and writes each run of bytes to all that are in step.
 
 use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -16,6 +17,7 @@ use super::feed::{Chunk, Feed};
 use super::mux;
 use super::ready::Ready;
 use super::viewer::{Rules, Sent, Viewer};
+use crate::guard::guarded;
 
 /// Sends between two yields: a send spends none of tokio's cooperative budget, and publishers share the thread.
 const SENDS_A_TURN: usize = 64;
@@ -37,6 +39,7 @@ pub(super) struct Arrival {
 
 /// Viewers of one feed with one merge budget.
 struct Group {
+    id: GroupId,
     feed: Arc<Feed>,
     latency: Duration,
     ring: Consumer<Chunk>,
@@ -48,32 +51,34 @@ struct Group {
 }
 
 pub(super) struct Shard {
-    arrivals: mpsc::Receiver<Arrival>,
-    rules: Arc<Rules>,
     ready: Arc<Ready>,
     groups: HashMap<GroupId, Group>,
     by_feed: HashMap<(usize, Duration), GroupId>,
     due: BTreeSet<(Instant, GroupId)>,
-    catching_up: JoinSet<(GroupId, Outcome)>,
+    elsewhere: Elsewhere,
     groups_made: u64,
 }
 
+/// Viewers that catch up in tasks of their own.
+struct Elsewhere {
+    tasks: JoinSet<(GroupId, Outcome)>,
+    rules: Arc<Rules>,
+}
+
 impl Shard {
-    pub(super) fn new(arrivals: mpsc::Receiver<Arrival>, rules: Arc<Rules>) -> Self {
+    pub(super) fn new(rules: Arc<Rules>) -> Self {
         Self {
-            arrivals,
-            rules,
             ready: Arc::default(),
             groups: HashMap::new(),
             by_feed: HashMap::new(),
             due: BTreeSet::new(),
-            catching_up: JoinSet::new(),
+            elsewhere: Elsewhere { tasks: JoinSet::new(), rules },
             groups_made: 0,
         }
     }
 
     /// Runs until every sender of arrivals is gone.
-    pub(super) async fn run(mut self) {
+    pub(super) async fn run(mut self, arrivals: &mut mpsc::Receiver<Arrival>) {
         let mut listen = interval(LISTEN_EVERY);
         listen.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut woken, mut arrived) = (Vec::new(), Vec::new());
@@ -87,13 +92,11 @@ impl Shard {
                     }
                 }
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => self.flush_due().await,
-                Some(back) = self.catching_up.join_next() => {
-                    // A panic in one viewer's task loses that viewer alone; its group counts it as left.
-                    if let Ok((id, outcome)) = back {
-                        self.take_back(id, outcome);
-                    }
+                Some(back) = self.elsewhere.tasks.join_next() => {
+                    let (id, outcome) = back.expect("panics are caught within, and nobody cancels these tasks");
+                    self.take_back(id, outcome);
                 }
-                count = self.arrivals.recv_many(&mut arrived, ARRIVALS_A_TURN) => {
+                count = arrivals.recv_many(&mut arrived, ARRIVALS_A_TURN) => {
                     if count == 0 {
                         return;
                     }
@@ -120,11 +123,9 @@ impl Shard {
             let waker = ready.waker(id);
             // The first look registers the waker.
             waker.wake_by_ref();
-            Group { feed, latency, ring, waker, viewers: Vec::new(), away: 0, due: None }
+            Group { id, feed, latency, ring, waker, viewers: Vec::new(), away: 0, due: None }
         });
-        group.away += 1;
-        let task = catch_up(viewer, Arc::clone(&group.feed), Arc::clone(&self.rules));
-        self.catching_up.spawn(async move { (id, task.await) });
+        group.send_away(viewer, &mut self.elsewhere);
     }
 
     fn take_back(&mut self, id: GroupId, outcome: Outcome) {
@@ -177,39 +178,8 @@ impl Shard {
     async fn flush(&mut self, id: GroupId) {
         let Some(group) = self.groups.get_mut(&id) else { return };
         let drained = group.drain();
-        let mut turn = 0;
         if let Some(run) = &drained.run {
-            let totals = Arc::clone(&self.rules.totals);
-            let (mut at, mut written) = (0, 0);
-            while at < group.viewers.len() {
-                let viewer = &mut group.viewers[at];
-                let sent = match viewer.next == drained.from {
-                    true => viewer.send(run, drained.to),
-                    // It joined while the run was filling up: the rest comes by its own task.
-                    false if viewer.next < drained.to => Sent::Blocked,
-                    false => Sent::All,
-                };
-                match sent {
-                    Sent::All => {
-                        written += run.len() as u64;
-                        at += 1;
-                    }
-                    Sent::Gone => drop(group.viewers.swap_remove(at)),
-                    Sent::Blocked => {
-                        let viewer = group.viewers.swap_remove(at);
-                        group.away += 1;
-                        let task = catch_up(viewer, Arc::clone(&group.feed), Arc::clone(&self.rules));
-                        self.catching_up.spawn(async move { (id, task.await) });
-                    }
-                }
-                turn += 1;
-                if turn % SENDS_A_TURN == 0 {
-                    tokio::task::yield_now().await;
-                }
-            }
-            if let Some(viewer) = group.viewers.first() {
-                totals.add_bytes(viewer.seat().protocol(), written);
-            }
+            group.write(run, drained.from..drained.to, &mut self.elsewhere).await;
         }
         if drained.ended {
             group.viewers.drain(..).for_each(Viewer::end);
@@ -245,6 +215,47 @@ struct Drained {
 }
 
 impl Group {
+    /// Gives a viewer a task of its own until it is in step. A panic there loses that viewer alone.
+    fn send_away(&mut self, viewer: Viewer, elsewhere: &mut Elsewhere) {
+        self.away += 1;
+        let (id, rules) = (self.id, &elsewhere.rules);
+        let task = catch_up(viewer, Arc::clone(&self.feed), Arc::clone(rules));
+        let task = guarded("the catching up of a viewer", &rules.counters, task);
+        elsewhere.tasks.spawn(async move { (id, task.await.unwrap_or(Outcome::Done)) });
+    }
+
+    /// Writes a run, which is this part of the feed, to every viewer in step.
+    async fn write(&mut self, run: &Bytes, part: Range<u64>, elsewhere: &mut Elsewhere) {
+        let (mut at, mut written, mut turn) = (0, 0, 0);
+        while at < self.viewers.len() {
+            let viewer = &mut self.viewers[at];
+            let sent = match viewer.next == part.start {
+                true => viewer.send(run, part.end),
+                // It joined while the run was filling up: the rest comes by its own task.
+                false if viewer.next < part.end => Sent::Blocked,
+                false => Sent::All,
+            };
+            match sent {
+                Sent::All => {
+                    written += run.len() as u64;
+                    at += 1;
+                }
+                Sent::Gone => drop(self.viewers.swap_remove(at)),
+                Sent::Blocked => {
+                    let viewer = self.viewers.swap_remove(at);
+                    self.send_away(viewer, elsewhere);
+                }
+            }
+            turn += 1;
+            if turn % SENDS_A_TURN == 0 {
+                tokio::task::yield_now().await;
+            }
+        }
+        if let Some(viewer) = self.viewers.first() {
+            elsewhere.rules.totals.add_bytes(viewer.seat().protocol(), written);
+        }
+    }
+
     /// Takes what the feed has now and registers for what comes next.
     fn drain(&mut self) -> Drained {
         let from = self.ring.position();

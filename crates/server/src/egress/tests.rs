@@ -1,5 +1,6 @@
 //! Behaviour of the egress, over socket pairs, with a real recording as the source.
 
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use media::Path;
@@ -29,6 +30,7 @@ struct Stage {
     egress: Egress,
     publisher: Option<Publisher>,
     broadcast: Broadcast,
+    counters: Arc<Counters>,
     tags: Vec<Tag>,
     _stop: tokio_util::sync::DropGuard,
 }
@@ -41,8 +43,10 @@ impl Stage {
         let path = Path::new("live/x").unwrap();
         let producer = Hub::new(options).claim(&path, Takeover::Newest, now).unwrap();
         let publisher = Publisher::new(producer, now);
+        let counters = Arc::new(Counters::default());
         Self {
-            egress: Egress::start(&config, &stopping),
+            egress: Egress::start(&config, &stopping, &counters),
+            counters,
             broadcast: publisher.broadcast(),
             publisher: Some(publisher),
             tags: tags(),
@@ -81,6 +85,27 @@ impl Stage {
         socket.read_exact(&mut head).await.unwrap();
         assert_eq!(&head, b"HEAD");
         FlvViewer { socket, reader: Reader::new(), bytes: 0 }
+    }
+
+    /// A viewer that makes its task panic once the flag is set.
+    async fn join_faulty(&self) -> (FlvViewer, Arc<AtomicBool>) {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let armed = Arc::new(AtomicBool::new(false));
+        let seat = Audience::of(&self.broadcast).sit(Protocol::Flv);
+        let peer = Peer::Faulty(Arc::clone(&armed));
+        let viewer = Viewer::new(Arc::new(Socket::Pair(ours)), Bytes::new(), peer, seat);
+        let feed = Feed::of(&self.broadcast, Format::Flv, Selection::Best, &self.counters);
+        let arrival = shard::Arrival { viewer, feed, latency: Duration::ZERO };
+        assert!(self.egress.0.shards[0].send(arrival).await.is_ok());
+        (FlvViewer { socket: theirs, reader: Reader::new(), bytes: 0 }, armed)
+    }
+
+    fn panics(&self) -> u64 {
+        self.counters.panics.load(Ordering::Relaxed)
+    }
+
+    fn watching(&self) -> u32 {
+        Audience::of(&self.broadcast).viewers().map(|(_, count)| count).sum()
     }
 
     /// Frames of the recording.
@@ -296,4 +321,54 @@ async fn seats_are_free_again_when_viewers_leave() {
         }
     };
     timeout(PATIENCE, empty).await.expect("the seat is given back");
+}
+
+fn one_shard() -> config::Egress {
+    config::Egress { shards: 1, ..config::Egress::default() }
+}
+
+#[tokio::test]
+async fn a_panic_over_one_viewer_that_catches_up_loses_that_viewer_alone_and_leaks_nothing() {
+    let mut stage = Stage::new(one_shard());
+    let all = stage.tags.len();
+    let mut healthy = stage.watch().await;
+    let (mut faulty, armed) = stage.join_faulty().await;
+    armed.store(true, Ordering::Release);
+    stage.publish(0..all).await;
+    assert!(faulty.tag().await.is_none(), "it is closed");
+    assert_eq!(healthy.frames(stage.joined()).await.len(), stage.joined());
+    assert_eq!((stage.panics(), stage.watching()), (1, 1));
+    drop(healthy);
+    let forgotten = async {
+        // The shard notices who left when it writes; a group that has nobody lets go of its feed.
+        while stage.broadcast.derivations().get::<Feed>(Format::Flv as u32 * 2).is_some() {
+            stage.publish(1..all).await;
+        }
+    };
+    timeout(PATIENCE, forgotten).await.expect("the group's count came down to nobody");
+}
+
+#[tokio::test]
+async fn a_panic_in_a_shard_is_counted_closes_its_viewers_and_the_next_ones_are_served() {
+    let mut stage = Stage::new(one_shard());
+    let all = stage.tags.len();
+    let mut healthy = stage.watch().await;
+    let (mut faulty, armed) = stage.join_faulty().await;
+    stage.publish(0..all).await;
+    for viewer in [&mut healthy, &mut faulty] {
+        assert_eq!(viewer.frames(stage.joined()).await.len(), stage.joined());
+    }
+    // Both have everything; their tasks hand them back to the shard.
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    armed.store(true, Ordering::Release);
+    stage.publish(1..all).await;
+    while healthy.tag().await.is_some() {}
+    while faulty.tag().await.is_some() {}
+    assert_eq!((stage.panics(), stage.watching()), (1, 0));
+    let mut next = stage.watch().await;
+    stage.publish(1..all).await;
+    assert!(!next.frames(10).await.is_empty());
+    assert_eq!((stage.panics(), stage.watching()), (1, 1));
 }

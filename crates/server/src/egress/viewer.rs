@@ -12,6 +12,7 @@ use wire::ws;
 
 use super::Totals;
 use crate::audience::Seat;
+use crate::counters::Counters;
 use crate::socket::Socket;
 
 /// What a viewer may send us at a time while we look; FLV viewers say nothing, WebSocket ones a pong.
@@ -26,6 +27,8 @@ pub(super) struct Rules {
     pub(super) lag_max: Span,
     pub(super) stalled_max: Duration,
     pub(super) totals: Arc<Totals>,
+    /// Where panics are counted.
+    pub(super) counters: Arc<Counters>,
 }
 
 /// Why the egress let go of an RTMP viewer.
@@ -105,6 +108,9 @@ pub(super) enum Peer {
     WebSocket(Box<ws::Session>),
     /// An RTMP session elsewhere.
     Session(Arc<Outbox>),
+    /// A bug of ours: whoever has something for it panics once the flag is set.
+    #[cfg(test)]
+    Faulty(Arc<AtomicBool>),
 }
 
 /// What became of a write.
@@ -175,6 +181,11 @@ impl Viewer {
             Peer::Plain => None,
             Peer::WebSocket(session) => session.poll_transmit(),
             Peer::Session(outbox) => outbox.take(),
+            #[cfg(test)]
+            Peer::Faulty(armed) => {
+                assert!(!armed.load(Ordering::Acquire), "a panic that the test asked for");
+                None
+            }
         }
     }
 
@@ -183,6 +194,8 @@ impl Viewer {
         let mut input = [0; INPUT_BYTES];
         match &mut self.peer {
             Peer::Session(outbox) => !outbox.released.load(Ordering::Acquire),
+            #[cfg(test)]
+            Peer::Faulty(_) => true,
             Peer::Plain => match self.socket.try_read(&mut input) {
                 Ok(read) => read > 0,
                 Err(error) => would_block(&error),
@@ -212,6 +225,8 @@ impl Viewer {
                 }
             }
             Peer::Session(outbox) => outbox.finish(Finished::Ended),
+            #[cfg(test)]
+            Peer::Faulty(_) => {}
         }
     }
 }

@@ -88,7 +88,7 @@ fn counters(text: &mut Text, context: &Context) -> fmt::Result {
         ("openmic_connections_refused_total", "Connections beyond the limit.", &counters.connections_refused),
         ("openmic_viewer_skips_total", "Slow viewers set to a newer keyframe.", &totals.skips),
         ("openmic_viewers_stalled_total", "Viewers closed for taking nothing.", &totals.stalled),
-        ("openmic_panics_total", "Sessions that ended in a panic.", &counters.panics),
+        ("openmic_panics_total", "Tasks that ended in a panic.", &counters.panics),
     ];
     for (name, help, counter) in all {
         text.one(Kind::Counter, name, help, counter.load(Ordering::Relaxed))?;
