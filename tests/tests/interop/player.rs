@@ -121,10 +121,6 @@ impl Player {
             (Self::MpegtsFlv | Self::MpegtsWs, Video::Vp9) => {
                 Some(("mpegts.js knows no VP9", "Unsupported codec in video frame"))
             }
-            (Self::OwnPage, Video::Vp9) => Some((
-                "mpegts.js knows no VP9, and the page takes that for the browser's word",
-                "Its codec is not supported here",
-            )),
             (Self::WebkitHls, Video::Av1 | Video::Vp9) => {
                 Some(("its hlsdemux plays neither AV1 nor VP9 from HLS", "The operation is not supported"))
             }

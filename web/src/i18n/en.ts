@@ -10,6 +10,12 @@ const ENGINES: Readonly<Record<EngineKind, string>> = {
   'native-hls': 'HLS (browser)',
 };
 
+/** Whether the browser or the library says so is the same to whoever watches. */
+const CODEC = {
+  title: 'This browser cannot play the stream',
+  help: 'Its codec is not supported here. Try another browser, or ask for H.264 with AAC.',
+};
+
 const FAILURES: Readonly<Record<Failure['kind'], { title: string; help: string }>> = {
   offline: {
     title: 'Nothing is live here',
@@ -35,10 +41,8 @@ const FAILURES: Readonly<Record<Failure['kind'], { title: string; help: string }
     title: 'The connection broke',
     help: 'Check your network, then try again.',
   },
-  codec: {
-    title: 'This browser cannot play the stream',
-    help: 'Its codec is not supported here. Try another browser, or ask for H.264 with AAC.',
-  },
+  codec: CODEC,
+  engine: CODEC,
   decode: {
     title: 'The stream cannot be decoded',
     help: 'Try again. If it stays, the publisher’s encoder may be at fault.',

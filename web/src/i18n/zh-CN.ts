@@ -11,6 +11,8 @@ const ENGINES: Readonly<Record<EngineKind, string>> = {
   'native-hls': 'HLS（浏览器自带）',
 };
 
+const CODEC = { title: '这个浏览器播放不了', help: '不支持这路流的编码。请换一个浏览器，或让主播改用 H.264 和 AAC。' };
+
 const FAILURES: Readonly<Record<Failure['kind'], { title: string; help: string }>> = {
   offline: { title: '这里没有直播', help: '请检查地址，或等主播开播后再来。' },
   refused: { title: '这个地址无效', help: '地址可能已过期，请向给您地址的人要一个新的。' },
@@ -18,7 +20,8 @@ const FAILURES: Readonly<Record<Failure['kind'], { title: string; help: string }
   handshake: { title: '服务器返回了错误', help: '请稍后重试。如果一直这样，请告诉服务器管理员。' },
   silent: { title: '已连接，但没有数据', help: '中间的网络可能拦住了直播流，请换一个网络试试。' },
   lost: { title: '连接断开了', help: '请检查网络，然后重试。' },
-  codec: { title: '这个浏览器播放不了', help: '不支持这路流的编码。请换一个浏览器，或让主播改用 H.264 和 AAC。' },
+  codec: CODEC,
+  engine: CODEC,
   decode: { title: '无法解码', help: '请重试。如果一直这样，可能是主播的编码器有问题。' },
 };
 

@@ -2,7 +2,7 @@
 //! WeChat's tag reconnects three times and then reports -2301; so do we. With `autoResume` we keep
 //! looking at a slow pace after that, which is what a person in front of a screen wants.
 
-import type { Candidate } from './address.ts';
+import type { Candidate, EngineKind } from './address.ts';
 
 /** Why an engine stopped. The kind decides what follows, the detail is for the log. */
 export interface Failure {
@@ -19,6 +19,7 @@ export interface Failure {
  * - `silent`: connected, but no byte within the limit (a buffering middlebox does that).
  * - `lost`: the connection broke after media had arrived.
  * - `codec`: this browser cannot decode the stream; `decode`: it failed while decoding.
+ * - `engine`: the library that this engine reads with does not know the codec; the browser was not asked.
  */
 export type FailureKind =
   | 'offline'
@@ -28,6 +29,7 @@ export type FailureKind =
   | 'silent'
   | 'lost'
   | 'codec'
+  | 'engine'
   | 'decode';
 
 export type Decision =
@@ -37,6 +39,14 @@ export type Decision =
   | { readonly kind: 'retry'; readonly candidate: Candidate; readonly afterMs: number; readonly attempt: number }
   /** Stop. `resumeAfterMs` says when to look again by ourselves, if ever. */
   | { readonly kind: 'give-up'; readonly failure: Failure; readonly resumeAfterMs: number | undefined };
+
+/** What reads each kind of address: two that share it know the same codecs. */
+const READERS: Readonly<Record<EngineKind, 'mpegts.js' | 'hls.js' | 'browser'>> = {
+  'http-flv': 'mpegts.js',
+  'ws-flv': 'mpegts.js',
+  hls: 'hls.js',
+  'native-hls': 'browser',
+};
 
 /** WeChat's tag tries three times. */
 export const RETRIES_MAX = 3;
@@ -89,7 +99,12 @@ export class Policy {
     switch (failure.kind) {
       case 'codec':
         // What one engine over Media Source cannot decode, the next cannot either; the native player might.
-        return this.#dropMse() ?? { kind: 'give-up', failure, resumeAfterMs: undefined };
+        return this.#dropOr(failure, (kind) => kind !== 'native-hls' || kind === this.candidate.kind);
+      case 'engine': {
+        // Only what reads the same container fails alike: VP9 in FLV may play from fMP4.
+        const reader = READERS[this.candidate.kind];
+        return this.#dropOr(failure, (kind) => READERS[kind] === reader);
+      }
       case 'refused':
         return { kind: 'give-up', failure, resumeAfterMs: undefined };
       case 'connect':
@@ -126,13 +141,13 @@ export class Policy {
     return { kind: 'give-up', failure, resumeAfterMs: this.nextResumeMs() };
   }
 
-  #dropMse(): Decision | undefined {
+  /** Never tries these kinds again. */
+  #dropOr(failure: Failure, fails: (kind: EngineKind) => boolean): Decision {
     for (const candidate of this.#candidates) {
-      if (candidate.kind !== 'native-hls') this.#impossible.add(candidate);
+      if (fails(candidate.kind)) this.#impossible.add(candidate);
     }
-    if (this.candidate.kind === 'native-hls') this.#impossible.add(this.candidate);
     const next = this.#firstPossible();
-    if (next === undefined) return undefined;
+    if (next === undefined) return { kind: 'give-up', failure, resumeAfterMs: undefined };
     this.#index = next;
     return { kind: 'switch', candidate: this.candidate };
   }

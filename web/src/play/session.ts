@@ -486,6 +486,7 @@ function codeOf(failure: Failure): StateCode {
     case 'lost':
       return Code.ReadFailed;
     case 'codec':
+    case 'engine':
     case 'decode':
       return Code.VideoDecodeFailed;
   }

@@ -55,6 +55,23 @@ describe('Policy', () => {
     expect(new Policy([HTTP, WS], true).handleFailure(failure('codec'))).toMatchObject({ kind: 'give-up' });
   });
 
+  it('tries_another_library_where_one_does_not_know_the_codec_and_gives_up_when_none_does', () => {
+    const policy = new Policy([HTTP, WS, HLS, NATIVE], true);
+    expect(policy.handleFailure(failure('engine'))).toEqual({ kind: 'switch', candidate: HLS });
+    const lost = policy.handleFailure(failure('lost'));
+    expect(lost.kind === 'retry' && lost.candidate).toBe(HLS);
+    expect(policy.restart()).toBe(HLS);
+    expect(policy.handleFailure(failure('engine'))).toEqual({ kind: 'switch', candidate: NATIVE });
+    expect(policy.handleFailure(failure('engine')).kind).toBe('give-up');
+    expect(new Policy([WS, HTTP], true).handleFailure(failure('engine'))).toMatchObject({ kind: 'give-up' });
+  });
+
+  it('believes_the_browser_when_it_refuses_what_another_library_brings', () => {
+    const policy = new Policy([HTTP, WS, HLS], true);
+    policy.handleFailure(failure('engine'));
+    expect(policy.handleFailure(failure('codec'))).toMatchObject({ kind: 'give-up' });
+  });
+
   it('gives_up_at_once_when_refused_even_with_auto_resume', () => {
     const refused = failure('refused');
     const decision = new Policy([HTTP], true).handleFailure(refused);

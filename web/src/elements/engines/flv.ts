@@ -2,7 +2,6 @@
 //! The library is loaded on first use.
 
 import type Mpegts from 'mpegts.js';
-import { Code } from '../../play/codes.ts';
 import { FlvScanner } from '../../play/flv-scan.ts';
 import type { Failure } from '../../play/policy.ts';
 import { type Source, openSource } from '../../play/source.ts';
@@ -95,9 +94,7 @@ export class FlvEngine implements Engine {
       // Network failures come from our own source, which knows more about them.
       if (type === ErrorTypes.NETWORK_ERROR) return;
       const text = info?.msg ?? detail;
-      const isCodec =
-        detail === ErrorDetails.MEDIA_CODEC_UNSUPPORTED || /not supported|unsupported/i.test(text);
-      this.#fail({ kind: isCodec ? 'codec' : 'decode', detail: text });
+      this.#fail({ kind: kindOf(detail === ErrorDetails.MEDIA_CODEC_UNSUPPORTED, text), detail: text });
     });
     // Present in the library since 1.8, missing from its types.
     player.on('sei_arrived', (sei: { user_data?: Uint8Array }) => {
@@ -142,13 +139,18 @@ export class FlvEngine implements Engine {
   }
 
   #fail(failure: Failure): void {
-    const code = failure.kind === 'codec' || failure.kind === 'decode' ? Code.VideoDecodeFailed : undefined;
-    this.#emit({ type: 'failed', failure, ...(code === undefined ? {} : { code }) });
+    this.#emit({ type: 'failed', failure });
   }
 
   #emit(event: Parameters<EngineContext['emit']>[0]): void {
     if (!this.#destroyed) this.#context.emit(event);
   }
+}
+
+/** The demuxer gives its own detail to codecs it does not know; what Media Source refuses is known by its words. */
+function kindOf(isDemuxers: boolean, text: string): Failure['kind'] {
+  if (isDemuxers) return 'engine';
+  return /not supported|unsupported/i.test(text) ? 'codec' : 'decode';
 }
 
 /** What the loader tells its engine. */
