@@ -225,6 +225,36 @@ async fn a_wish_for_a_delta_is_answered_whole_while_nothing_lies_behind_the_skip
 }
 
 #[tokio::test]
+async fn a_player_that_keeps_reloading_gets_delta_updates_that_complete_what_it_has() {
+    let app = serve(|config| config.hls.segment_max = Duration::from_secs(1)).await;
+    let mut publisher = Looped::publish(&app, RECORDING).await;
+    publisher.until(2_000).await;
+    let player = Player::begin(app.addresses().http).await;
+    let mut full = player.settled().await;
+    let mut second = 2;
+    while !player.playlist("?_HLS_skip=YES").await.contains("#EXT-X-SKIP:") {
+        assert!(second < 20, "eight seconds are listed, six are the boundary: {full}");
+        second += 1;
+        let (msn, _) = hinted(&full);
+        publisher.until(second * 1_000).await;
+        // Each second of media is taken before the next is sent, or the packager would skip some.
+        full = player.playlist_with(|text| hinted(text).0 > msn).await;
+    }
+    let full = player.settled().await;
+    let (msn, part) = hinted(&full);
+    publisher.until(second * 1_000 + 400).await;
+    let delta = player.playlist(&format!("?_HLS_msn={msn}&_HLS_part={part}&_HLS_skip=YES")).await;
+    let whole = player.settled().await;
+    let skipped: usize = named(&delta, "SKIPPED-SEGMENTS=")[0].parse().expect("a count");
+    assert!(skipped > 0 && named(&delta, "MEDIA-SEQUENCE:") == named(&whole, "MEDIA-SEQUENCE:"));
+    // RFC 8216bis §6.2.5.1: what was left out is what the player has already.
+    let first = format!("seg-{}.m4s", named(&delta, "MEDIA-SEQUENCE:")[0]);
+    let had = segments(&full).into_iter().skip_while(|name| *name != first).take(skipped);
+    assert_eq!(had.chain(segments(&delta)).collect::<Vec<_>>(), segments(&whole));
+    assert!(delta.len() < whole.len(), "it is shorter");
+}
+
+#[tokio::test]
 async fn viewers_share_one_packager_and_are_counted_while_they_ask() {
     let app = serve(|config| config.hls.segment_max = Duration::from_secs(1)).await;
     let http = app.addresses().http;

@@ -133,6 +133,9 @@ pub struct Hls {
     /// Longest part.
     #[serde(with = "millis", rename = "part_ms")]
     pub part: Duration,
+    /// Segments listed at most. A playlist lasts three to eight target durations whatever this says; delta updates
+    /// leave out what is older than six.
+    pub segments: usize,
     /// Packaging stops when nobody asked for this long.
     #[serde(with = "millis", rename = "idle_ms")]
     pub idle: Duration,
@@ -244,6 +247,7 @@ impl Default for Hls {
             segment_min: Duration::from_secs(2),
             segment_max: Duration::from_secs(6),
             part: Duration::from_millis(333),
+            segments: 24,
             idle: Duration::from_secs(20),
         }
     }

@@ -19,6 +19,8 @@ pub struct Invalid {
 const SEGMENT_MAX: Duration = Duration::from_secs(60);
 /// Below this the requests cost more than the waiting saves.
 const PART_MIN: Duration = Duration::from_millis(100);
+/// Far more than eight target durations of two-second segments.
+const SEGMENTS_MAX: usize = 200;
 
 impl Config {
     /// The first rule that is broken.
@@ -76,6 +78,9 @@ impl Config {
         if hls.part < PART_MIN || hls.part > hls.segment_max / 2 {
             let what = format!("is {} but must be 100 to half of hls.segment_max_ms", hls.part.as_millis());
             return invalid("hls.part_ms", what);
+        }
+        if !(3..=SEGMENTS_MAX).contains(&hls.segments) {
+            return invalid("hls.segments", format!("is {} but must be 3 to {SEGMENTS_MAX}", hls.segments));
         }
         Ok(())
     }
@@ -137,6 +142,7 @@ mod tests {
         assert_eq!(broken(|c| c.hls.segment_max = Duration::from_millis(5_500)), Some("hls.segment_max_ms"));
         assert_eq!(broken(|c| c.hls.segment_min = Duration::from_secs(7)), Some("hls.segment_min_ms"));
         assert_eq!(broken(|c| c.hls.part = Duration::from_millis(50)), Some("hls.part_ms"));
+        assert_eq!(broken(|c| c.hls.segments = 0), Some("hls.segments"));
         assert_eq!(broken(|c| c.http.idle = Duration::ZERO), Some("http.idle_ms"));
         assert_eq!(broken(|c| c.egress.latency = Duration::from_secs(9)), Some("egress.latency_ms"));
         assert_eq!(broken(|c| c.limits.connections = 0), Some("limits.connections"));

@@ -48,8 +48,8 @@ pub struct Options {
     /// Longest part, 100 ms to half the target duration. Sources whose frames come too seldom to end a part
     /// in its last 15 % get a longer one, decided before the first part.
     pub part_target: Span,
-    /// Complete segments in the playlist; more are listed as long as they last less than three target
-    /// durations together. Delta updates have something to skip beyond six.
+    /// Complete segments in the playlist at most; fewer when they last eight target durations or weigh too much, and
+    /// more as long as they last less than three. Delta updates have something to skip beyond six.
     pub segments_listed: usize,
 }
 
@@ -59,7 +59,7 @@ impl Default for Options {
             target_seconds: 6,
             segment_min: Span::from_millis(2_000),
             part_target: Span::from_millis(500),
-            segments_listed: 7,
+            segments_listed: 24,
         }
     }
 }

@@ -10,6 +10,13 @@ use super::packager::UnixMicros;
 /// Bytes of all segments of a broadcast, listed or not: half a minute at 16 Mbit/s.
 pub(super) const BYTES_MAX: usize = 64 << 20;
 
+/// Bytes of listed segments beyond which the playlist keeps to three target durations: they stay as long again after
+/// they have left it, and both together should fit into [`BYTES_MAX`].
+const LISTED_BYTES_MAX: usize = 24 << 20;
+
+/// Target durations listed: two more than the skip boundary of six, or a delta update had nothing to leave out.
+const TARGETS_LISTED: i64 = 8;
+
 /// Segments kept at most, listed or not, whatever their length.
 pub(super) const SEGMENTS_MAX: usize = 512;
 
@@ -51,7 +58,7 @@ impl Segment {
 /// How much is listed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Window {
-    /// Complete segments listed, as long as they last three target durations (RFC 8216bis §6.2.2).
+    /// Complete segments listed at most, as long as they last three target durations (RFC 8216bis §6.2.2).
     pub(super) segments: usize,
     /// The target duration.
     pub(super) target: Span,
@@ -226,21 +233,7 @@ impl Store {
 
     /// Takes segments off the playlist and, later, out of memory.
     fn trim(&mut self) {
-        let listed = |kept: &Kept| kept.unlisted.is_none();
-        let mut duration = self.listed().fold(Span::ZERO, |sum, segment| sum + segment.duration());
-        let mut count = self.kept.iter().filter(|kept| listed(kept)).count();
-        self.longest = self.longest.max(duration);
-        let floor = Span::from_micros(self.window.target.micros() * 3);
-        while count > self.window.segments.max(1) {
-            let Some(first) = self.kept.iter_mut().find(|kept| listed(kept)) else { break };
-            let rest = duration - first.segment.duration();
-            if rest < floor {
-                break;
-            }
-            first.unlisted = Some(self.elapsed);
-            self.discontinuity_sequence += u64::from(first.segment.discontinuity);
-            (duration, count) = (rest, count - 1);
-        }
+        self.unlist();
         while self.must_drop_oldest() {
             let Some(oldest) = self.kept.pop_front() else { break };
             self.bytes -= oldest.segment.bytes();
@@ -250,6 +243,28 @@ impl Store {
         }
         let needed = self.kept.front().map(|kept| kept.segment.init);
         self.inits.retain(|(n, _)| needed.is_none_or(|needed| *n >= needed));
+    }
+
+    /// Takes segments off the playlist that are too many, too old or too heavy, but never so many that less than three
+    /// target durations are left (RFC 8216bis §6.2.2).
+    fn unlist(&mut self) {
+        let mut duration = self.listed().fold(Span::ZERO, |sum, segment| sum + segment.duration());
+        let mut bytes: usize = self.listed().map(Segment::bytes).sum();
+        let mut count = self.listed().count();
+        self.longest = self.longest.max(duration);
+        let targets = |n: i64| Span::from_micros(self.window.target.micros() * n);
+        let (floor, ceiling) = (targets(3), targets(TARGETS_LISTED));
+        while count > 1 {
+            let Some(first) = self.kept.iter_mut().find(|kept| kept.unlisted.is_none()) else { break };
+            let rest = duration - first.segment.duration();
+            let is_wanted = count <= self.window.segments && rest < ceiling && bytes <= LISTED_BYTES_MAX;
+            if is_wanted || rest < floor {
+                break;
+            }
+            first.unlisted = Some(self.elapsed);
+            self.discontinuity_sequence += u64::from(first.segment.discontinuity);
+            (duration, count, bytes) = (rest, count - 1, bytes - first.segment.bytes());
+        }
     }
 
     /// A segment stays for its own and the longest playlist's duration after it left (RFC 8216bis §6.2.2),

@@ -90,7 +90,7 @@ impl Stream {
             target_seconds: u32::try_from(hls.segment_max.as_secs()).unwrap_or(u32::MAX),
             segment_min: hls.segment_min.into(),
             part_target: hls.part.into(),
-            ..Options::default()
+            segments_listed: hls.segments,
         });
         let zero = context.clock.wall_of(broadcast, Timestamp::ZERO);
         let micros = zero.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros());

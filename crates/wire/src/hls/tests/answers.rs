@@ -111,7 +111,7 @@ fn the_end_answers_everyone_and_leaves_every_frame_in_the_playlist() {
 
 #[test]
 fn a_segment_can_be_fetched_for_a_playlist_s_length_after_it_left() {
-    let mut source = Source::new(Options::default());
+    let mut source = Source::new(Options { segments_listed: 7, ..Options::default() });
     source.run(24_000);
     let first = source.playlist().msn;
     assert!(source.packager.segment(0).is_some() && first > 0);
@@ -123,14 +123,35 @@ fn a_segment_can_be_fetched_for_a_playlist_s_length_after_it_left() {
 }
 
 #[test]
-fn a_window_longer_than_the_skip_boundary_gives_delta_updates() {
-    let mut source = Source::new(Options { segments_listed: 30, ..Options::default() });
-    source.run(58_000);
+fn a_playlist_lasts_eight_target_durations_so_that_a_delta_update_leaves_something_out() {
+    let mut source = Source::new(Options::default());
+    source.run(120_900);
     let list = source.playlist();
+    assert_eq!((list.segments.len(), list.duration()), (25, 48_000_000), "24 of two seconds, and one grows");
     let Answer::Ready(delta) = ask(&source.packager, "_HLS_skip=YES") else { panic!("it is there") };
     let delta = rules::Playlist::read(std::str::from_utf8(&delta).unwrap());
-    assert!(delta.skipped >= 8, "{delta:?}");
+    assert_eq!(delta.skipped, 5, "beyond 36 s");
     assert_eq!(delta.segments.len() as u64 + delta.skipped, list.segments.len() as u64);
+    // Long segments last as long together: fewer are listed, whatever the most is.
+    let mut long = Source::new(Options { segments_listed: 100, ..Options::default() });
+    long.group = 150;
+    long.run(120_100);
+    assert_eq!(long.playlist().duration(), 48_000_000);
+}
+
+#[test]
+fn a_heavy_stream_is_listed_for_three_target_durations_only() {
+    let mut packager = Packager::new(Options::default());
+    let codec = video_codec(1_280);
+    for picture in 0..60 * 25 {
+        let payload = Bytes::from(vec![0; 60_000]);
+        let frame = Frame { payload, ..frame(picture * 40_000, picture % 50 == 0) };
+        packager.handle_frame(VIDEO, &codec, &frame);
+    }
+    let list = rules::check(&packager).unwrap();
+    // 12 Mbit/s: 18 s are 27 MB, more than is listed beyond that.
+    assert_eq!(list.duration(), 18_000_000);
+    assert!(packager.segment(list.msn - 1).is_some(), "what left it can still be fetched");
 }
 
 #[test]
@@ -140,7 +161,7 @@ fn discontinuities_that_leave_the_playlist_are_counted() {
     source.video = Some(video_codec(640));
     source.run(8_000);
     assert_eq!(source.playlist().discontinuities, 0);
-    source.run(60_000);
+    source.run(120_000);
     let list = source.playlist();
     assert_eq!(list.discontinuities, 1);
     assert_eq!(list.segments[0].map.as_deref(), Some("init-1.mp4"));
