@@ -231,11 +231,45 @@ async fn a_browser_that_asks_for_flv_on_the_connection_of_a_page_gets_it() {
     let mut reader = Reader::new();
     let mut frames = 0;
     while frames < 50 {
-        reader.handle_input(&browser.chunk().await.expect("the stream goes on"));
+        reader.handle_input(&browser.exactly(64).await.expect("the stream goes on"));
         while let Some(tag) = reader.poll_tag().expect("well-formed FLV") {
             frames += usize::from(e2e::rtmp::is_frame(&tag));
         }
     }
+}
+
+#[tokio::test]
+async fn requests_that_come_in_one_piece_are_answered_in_order_and_the_last_may_be_a_stream() {
+    let app = serve(|_| {}).await;
+    let _publisher = publish(&app, "live/x").await;
+    let mut eager = Connection::open(app.addresses().http).await;
+    let ask = |target: &str| format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let (first, half) = (ask("/healthz"), ask("/live/x.flv"));
+    let (half, rest) = half.split_at(20);
+    eager.send(format!("{first}{}{}{half}", ask("/nothing"), ask("/readyz"))).await;
+    for (status, body) in [(200, Some("ok\n")), (404, None), (200, Some("ready\n"))] {
+        let answer = eager.answer(false).await.expect("an answer to each");
+        assert_eq!((answer.status, answer.header("connection")), (status, None), "{}", answer.head);
+        assert!(body.is_none_or(|body| answer.text() == body));
+    }
+    eager.send(rest).await;
+    assert_eq!(eager.head().await.expect("an answer").header("content-type"), Some("video/x-flv"));
+    assert_eq!(eager.exactly(3).await.expect("a stream"), b"FLV");
+}
+
+#[tokio::test]
+async fn a_connection_is_closed_after_its_answer_when_the_client_says_so_or_sends_a_body() {
+    let app = serve(|_| {}).await;
+    for lines in ["Connection: close", "Content-Length: 2"] {
+        let mut last = Connection::open(app.addresses().http).await;
+        last.send(format!("GET /healthz HTTP/1.1\r\nHost: localhost\r\n{lines}\r\n\r\nxx")).await;
+        let answer = last.answer(false).await.expect("an answer");
+        assert_eq!((answer.status, answer.text(), answer.header("connection")), (200, "ok\n", Some("close")));
+        assert_eq!(last.rest().await, b"", "{lines}");
+    }
+    let mut old = Connection::open(app.addresses().http).await;
+    old.send("GET /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n").await;
+    assert!(old.rest().await.ends_with(b"\r\n\r\nok\n"));
 }
 
 #[tokio::test]

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 
 use super::flv::{self, Viewer};
-use super::head::{self, Closed, First, Flv};
+use super::head::{self, Closed, First, Flv, Other};
 use super::machinery::Machinery;
 use super::problem::Problem;
 use crate::accept::{self, Accepted};
@@ -25,6 +25,8 @@ const REFUSALS_MAX: usize = 64;
 const REFUSAL_PATIENCE: Duration = Duration::from_secs(1);
 /// What a refused peer may still send before it reads the answer.
 const REFUSED_BYTES_MAX: u64 = 64 << 10;
+/// What a draining server lets pass after an answer before it takes a connection for idle.
+pub(super) const DRAINING_REST: Duration = Duration::from_millis(100);
 
 /// Accepts until the server stops. While it drains, health and metrics are still answered.
 pub(crate) async fn serve(context: Arc<Context>, listener: TcpListener, tls: Option<TlsAcceptor>) {
@@ -71,31 +73,63 @@ impl Door {
     }
 
     /// Whatever a connection does only for a moment is boxed: a keep-alive connection holds the room of this future.
-    async fn plain(&self, mut stream: TcpStream, permit: OwnedSemaphorePermit) {
-        let first = head::read(&mut stream, self.context.config.http.header).await;
-        match Box::pin(self.sort(first)).await {
-            // Nothing of this task is left behind: the shards own the socket now.
-            Ok(Sorted::Viewer(viewer, preface)) => {
-                Box::pin(viewer.join(&self.context, Socket::Tcp(stream), preface, Some(permit))).await;
-            }
-            Ok(Sorted::Other(read)) => Box::pin(self.machinery.serve(stream, read)).await,
-            Err(answer) => Box::pin(refuse(stream, &answer)).await,
-        }
+    async fn plain(&self, stream: TcpStream, permit: OwnedSemaphorePermit) {
+        let Some((stream, viewer, preface)) = self.requests(stream).await else { return };
+        // Nothing of this task is left behind: the shards own the socket now.
+        Box::pin(viewer.join(&self.context, Socket::Tcp(stream), preface, Some(permit))).await;
     }
 
-    async fn secure<S>(&self, mut stream: S, permit: OwnedSemaphorePermit)
+    async fn secure<S>(&self, stream: S, permit: OwnedSemaphorePermit)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let first = head::read(&mut stream, self.context.config.http.header).await;
-        match Box::pin(self.sort(first)).await {
-            Ok(Sorted::Viewer(viewer, preface)) => {
-                let Ok((socket, carry)) = tls::relay(stream) else { return };
-                viewer.join(&self.context, socket, preface, Some(permit)).await;
-                carry.await;
-            }
-            Ok(Sorted::Other(read)) => Box::pin(self.machinery.serve(stream, read)).await,
-            Err(answer) => Box::pin(refuse(stream, &answer)).await,
+        let Some((stream, viewer, preface)) = self.requests(stream).await else { return };
+        let Ok((socket, carry)) = tls::relay(stream) else { return };
+        viewer.join(&self.context, socket, preface, Some(permit)).await;
+        carry.await;
+    }
+
+    /// Answers one request after the other until the connection is over, or becomes a viewer's.
+    async fn requests<S>(&self, stream: S) -> Option<(S, Viewer, Bytes)>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let (mut stream, mut read, mut answered) = (stream, BytesMut::new(), false);
+        loop {
+            let first = self.next(&mut stream, read, answered).await;
+            let other = match Box::pin(self.sort(first)).await {
+                Ok(Sorted::Viewer(viewer, preface)) => return Some((stream, viewer, preface)),
+                Ok(Sorted::Http2(read)) => {
+                    Box::pin(self.machinery.serve_http2(stream, read)).await;
+                    return None;
+                }
+                Ok(Sorted::Other(other)) => other,
+                Err(answer) => {
+                    Box::pin(refuse(stream, &answer)).await;
+                    return None;
+                }
+            };
+            (stream, read) = Box::pin(self.machinery.serve_one(stream, other)).await?;
+            answered = true;
+        }
+    }
+
+    /// The next request. A server that drains waits for none on a connection that has had an answer and rests.
+    async fn next<S>(&self, stream: &mut S, read: BytesMut, answered: bool) -> Result<First, Closed>
+    where
+        S: AsyncRead + Unpin,
+    {
+        let http = &self.context.config.http;
+        if !answered {
+            return head::read(stream, read, http.header).await;
+        }
+        let drained = async {
+            self.context.draining.cancelled().await;
+            tokio::time::sleep(DRAINING_REST).await;
+        };
+        tokio::select! {
+            first = head::read(stream, read, http.idle) => first,
+            () = drained => Err(Closed::Silently),
         }
     }
 
@@ -108,7 +142,8 @@ impl Door {
                     Err(problem) => Err(problem.to_http1().into()),
                 }
             }
-            Ok(First::Other(read)) => Ok(Sorted::Other(read)),
+            Ok(First::Http2(read)) => Ok(Sorted::Http2(read)),
+            Ok(First::Other(other)) => Ok(Sorted::Other(other)),
             Err(Closed::Silently) => Err(Bytes::new()),
             Err(Closed::With(problem)) => Err(problem.to_http1().into()),
             Err(Closed::Upgrade(error)) => Err(Bytes::from_static(error.response().as_bytes())),
@@ -118,7 +153,8 @@ impl Door {
 
 enum Sorted {
     Viewer(Viewer, Bytes),
-    Other(Bytes),
+    Http2(Bytes),
+    Other(Other),
 }
 
 /// Sends an answer and closes. What the peer still sends is read first: closing over unread bytes resets the

@@ -9,16 +9,13 @@ use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
 use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
+use axum::http::{HeaderValue, Method, Request, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use bytes::{Bytes, BytesMut};
 use hyper::body::Frame;
-use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
 use media::broadcast::Broadcast;
 use tokio::net::UnixStream;
 use tokio::sync::OwnedSemaphorePermit;
-use wire::ws::UpgradeError;
 
 use super::problem::Problem;
 use super::target;
@@ -27,7 +24,6 @@ use crate::context::Context;
 use crate::egress::{Format, Join, Wish};
 use crate::rtmp::query_value;
 use crate::socket::Socket;
-use crate::tls;
 
 /// The end of an address that means FLV.
 pub(crate) const SUFFIX: &str = ".flv";
@@ -102,14 +98,11 @@ pub(crate) fn preface(upgrade: Option<String>) -> Bytes {
     upgrade.map_or(Bytes::from_static(HEAD.as_bytes()), Bytes::from)
 }
 
-/// FLV asked for on a connection that hyper serves already: a second request of a browser, or HTTP/2.
-pub(crate) async fn in_hyper(context: Arc<Context>, mut request: Request<Body>) -> Response {
-    let upgraded = hyper::upgrade::on(&mut request);
+/// FLV asked for by a request that hyper serves: one of HTTP/2, or HEAD.
+pub(crate) async fn in_hyper(context: Arc<Context>, request: Request<Body>) -> Response {
     let (parts, _) = request.into_parts();
-    let upgrade = parts.headers.contains_key(header::UPGRADE);
-    let served = match (&parts.method, upgrade) {
-        (&Method::GET, false) | (&Method::HEAD, _) => plain(&context, &parts).await,
-        (&Method::GET, true) => websocket(&context, &parts, upgraded).await,
+    let served = match parts.method {
+        Method::GET | Method::HEAD => plain(&context, &parts).await,
         _ => Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "a stream can be read with GET")),
     };
     served.unwrap_or_else(IntoResponse::into_response)
@@ -140,45 +133,6 @@ async fn plain(context: &Arc<Context>, request: &Parts) -> Result<Response, Prob
 fn no_socket(error: io::Error) -> Problem {
     tracing::error!(%error, "no socket for a viewer");
     Problem::unavailable("the server has no socket left; try again in a moment", 5)
-}
-
-async fn websocket(
-    context: &Arc<Context>,
-    request: &Parts,
-    upgraded: OnUpgrade,
-) -> Result<Response, Problem> {
-    let lines = request.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-    let answer = match wire::ws::upgrade(lines, "") {
-        Ok(answer) => answer,
-        Err(error @ UpgradeError::Version) => return Ok(other_version(error)),
-        Err(error @ (UpgradeError::NotUpgrade | UpgradeError::Key)) => {
-            return Err(Problem::bad_request(error.to_string()));
-        }
-    };
-    let (path, query) = named(&request.uri);
-    let viewer = Viewer::find(context, path, query, Protocol::WsFlv).await?;
-    let sharer = Arc::clone(context);
-    context.spawn(async move {
-        let Ok(stream) = upgraded.await else { return };
-        let Ok((socket, carry)) = tls::relay(TokioIo::new(stream)) else { return };
-        viewer.join(&sharer, socket, Bytes::new(), None).await;
-        sharer.stopping.run_until_cancelled(carry).await;
-    });
-    let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
-    for line in answer.lines().skip(1) {
-        let Some((name, value)) = line.split_once(": ") else { continue };
-        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
-            response.headers_mut().insert(name, value);
-        }
-    }
-    Ok(response)
-}
-
-/// RFC 6455 §4.4: the refusal names the version that we speak.
-fn other_version(error: UpgradeError) -> Response {
-    let mut response = Problem::new(StatusCode::UPGRADE_REQUIRED, error.to_string()).into_response();
-    response.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
-    response
 }
 
 /// The body of a HEAD answer: none, where GET's has a length that nobody knows (RFC 9110 §8.6).

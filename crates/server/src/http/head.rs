@@ -1,11 +1,15 @@
-//! The head of a connection's first request, read before hyper sees it: `.flv` is recognised here, so that a
-//! viewer costs a socket and no HTTP machinery.
+//! The head of a request, read before hyper sees it: `.flv` is recognised here, so that a viewer costs a socket and no
+//! HTTP machinery, and a connection between two requests costs no more than one that waits for its first.
 
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Poll, ready};
 use std::time::Duration;
 
 use axum::http::StatusCode;
 use bytes::{Bytes, BytesMut};
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::io::{AsyncRead, ReadBuf};
 
 use super::problem::Problem;
 
@@ -13,8 +17,8 @@ use super::problem::Problem;
 pub(crate) const HEAD_BYTES_MAX: usize = 16 << 10;
 /// Browsers send about twenty.
 const HEADERS_MAX: usize = 64;
-/// Most heads fit, and an idle connection holds no more.
-const HEAD_BYTES_FIRST: usize = 1 << 10;
+/// Read at a time, from the stack: an idle connection holds nothing. Most heads fit.
+const PIECE_BYTES: usize = 1 << 10;
 /// RFC 9113 §3.4: what an HTTP/2 client says first, up to where it stops looking like HTTP/1.
 const H2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\n";
 
@@ -29,13 +33,26 @@ pub(crate) struct Flv {
     pub(crate) upgrade: Option<String>,
 }
 
-/// What the first request is.
+/// What a request is.
 #[derive(Debug)]
 pub(crate) enum First {
     /// GET of `.flv`, plain or WebSocket.
     Flv(Flv),
-    /// Anything else; the bytes read so far belong to it.
-    Other(Bytes),
+    /// The first bytes of HTTP/2.
+    Http2(Bytes),
+    /// Anything else.
+    Other(Other),
+}
+
+/// A request for hyper.
+#[derive(Debug)]
+pub(crate) struct Other {
+    /// Its head, whole, and nothing after it.
+    pub(crate) head: Bytes,
+    /// What was read after it.
+    pub(crate) rest: BytesMut,
+    /// It is HTTP/1.1, has no body and does not ask to close: the connection may have another request after it.
+    pub(crate) keeps: bool,
 }
 
 /// Why the connection is closed instead.
@@ -55,9 +72,13 @@ impl From<Problem> for Closed {
     }
 }
 
-/// Reads the first head from `stream` within `patience`.
-pub(crate) async fn read<S: AsyncRead + Unpin>(stream: &mut S, patience: Duration) -> Result<First, Closed> {
-    let mut buffer = BytesMut::new();
+/// Reads a head from `stream` within `patience`, after what was `read` of it already.
+pub(crate) async fn read<S: AsyncRead + Unpin>(
+    stream: &mut S,
+    read: BytesMut,
+    patience: Duration,
+) -> Result<First, Closed> {
+    let mut buffer = read;
     match tokio::time::timeout(patience, fill(stream, &mut buffer)).await {
         Ok(first) => first,
         Err(_) if buffer.is_empty() => Err(Closed::Silently),
@@ -67,20 +88,35 @@ pub(crate) async fn read<S: AsyncRead + Unpin>(stream: &mut S, patience: Duratio
 
 async fn fill<S: AsyncRead + Unpin>(stream: &mut S, buffer: &mut BytesMut) -> Result<First, Closed> {
     loop {
-        if buffer.len() == buffer.capacity() {
-            buffer.reserve(HEAD_BYTES_FIRST);
-        }
-        match stream.read_buf(buffer).await {
-            Ok(0) | Err(_) => return Err(Closed::Silently),
-            Ok(_) => {}
-        }
-        match parse(buffer)? {
+        // What came with the request before this one may be all of it.
+        match if buffer.is_empty() { None } else { parse(buffer)? } {
             Some(Kind::Flv(flv)) => return Ok(First::Flv(flv)),
-            Some(Kind::Other) => return Ok(First::Other(std::mem::take(buffer).freeze())),
+            Some(Kind::Http2) => return Ok(First::Http2(std::mem::take(buffer).freeze())),
+            Some(Kind::Other { head_bytes, keeps }) => {
+                let head = buffer.split_to(head_bytes).freeze();
+                return Ok(First::Other(Other { head, rest: std::mem::take(buffer), keeps }));
+            }
             None if buffer.len() >= HEAD_BYTES_MAX => return Err(too_large()),
             None => {}
         }
+        match poll_fn(|cx| poll_piece(stream, buffer, cx)).await {
+            Ok(0) | Err(_) => return Err(Closed::Silently),
+            Ok(_) => {}
+        }
     }
+}
+
+/// Reads once onto the end of `buffer`, which holds nothing more while there is nothing to read.
+pub(super) fn poll_piece<S: AsyncRead + Unpin>(
+    stream: &mut S,
+    buffer: &mut BytesMut,
+    cx: &mut std::task::Context<'_>,
+) -> Poll<io::Result<usize>> {
+    let mut piece = [0; PIECE_BYTES];
+    let mut piece = ReadBuf::new(&mut piece);
+    ready!(Pin::new(stream).poll_read(cx, &mut piece))?;
+    buffer.extend_from_slice(piece.filled());
+    Poll::Ready(Ok(piece.filled().len()))
 }
 
 fn too_large() -> Closed {
@@ -91,30 +127,31 @@ fn too_large() -> Closed {
 #[derive(Debug, PartialEq, Eq)]
 enum Kind {
     Flv(Flv),
-    Other,
+    Http2,
+    Other { head_bytes: usize, keeps: bool },
 }
 
 /// What a head is, once it is whole; `None` until then.
 fn parse(bytes: &[u8]) -> Result<Option<Kind>, Closed> {
     if bytes.starts_with(H2_PREFACE) {
-        return Ok(Some(Kind::Other));
+        return Ok(Some(Kind::Http2));
     }
     if H2_PREFACE.starts_with(bytes) {
         return Ok(None);
     }
     let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
     let mut request = httparse::Request::new(&mut headers);
-    match request.parse(bytes) {
-        Ok(httparse::Status::Complete(_)) => {}
+    let head_bytes = match request.parse(bytes) {
+        Ok(httparse::Status::Complete(head_bytes)) => head_bytes,
         Ok(httparse::Status::Partial) => return Ok(None),
         Err(httparse::Error::TooManyHeaders) => return Err(too_large()),
         Err(_) => return Err(Problem::bad_request("this is no HTTP request").into()),
-    }
+    };
     let target = request.path.unwrap_or_default();
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let is_flv = request.method == Some("GET") && path.starts_with('/') && path.ends_with(".flv");
     if !is_flv {
-        return Ok(Some(Kind::Other));
+        return Ok(Some(Kind::Other { head_bytes, keeps: keeps(&request) }));
     }
     let wants_upgrade = request.headers.iter().any(|header| header.name.eq_ignore_ascii_case("upgrade"));
     let upgrade = wants_upgrade.then(|| {
@@ -125,6 +162,20 @@ fn parse(bytes: &[u8]) -> Result<Option<Kind>, Closed> {
     });
     let upgrade = upgrade.transpose().map_err(Closed::Upgrade)?;
     Ok(Some(Kind::Flv(Flv { path: path.to_owned(), query: query.to_owned(), upgrade })))
+}
+
+/// Whether another request may follow where this head ends (RFC 9112 §6.3, §9.3). Whoever sends a body, or asks for
+/// anything about the connection, does not keep it: where the body ends would be a second reader's opinion, and two
+/// opinions on that are how requests are smuggled.
+fn keeps(request: &httparse::Request<'_, '_>) -> bool {
+    let about_the_connection = |header: &httparse::Header<'_>| {
+        ["content-length", "transfer-encoding", "expect", "upgrade", "te"]
+            .iter()
+            .any(|name| header.name.eq_ignore_ascii_case(name))
+            || header.name.eq_ignore_ascii_case("connection")
+                && !header.value.eq_ignore_ascii_case(b"keep-alive")
+    };
+    request.version == Some(1) && !request.headers.iter().any(about_the_connection)
 }
 
 #[cfg(test)]
@@ -155,10 +206,42 @@ mod tests {
             b"HEAD /live/demo.flv HTTP/1.1\r\n\r\n",
             b"GET http://x/live/demo.flv HTTP/1.1\r\n\r\n",
             b"GET /live/demo.flv/x HTTP/1.1\r\n\r\n",
-            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         ] {
-            assert_eq!(kind(other), Some(Kind::Other));
+            assert_eq!(kind(other), Some(Kind::Other { head_bytes: other.len(), keeps: true }));
         }
+        assert_eq!(kind(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), Some(Kind::Http2));
+    }
+
+    #[test]
+    fn a_connection_is_kept_only_where_the_request_surely_ends_with_its_head() {
+        let keeps = |lines: &str| match kind(format!("GET / {lines}\r\n\r\nmore").as_bytes()) {
+            Some(Kind::Other { keeps, .. }) => keeps,
+            kind => panic!("{kind:?}"),
+        };
+        assert!(keeps("HTTP/1.1") && keeps("HTTP/1.1\r\nConnection: Keep-Alive"));
+        for lines in [
+            "HTTP/1.0",
+            "HTTP/1.0\r\nConnection: keep-alive",
+            "HTTP/1.1\r\nConnection: close",
+            "HTTP/1.1\r\nConnection: keep-alive, close",
+            "HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c",
+            "HTTP/1.1\r\nContent-Length: 0",
+            "HTTP/1.1\r\nTransfer-Encoding: chunked",
+            "HTTP/1.1\r\nExpect: 100-continue",
+        ] {
+            assert!(!keeps(lines), "{lines}");
+        }
+    }
+
+    #[tokio::test]
+    async fn requests_that_come_together_are_read_one_by_one() {
+        let patience = Duration::from_secs(5);
+        let two = [&b"GET /healthz HTTP/1.1\r\n\r\n"[..], PLAIN].concat();
+        let mut stream = &two[..];
+        let Ok(First::Other(first)) = read(&mut stream, BytesMut::new(), patience).await else { panic!() };
+        assert_eq!((&first.head[..], first.keeps), (&b"GET /healthz HTTP/1.1\r\n\r\n"[..], true));
+        let second = read(&mut stream, first.rest, patience).await;
+        assert!(matches!(second, Ok(First::Flv(flv)) if flv.query == "latency_ms=100"));
     }
 
     #[test]
@@ -176,7 +259,7 @@ mod tests {
         for size in [1, 2, 7, 4_096] {
             let (mut ours, mut theirs) = tokio::io::duplex(size);
             let send = async { tokio::io::AsyncWriteExt::write_all(&mut theirs, PLAIN).await };
-            let (first, sent) = tokio::join!(read(&mut ours, Duration::from_secs(5)), send);
+            let (first, sent) = tokio::join!(read(&mut ours, BytesMut::new(), Duration::from_secs(5)), send);
             sent.unwrap();
             assert!(
                 matches!(first, Ok(First::Flv(flv)) if flv.query == "latency_ms=100"),
@@ -190,7 +273,7 @@ mod tests {
         let long = format!("GET /{} HTTP/1.1\r\n", "x".repeat(2 * HEAD_BYTES_MAX));
         let many = format!("GET / HTTP/1.1\r\n{}", "a: b\r\n".repeat(HEADERS_MAX + 2));
         for head in [long, many] {
-            let refused = read(&mut head.as_bytes(), Duration::from_secs(5)).await;
+            let refused = read(&mut head.as_bytes(), BytesMut::new(), Duration::from_secs(5)).await;
             let Err(Closed::With(problem)) = refused else { panic!("taken") };
             assert!(problem.to_http1().starts_with("HTTP/1.1 431 "));
         }

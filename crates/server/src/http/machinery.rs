@@ -1,27 +1,30 @@
 //! The HTTP machinery (hyper, HTTP/1.1 and HTTP/2) for everything that is not a stream on a connection of its
 //! own, with an end to idle connections.
 
+use std::convert::Infallible;
+use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context as Task, Poll};
+use std::task::{Context as Task, Poll, ready};
 use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::{Body, HttpBody};
 use axum::http::Request;
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::rt::Executor;
-use hyper::service::{Service, service_fn};
+use hyper::server::conn::{http1, http2};
+use hyper::service::{HttpService, Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
-use super::head::HEAD_BYTES_MAX;
+use super::accept::DRAINING_REST;
+use super::head::{HEAD_BYTES_MAX, Other, poll_piece};
 use super::router;
 use crate::context::Context;
 
@@ -36,8 +39,6 @@ const H2_PING: Duration = Duration::from_secs(20);
 const H2_PING_PATIENCE: Duration = Duration::from_secs(10);
 /// An idle connection that was told to go has this long.
 const GOODBYE: Duration = Duration::from_secs(2);
-/// What a draining server lets pass after an answer before it takes a connection for idle.
-const REST: Duration = Duration::from_millis(100);
 
 /// What all connections share.
 pub(crate) struct Machinery {
@@ -51,21 +52,48 @@ impl Machinery {
         Self { context, router }
     }
 
-    /// Serves a connection of which `read` was read already, until it ends, idles or the server drains.
-    pub(crate) async fn serve<S>(&self, stream: S, read: Bytes)
+    /// Answers one request of HTTP/1, and gives the connection back where another one may follow, with what was read
+    /// of that. hyper sees no second request: while a connection idles it would hold sixteen kilobytes of buffers.
+    pub(crate) async fn serve_one<S>(&self, stream: S, request: Other) -> Option<(S, BytesMut)>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let (busy, idle) = Busy::new();
-        let router = TowerToHyperService::new(self.router.clone());
-        let service = service_fn(move |request: Request<Incoming>| {
-            let guard = busy.enter();
-            let answer = router.call(request);
-            async move { answer.await.map(|response| response.map(|body| Guarded { body, _guard: guard })) }
-        });
-        let builder = builder(&self.context);
-        let connection =
-            builder.serve_connection_with_upgrades(TokioIo::new(Rewind { read, stream }), service);
+        let idle_max = self.context.config.http.idle;
+        let one = OneRequest { head: request.head, ahead: request.rest, keeps: request.keeps, stream };
+        let mut builder = http1::Builder::new();
+        builder.timer(TokioTimer::new()).max_buf_size(HEAD_BYTES_MAX).keep_alive(request.keeps);
+        let mut connection = builder.serve_connection(TokioIo::new(one), self.service(busy));
+        tokio::select! {
+            biased;
+            // Told to close, or broken.
+            _ = poll_fn(|cx| connection.poll_without_shutdown(cx)) => {
+                let mut one = connection.into_parts().io.into_inner();
+                let _ = timeout(GOODBYE, one.stream.shutdown()).await;
+                return None;
+            }
+            () = idle.answered(), if request.keeps => {}
+            () = idle.wait(idle_max), if !request.keeps => {}
+        }
+        Pin::new(&mut connection).graceful_shutdown();
+        // What it still has to send, a peer that takes it slowly may take this long to read.
+        let sent = timeout(idle_max, poll_fn(|cx| connection.poll_without_shutdown(cx))).await;
+        let OneRequest { head, ahead, keeps, mut stream } = connection.into_parts().io.into_inner();
+        if matches!(sent, Ok(Ok(()))) && keeps && head.is_empty() {
+            return Some((stream, ahead));
+        }
+        let _ = timeout(GOODBYE, stream.shutdown()).await;
+        None
+    }
+
+    /// Serves HTTP/2 on a connection of which `read` was read already, until it ends, idles or the server drains.
+    pub(crate) async fn serve_http2<S>(&self, stream: S, read: Bytes)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let (busy, idle) = Busy::new();
+        let io = TokioIo::new(OneRequest::all(read, stream));
+        let connection = http2_builder(&self.context).serve_connection(io, self.service(busy));
         let mut connection = pin!(connection);
         tokio::select! {
             _ = connection.as_mut() => return,
@@ -79,26 +107,35 @@ impl Machinery {
         }
     }
 
+    /// The router, with each of its answers noted as under way.
+    fn service(
+        &self,
+        busy: Busy,
+    ) -> impl HttpService<Incoming, ResBody = Guarded, Error = Infallible, Future: Send + Unpin> + Unpin + use<>
+    {
+        let router = TowerToHyperService::new(self.router.clone());
+        service_fn(move |request: Request<Incoming>| {
+            let guard = busy.enter();
+            let answer = router.call(request);
+            Box::pin(async move {
+                answer.await.map(|response| response.map(|body| Guarded { body, _guard: guard }))
+            })
+        })
+    }
+
     /// Until the server drains and this connection has had an answer and has rested since. hyper closes a connection
     /// that is told to end before it has seen a request or flushed its answer, and `/readyz` is what a load balancer
     /// asks a draining server on a connection of its own.
     async fn drained(&self, idle: &Idle) {
         self.context.draining.cancelled().await;
         idle.first_answer().await;
-        idle.wait(REST).await;
+        idle.wait(DRAINING_REST).await;
     }
 }
 
-fn builder(context: &Arc<Context>) -> auto::Builder<Sessions> {
-    let mut builder = auto::Builder::new(Sessions(Arc::clone(context)));
+fn http2_builder(context: &Arc<Context>) -> http2::Builder<Sessions> {
+    let mut builder = http2::Builder::new(Sessions(Arc::clone(context)));
     builder
-        .http1()
-        .timer(TokioTimer::new())
-        // Runs while the connection waits for a next request, too.
-        .header_read_timeout(context.config.http.idle)
-        .max_buf_size(HEAD_BYTES_MAX);
-    builder
-        .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(H2_STREAMS_MAX)
         .max_header_list_size(HEAD_BYTES_MAX as u32)
@@ -164,6 +201,14 @@ impl Drop for Guard {
 }
 
 impl Idle {
+    /// Until an answer was begun and none is under way.
+    async fn answered(&self) {
+        if self.0.clone().wait_for(|work| work.begun && work.answers == 0).await.is_err() {
+            // The sender lives in the connection, which outlives this wait.
+            std::future::pending::<()>().await;
+        }
+    }
+
     /// Until a first answer has begun.
     async fn first_answer(&self) {
         if self.0.clone().wait_for(|work| work.begun).await.is_err() {
@@ -218,32 +263,58 @@ impl HttpBody for Guarded {
     }
 }
 
-/// A stream with what was read of it put in front again.
-struct Rewind<S> {
-    read: Bytes,
+/// A stream of which hyper sees one request: its head and, where the connection is not kept, what follows. Of what
+/// comes on a kept connection it sees only the end, or an answer to a peer that has gone would be waited for.
+struct OneRequest<S> {
+    head: Bytes,
+    /// What was read after the head.
+    ahead: BytesMut,
+    keeps: bool,
     stream: S,
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Rewind<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for OneRequest<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Task<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.read.is_empty() {
-            return Pin::new(&mut self.stream).poll_read(cx, into);
+        let one = &mut *self;
+        if give(&mut one.head, into) {
+            return Poll::Ready(Ok(()));
         }
-        let len = self.read.len().min(into.remaining());
-        into.put_slice(&self.read[..len]);
-        self.read.advance(len);
-        if self.read.is_empty() {
-            self.read = Bytes::new();
+        if !one.keeps {
+            return match give(&mut one.ahead, into) {
+                true => Poll::Ready(Ok(())),
+                false => Pin::new(&mut one.stream).poll_read(cx, into),
+            };
         }
-        Poll::Ready(Ok(()))
+        if !one.ahead.is_empty() {
+            return Poll::Pending;
+        }
+        match ready!(poll_piece(&mut one.stream, &mut one.ahead, cx))? {
+            0 => Poll::Ready(Ok(())),
+            _ => Poll::Pending,
+        }
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Rewind<S> {
+impl<S> OneRequest<S> {
+    /// A stream with what was read of it put in front again.
+    fn all(read: Bytes, stream: S) -> Self {
+        Self { head: read, ahead: BytesMut::new(), keeps: false, stream }
+    }
+}
+
+/// Moves as much of `from` as fits; `false` where there is nothing.
+fn give(from: &mut impl Buf, into: &mut ReadBuf<'_>) -> bool {
+    let len = from.remaining().min(into.remaining());
+    into.put_slice(&from.chunk()[..len]);
+    from.advance(len);
+    len > 0
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for OneRequest<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Task<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
