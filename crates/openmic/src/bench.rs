@@ -86,6 +86,9 @@ pub(crate) struct FanoutArgs {
     /// Bits a second of each publisher, in scenario `publishers`.
     #[arg(long, default_value = "500k", value_parser = bits)]
     publisher_bitrate: u32,
+    /// Publishers whom nobody watches, in scenario `publishers-idle`.
+    #[arg(long, default_value_t = 200)]
+    idle_publishers: usize,
     /// The `openmic` to start as server; this program if not given.
     #[arg(long)]
     server: Option<PathBuf>,
@@ -113,6 +116,7 @@ enum Scenario {
     Stalled,
     Idle,
     Publishers,
+    PublishersIdle,
     /// All of them.
     All,
 }
@@ -180,6 +184,7 @@ impl FanoutArgs {
             stalled: self.stalled,
             idle: self.idle,
             publishers: (self.publishers, self.viewers_each, self.publisher_bitrate),
+            idle_publishers: self.idle_publishers,
             binary: self.server,
             peer,
         })
@@ -196,13 +201,14 @@ impl ShapeArgs {
 impl Scenario {
     fn expand(asked: &[Self]) -> Vec<scenario::Scenario> {
         use scenario::Scenario as To;
-        let all = [To::Fanout, To::Join, To::Stalled, To::Idle, To::Publishers];
+        let all = [To::Fanout, To::Join, To::Stalled, To::Idle, To::Publishers, To::PublishersIdle];
         let of = |scenario: &Self| match scenario {
             Self::Fanout => vec![To::Fanout],
             Self::Join => vec![To::Join],
             Self::Stalled => vec![To::Stalled],
             Self::Idle => vec![To::Idle],
             Self::Publishers => vec![To::Publishers],
+            Self::PublishersIdle => vec![To::PublishersIdle],
             Self::All => all.to_vec(),
         };
         asked.iter().flat_map(of).collect()
@@ -239,8 +245,8 @@ mod tests {
     }
 
     #[test]
-    fn all_scenarios_are_five() {
-        assert_eq!(Scenario::expand(&[Scenario::All]).len(), 5);
+    fn all_scenarios_are_six() {
+        assert_eq!(Scenario::expand(&[Scenario::All]).len(), 6);
         assert_eq!(Scenario::expand(&[Scenario::Join]), [scenario::Scenario::Join]);
     }
 }

@@ -4,6 +4,7 @@
 //! docs/benchmarks.md says what the figures mean.
 
 pub mod floor;
+mod idle;
 pub mod load;
 pub mod measure;
 pub mod nginx;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
+use super::idle;
 use super::measure::{Cell, SETTLE_MAX, Stage, once};
 use super::nginx::Nginx;
 use super::process::{Cores, raise_open_files};
@@ -36,6 +37,8 @@ pub enum Scenario {
     Idle,
     /// Many publishers with a viewer each.
     Publishers,
+    /// What publishers cost whom nobody watches.
+    PublishersIdle,
 }
 
 /// What is compared with, besides the floor.
@@ -70,6 +73,8 @@ pub struct Config {
     pub idle: usize,
     /// Publishers, the viewers of each, and each one's bits a second.
     pub publishers: (usize, usize, u32),
+    /// Publishers whom nobody watches.
+    pub idle_publishers: usize,
     /// The `openmic` to start as server; this program if none is given.
     pub binary: Option<PathBuf>,
     /// What is compared with, besides the floor.
@@ -92,15 +97,16 @@ pub fn run(config: &Config, mut progress: impl FnMut(&Run)) -> anyhow::Result<Ve
                 Scenario::Stalled => bench.stalled(&mut done).context("stalled")?,
                 Scenario::Idle => bench.idle(&mut done).context("idle")?,
                 Scenario::Publishers => bench.publishers(&mut done).context("publishers")?,
+                Scenario::PublishersIdle => done(idle::publishers(&bench).context("publishers-idle")?),
             }
         }
     }
     Ok(runs)
 }
 
-struct Bench<'a> {
-    config: &'a Config,
-    cores: Cores,
+pub(super) struct Bench<'a> {
+    pub(super) config: &'a Config,
+    pub(super) cores: Cores,
     files_max: u64,
 }
 
@@ -228,7 +234,7 @@ impl Bench<'_> {
         once(subject, cell, self.cores, scenario)
     }
 
-    fn openmic(&self) -> anyhow::Result<Subject> {
+    pub(super) fn openmic(&self) -> anyhow::Result<Subject> {
         Subject::openmic(self.config.binary.as_ref(), self.cores)
     }
 
@@ -254,7 +260,7 @@ impl Bench<'_> {
         }
     }
 
-    fn check_files(&self, connections: usize) -> anyhow::Result<()> {
+    pub(super) fn check_files(&self, connections: usize) -> anyhow::Result<()> {
         let wanted = connections as u64 + 200;
         ensure!(
             wanted <= self.files_max,

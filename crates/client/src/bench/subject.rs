@@ -1,11 +1,12 @@
 //! What is measured: our server, the floor, nginx, or a server that is already running.
 
-use std::net::SocketAddr;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use serde::Deserialize;
 
 use super::nginx::Nginx;
@@ -88,6 +89,18 @@ impl Subject {
             Self::Foreign(foreign) => foreign.pid,
         })
         .context("the server is gone")
+    }
+
+    /// Bytes of all rings together, as our own server counts them.
+    pub fn ring_bytes(&self) -> anyhow::Result<u64> {
+        let Self::Openmic(_, at) = self else { bail!("only openmic says how much its rings hold") };
+        let mut socket = TcpStream::connect_timeout(&at.http, READY_MAX)?;
+        socket.set_read_timeout(Some(READY_MAX))?;
+        write!(socket, "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer)?;
+        let value = answer.lines().find_map(|line| line.strip_prefix("openmic_ring_bytes "));
+        value.and_then(|value| value.trim().parse().ok()).context("no openmic_ring_bytes in /metrics")
     }
 
     /// Where to push stream number `number`; `None` for a subject that has its stream already.
