@@ -8,4 +8,5 @@ pub mod flv;
 pub mod fmp4;
 pub mod hls;
 pub mod rtmp;
+pub mod rtp;
 pub mod ws;

@@ -1,0 +1,123 @@
+//! H.264 payloads against the layouts of RFC 6184.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use media::codec::h264::Params;
+use media::{Codec, Frame, Packet, Span, Timestamp};
+
+use crate::rtp::{self, Depacketizer, Event, Packetizer, PayloadKind};
+
+/// x264, Constrained Baseline 3.0 at 16x16: as small as sets get.
+const SPS: &[u8] = &[0x67, 0x42, 0xC0, 0x1E, 0xDA, 0x79, 0x08, 0x40];
+const PPS: &[u8] = &[0x68, 0xCE, 0x3C, 0x80];
+
+fn params() -> Params {
+    Params::from_parameter_sets(&[Bytes::from_static(SPS)], &[Bytes::from_static(PPS)]).unwrap()
+}
+
+fn frame(sync: bool, units: &[&[u8]]) -> Frame {
+    let payload = media::codec::nal::join(units.iter().copied());
+    Frame { dts: Timestamp::from_millis(40), cts: Span::from_millis(20), sync, payload }
+}
+
+fn packets(payload_max: usize, frame: &Frame) -> Vec<Packet> {
+    let mut out = Vec::new();
+    Packetizer::new(payload_max).handle_frame(&Codec::H264(params()), false, frame, &mut out);
+    out
+}
+
+#[test]
+fn a_keyframe_goes_with_its_parameter_sets_in_one_stap_a() {
+    let packets =
+        packets(1_000, &frame(true, &[&[0x09, 0xF0], SPS, PPS, &[0x06, 5, 0x80], &[0x65, 0x88, 1]]));
+    let [packet] = &packets[..] else { panic!("{packets:?}") };
+    let expected =
+        [&[0x78, 0, 8], SPS, &[0, 4], PPS, &[0, 3, 0x06, 5, 0x80], &[0, 3, 0x65, 0x88, 1][..]].concat();
+    assert_eq!(packet.payload[..], expected);
+    assert!(packet.marker && !packet.discardable);
+    assert_eq!(packet.at, Timestamp::from_millis(60), "the time of display");
+    assert!(rtp::opens_group(PayloadKind::H264, &packet.payload));
+}
+
+#[test]
+fn a_long_unit_is_cut_into_fu_a_of_nearly_equal_size() {
+    let unit: Vec<u8> = [0x41].into_iter().chain(0..150).collect();
+    let packets = packets(64, &frame(false, &[&unit]));
+    let heads: Vec<(u8, u8, usize)> =
+        packets.iter().map(|packet| (packet.payload[0], packet.payload[1], packet.payload.len())).collect();
+    assert_eq!(heads, [(0x5C, 0x81, 52), (0x5C, 0x01, 52), (0x5C, 0x41, 52)]);
+    assert_eq!(packets.iter().map(|packet| packet.marker).collect::<Vec<_>>(), [false, false, true]);
+    assert_eq!(packets.iter().map(|packet| packet.sequence).collect::<Vec<_>>(), [0, 1, 2]);
+}
+
+#[test]
+fn only_a_picture_whose_slices_nobody_refers_to_is_discardable() {
+    for (units, discardable) in [
+        (&[&[0x01_u8, 0x9A][..], &[0x01, 0x1A]][..], true),
+        (&[&[0x06, 5, 0x80], &[0x01, 0x9A]], true),
+        (&[&[0x01, 0x9A], &[0x21, 0x1A]], false),
+        (&[&[0x06, 5, 0x80]], false),
+    ] {
+        let packets = packets(1_000, &frame(false, units));
+        assert_eq!(packets[0].discardable, discardable, "{units:x?}");
+        assert_eq!(rtp::is_discardable(PayloadKind::H264, &packets[0].payload), discardable, "{units:x?}");
+    }
+    assert!(rtp::is_discardable(PayloadKind::H264, &[0x1C, 0x81, 0x9A]));
+    assert!(!rtp::is_discardable(PayloadKind::H264, &[0x3C, 0x01, 0x9A]));
+}
+
+#[test]
+fn a_group_opens_at_parameter_sets_and_at_the_first_slice_of_an_idr_picture() {
+    for (payload, opens) in [
+        (&[0x67_u8, 0x42][..], true),
+        (&[0x65, 0x88], true),
+        (&[0x65, 0x08], false), // a later slice
+        (&[0x41, 0x9A], false),
+        (&[0x7C, 0x85, 0x88], true),
+        (&[0x7C, 0x05, 0x88], false), // a later fragment
+        (&[0x7C, 0x81, 0x88], false),
+        (&[0x78, 0, 2, 0x09, 0xF0, 0, 2, 0x67, 0x42], true),
+        (&[0x78, 0, 2, 0x09, 0xF0, 0, 9, 0x67, 0x42], false), // does not fit
+        (&[0x7C], false),
+        (&[], false),
+    ] {
+        assert_eq!(rtp::opens_group(PayloadKind::H264, payload), opens, "{payload:x?}");
+    }
+}
+
+#[test]
+fn single_units_aggregates_and_fragments_become_one_payload_without_sets_and_delimiters() {
+    let payloads: [&[u8]; 5] = [
+        &[&[0x78, 0, 2, 0x09, 0xF0, 0, 8], SPS, &[0, 4], PPS].concat(),
+        &[0x06, 5, 0x80],
+        &[0x7C, 0x85, 0x88, 1],
+        &[0x7C, 0x05, 2],
+        &[0x7C, 0x45, 3],
+    ];
+    let mut depacketizer = Depacketizer::new(PayloadKind::H264);
+    let now = Instant::now();
+    for (sequence, payload) in payloads.into_iter().enumerate() {
+        depacketizer.handle_packet(
+            now,
+            &Packet {
+                at: Timestamp::from_millis(7),
+                sequence: 65_535 + sequence as u64,
+                marker: sequence == 4,
+                discardable: false,
+                payload: payload.into(),
+            },
+        );
+    }
+    assert_eq!(depacketizer.poll_event(), Some(Event::Codec(Codec::H264(params()))));
+    let payload = Bytes::from_static(&[0, 0, 0, 3, 0x06, 5, 0x80, 0, 0, 0, 5, 0x65, 0x88, 1, 2, 3]);
+    let at = Timestamp::from_millis(7);
+    assert_eq!(depacketizer.poll_event(), Some(Event::Frame { at, sync: true, payload }));
+    assert_eq!(depacketizer.poll_event(), None);
+    assert_eq!(depacketizer.poll_timeout(), None);
+}
+
+#[test]
+fn the_profile_is_told_as_session_descriptions_write_it() {
+    assert_eq!(rtp::h264_profile_level_id(&params()), "42c01e");
+}
