@@ -9,4 +9,6 @@ pub mod fmp4;
 pub mod hls;
 pub mod rtmp;
 pub mod rtp;
+pub mod sdp_fragment;
+pub mod stun;
 pub mod ws;

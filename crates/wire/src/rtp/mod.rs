@@ -2,6 +2,7 @@
 //! publishers into frames ([`Depacketizer`]). One file a codec. Headers, encryption, feedback and numbering on the wire
 //! belong to the session that sends; here a packet is a payload and its place in the order.
 
+mod clock;
 mod depacketizer;
 mod h264;
 pub mod limits;
@@ -12,6 +13,7 @@ mod runs;
 #[cfg(test)]
 mod tests;
 
+pub use clock::Clock;
 pub use depacketizer::{Depacketizer, Event};
 pub use packetizer::Packetizer;
 
