@@ -151,6 +151,11 @@ impl Broadcast {
         self.0.state().tracks()
     }
 
+    /// The server's budget that its rings count against; rings of its derivations do too.
+    pub fn budget(&self) -> Option<Arc<Budget>> {
+        self.0.budget.clone()
+    }
+
     /// What is computed from this broadcast and shared by its readers.
     pub fn derivations(&self) -> &derive::Registry {
         &self.0.derivations
@@ -171,11 +176,42 @@ impl Broadcast {
         self.0.change(|state| state.phase = Phase::Ended);
     }
 
+    /// A broadcast made of this one: of the same name and the same time, and known to no hub. Who makes it alone
+    /// writes it.
+    pub fn derived(&self) -> Derived {
+        Derived(Self::new(self.0.path.clone(), self.0.budget.clone(), self.0.started))
+    }
+
     /// A new session's right to write; the former session's ends here.
     pub(crate) fn claim(&self) -> Producer {
         let epoch = self.0.change(|state| state.begin_epoch());
         let waiter = self.0.state().wakers.enter();
         Producer { inner: Arc::clone(&self.0), epoch, waiter, seen: Demand::default() }
+    }
+}
+
+/// A broadcast made of another one, as [`Broadcast::derived`] gives it to whoever makes it.
+pub struct Derived(Broadcast);
+
+impl Derived {
+    /// For readers.
+    pub fn broadcast(&self) -> Broadcast {
+        self.0.clone()
+    }
+
+    /// The right to write while the source is live.
+    pub fn claim(&self) -> Producer {
+        self.0.claim()
+    }
+
+    /// Ends it for every reader, as its source has ended.
+    pub fn end(&self) {
+        self.0.end();
+    }
+
+    /// Readers now.
+    pub fn readers(&self) -> usize {
+        self.0.0.state().demand.readers
     }
 }
 
