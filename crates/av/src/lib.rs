@@ -1,0 +1,11 @@
+//! Sound and picture conversion, so that any publisher reaches any viewer: AAC to Opus and back, H.264 without
+//! B-pictures.
+//!
+//! No IO, no clock, no runtime: a frame of a track goes in, frames of the converted track come out.
+
+mod error;
+pub mod silence;
+pub mod sound;
+
+pub use error::Error;
+pub use silence::silence;
