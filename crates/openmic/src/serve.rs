@@ -29,6 +29,9 @@ pub(crate) struct Serve {
     /// Where RTMP is taken and served; port 0 takes a free one
     #[arg(long, value_name = "ADDR")]
     rtmp: Option<SocketAddr>,
+    /// Where WebRTC listens, UDP and TCP; port 8189 beside --http where it is not given
+    #[arg(long, value_name = "ADDR")]
+    rtc: Option<SocketAddr>,
     /// Where files are kept
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -91,6 +94,7 @@ fn configuration(serve: &Serve) -> anyhow::Result<Config> {
     let mut config = loaded.config;
     config.http.listen = serve.http.unwrap_or(config.http.listen);
     config.rtmp.listen = serve.rtmp.unwrap_or(config.rtmp.listen);
+    config.rtc.listen = serve.rtc.or(config.rtc.listen);
     config.demo.enabled |= serve.demo;
     if let Some(data) = &serve.data {
         config.data.dir.clone_from(data);
@@ -123,7 +127,7 @@ async fn serve_until_told(serve: &Serve, config: Config) -> anyhow::Result<()> {
         print!("{}", welcome(&addresses, demo));
     }
     std::io::stdout().flush()?;
-    tracing::info!(http = %addresses.http, rtmp = %addresses.rtmp, version = env!("CARGO_PKG_VERSION"), "serving");
+    tracing::info!(http = %addresses.http, rtmp = %addresses.rtmp, rtc = %addresses.rtc, version = env!("CARGO_PKG_VERSION"), "serving");
     signals.next().await;
     tracing::info!(drain_ms = drain.as_millis(), "stopping; a second signal stops at once");
     let forced = async {
@@ -172,6 +176,7 @@ fn welcome(addresses: &Addresses, demo: bool) -> String {
          Push to             rtmp://{rtmp}/live/NAME\n  \
          OBS                 Server: rtmp://{rtmp}/live   Stream key: NAME\n  \
          ffmpeg              ffmpeg -re -i FILE {encode} -f flv rtmp://{rtmp}/live/NAME\n  \
+         WHIP                http://{http}/live/NAME/whip\n  \
          and watch           http://{http}/play/live/NAME\n\n"
     )
 }
@@ -195,6 +200,7 @@ mod tests {
             rtmp: ([127, 0, 0, 1], 1935).into(),
             https: None,
             rtmps: None,
+            rtc: ([127, 0, 0, 1], 8189).into(),
         };
         let text = welcome(&addresses, true);
         assert!(text.contains("http://127.0.0.1:8080/play/live/demo"), "{text}");

@@ -16,7 +16,7 @@ use crate::config::{Config, Invalid};
 use crate::context::{Addresses, Clock, Context};
 use crate::counters::Counters;
 use crate::egress::Egress;
-use crate::{accept, demo, http, tls};
+use crate::{accept, demo, http, rtc, tls};
 
 /// How often the hub looks for publishers that have been gone too long.
 const HUB_TICK: Duration = Duration::from_millis(250);
@@ -79,6 +79,7 @@ struct Listeners {
     rtmp: TcpListener,
     https: Option<TcpListener>,
     rtmps: Option<TcpListener>,
+    rtc: rtc::Sockets,
 }
 
 impl App {
@@ -88,7 +89,10 @@ impl App {
         let https = config.http.tls_listen.map(|_| tls::acceptor(&config, tls::ALPN_HTTP)).transpose()?;
         let rtmps = config.rtmp.tls_listen.map(|_| tls::acceptor(&config, &[])).transpose()?;
         let listeners = Listeners::bind(&config)?;
-        let context = context(config, listeners.addresses());
+        let addresses = listeners.addresses();
+        let (rtc, ice_tcp) = rtc::Service::new(&config.rtc, listeners.rtc)
+            .map_err(|error| StartError::Listen { key: "rtc.listen", address: addresses.rtc, error })?;
+        let context = context(config, addresses, rtc);
         let services = TaskTracker::new();
         services.spawn(tick_hub(Arc::clone(&context)));
         services.spawn(http::serve(Arc::clone(&context), listeners.http, None));
@@ -99,6 +103,7 @@ impl App {
         if let Some((listener, acceptor)) = listeners.rtmps.zip(rtmps) {
             services.spawn(accept::serve_rtmp(Arc::clone(&context), listener, Some(acceptor)));
         }
+        services.spawn(rtc::serve(Arc::clone(&context), ice_tcp));
         if context.config.demo.enabled {
             services.spawn(demo::play(Arc::clone(&context)));
         }
@@ -135,7 +140,7 @@ impl App {
     }
 }
 
-fn context(config: Config, addresses: Addresses) -> Arc<Context> {
+fn context(config: Config, addresses: Addresses, rtc: rtc::Service) -> Arc<Context> {
     let hub = Hub::new(hub::Options {
         grace: config.publish.grace,
         broadcasts_max: config.limits.broadcasts,
@@ -152,6 +157,7 @@ fn context(config: Config, addresses: Addresses) -> Arc<Context> {
         clock: Clock::now(),
         counters,
         hls_ended: http::EndedHls::default(),
+        rtc,
         addresses,
         sessions: TaskTracker::new(),
         config,
@@ -180,6 +186,11 @@ impl Listeners {
             rtmp: listen("rtmp.listen", config.rtmp.listen)?,
             https: maybe("http.tls_listen", config.http.tls_listen)?,
             rtmps: maybe("rtmp.tls_listen", config.rtmp.tls_listen)?,
+            rtc: rtc::Sockets::bind(config.rtc_listen(), bind).map_err(|error| StartError::Listen {
+                key: "rtc.listen",
+                address: config.rtc_listen(),
+                error,
+            })?,
         })
     }
 
@@ -192,6 +203,7 @@ impl Listeners {
             rtmp: address(&self.rtmp),
             https: self.https.as_ref().map(address),
             rtmps: self.rtmps.as_ref().map(address),
+            rtc: self.rtc.address().expect("a socket that was just bound has an address"),
         }
     }
 }

@@ -18,13 +18,26 @@ pub enum Protocol {
     WsFlv,
     /// HLS, plain or Low-Latency.
     Hls,
+    /// WebRTC in (RFC 9725).
+    Whip,
+    /// WebRTC out.
+    Whep,
     /// The built-in demo stream.
     Demo,
 }
 
 impl Protocol {
     /// Every protocol, in the order of the API.
-    pub const ALL: [Self; 5] = [Self::Rtmp, Self::Flv, Self::WsFlv, Self::Hls, Self::Demo];
+    pub const ALL: [Self; 7] =
+        [Self::Rtmp, Self::Flv, Self::WsFlv, Self::Hls, Self::Whip, Self::Whep, Self::Demo];
+
+    /// It has viewers, and is not for publishing alone.
+    pub fn has_viewers(self) -> bool {
+        match self {
+            Self::Rtmp | Self::Flv | Self::WsFlv | Self::Hls | Self::Whep => true,
+            Self::Whip | Self::Demo => false,
+        }
+    }
 
     /// Its name in the API, metrics and logs.
     pub fn name(self) -> &'static str {
@@ -33,6 +46,8 @@ impl Protocol {
             Self::Flv => "flv",
             Self::WsFlv => "ws_flv",
             Self::Hls => "hls",
+            Self::Whip => "whip",
+            Self::Whep => "whep",
             Self::Demo => "demo",
         }
     }

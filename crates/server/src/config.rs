@@ -3,7 +3,7 @@
 mod check;
 mod load;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -20,6 +20,8 @@ pub struct Config {
     pub http: Http,
     /// RTMP in and out.
     pub rtmp: Rtmp,
+    /// WebRTC in and out.
+    pub rtc: Rtc,
     /// Who may publish what, and what happens when a publisher vanishes.
     pub publish: Publish,
     /// How viewers are written to.
@@ -38,6 +40,18 @@ pub struct Config {
     pub data: Data,
     /// The built-in demo stream.
     pub demo: Demo,
+}
+
+/// The port of WebRTC where the configuration names none.
+const RTC_PORT: u16 = 8189;
+
+impl Config {
+    /// Where WebRTC listens.
+    pub fn rtc_listen(&self) -> SocketAddr {
+        let http = self.http.listen;
+        let port = if http.port() == 0 { 0 } else { RTC_PORT };
+        self.rtc.listen.unwrap_or(SocketAddr::new(http.ip(), port))
+    }
 }
 
 /// `[http]`
@@ -70,6 +84,18 @@ pub struct Rtmp {
     /// From the connection to its `publish` or `play`, however slowly bytes drip in.
     #[serde(with = "millis", rename = "set_up_ms")]
     pub set_up: Duration,
+}
+
+/// `[rtc]`
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Rtc {
+    /// UDP for all WebRTC sessions, and TCP on the same number for networks without UDP. Unset: port 8189 (any, where
+    /// `http.listen` takes any) of the address of `http.listen`, for whoever reaches one needs the other.
+    pub listen: Option<SocketAddr>,
+    /// Addresses that peers are told, where this machine is reached by others than its own (behind a NAT, in a
+    /// cloud). Empty: where it listens.
+    pub public: Vec<IpAddr>,
 }
 
 /// `[publish]`

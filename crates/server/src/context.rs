@@ -17,6 +17,7 @@ use crate::counters::Counters;
 use crate::egress::Egress;
 use crate::guard::guarded;
 use crate::http::EndedHls;
+use crate::rtc;
 
 /// Shared by all sessions behind an `Arc`.
 pub struct Context {
@@ -38,6 +39,8 @@ pub struct Context {
     pub counters: Arc<Counters>,
     /// Broadcasts that are over and whose HLS is read to its end.
     pub hls_ended: EndedHls,
+    /// WebRTC sessions.
+    pub rtc: rtc::Service,
     /// Where it listens.
     pub addresses: Addresses,
     /// The tasks of connections; the drain waits for them.
@@ -55,6 +58,8 @@ pub struct Addresses {
     pub https: Option<SocketAddr>,
     /// RTMPS.
     pub rtmps: Option<SocketAddr>,
+    /// WebRTC, UDP and TCP.
+    pub rtc: SocketAddr,
 }
 
 /// Maps the monotonic clock to the wall clock without following later steps of the latter.

@@ -3,6 +3,7 @@
 mod accept;
 pub mod app;
 pub mod audience;
+mod bridge;
 pub mod config;
 pub mod context;
 pub mod counters;
@@ -11,6 +12,7 @@ pub mod egress;
 mod guard;
 pub mod http;
 pub mod ingest;
+pub mod rtc;
 pub mod rtmp;
 pub mod socket;
 pub mod tls;

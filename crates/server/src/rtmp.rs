@@ -22,6 +22,7 @@ use wire::rtmp::name::Name;
 use wire::rtmp::server::{Config, Event, Session};
 
 use crate::audience::{self, Audience, Protocol};
+use crate::bridge;
 use crate::config;
 use crate::context::Context;
 use crate::egress::{Finished, Format, Full, Join, Outbox, Wish};
@@ -210,10 +211,7 @@ impl Connection {
 
     fn publish(&mut self, name: &Name) {
         let now = Instant::now();
-        let takeover = match self.context.config.publish.takeover {
-            config::Takeover::Newest => Takeover::Newest,
-            config::Takeover::Refuse => Takeover::Refuse,
-        };
+        let takeover = takeover(&self.context.config);
         let refusal = match Path::new(&name.path()) {
             _ if self.context.draining.is_cancelled() => {
                 "the server is going down; try again soon".to_owned()
@@ -288,6 +286,7 @@ impl Connection {
 
     /// Hands the writing side of the socket to the egress, after our answers are out.
     async fn start_playing(&mut self, broadcast: Broadcast, wish: Wish) -> Result<(), Error> {
+        let broadcast = bridge::for_players(&self.context, &broadcast);
         self.flush().await?;
         let outbox = Arc::new(Outbox::default());
         self.role = Role::Playing(Arc::clone(&outbox));
@@ -385,6 +384,14 @@ async fn write_all(socket: &Socket, mut bytes: &[u8]) -> std::io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// What a second publisher of a live path does.
+pub(crate) fn takeover(config: &config::Config) -> Takeover {
+    match config.publish.takeover {
+        config::Takeover::Newest => Takeover::Newest,
+        config::Takeover::Refuse => Takeover::Refuse,
+    }
 }
 
 /// The value of `key` in a raw query string.

@@ -37,6 +37,7 @@ impl Config {
             ("http.tls_listen", self.http.tls_listen),
             ("rtmp.listen", Some(self.rtmp.listen)),
             ("rtmp.tls_listen", self.rtmp.tls_listen),
+            ("rtc.listen", Some(self.rtc_listen())),
         ];
         let beyond = |(key, at): (&'static str, Option<SocketAddr>)| Some((key, at?));
         let beyond = listens.into_iter().filter_map(beyond).find(|(_, at)| !at.ip().is_loopback());

@@ -102,7 +102,7 @@ fn fresh(body: impl Serialize) -> Response {
 fn describe(context: &Context, broadcast: &Broadcast) -> BroadcastInfo {
     let audience = Audience::of(broadcast);
     // The demo is published only; nobody watches by it.
-    let viewers = audience.viewers().filter(|(protocol, _)| *protocol != Protocol::Demo);
+    let viewers = audience.viewers().filter(|(protocol, _)| protocol.has_viewers());
     BroadcastInfo {
         path: broadcast.path().to_string(),
         state: if broadcast.phase() == Phase::Live { "live" } else { "waiting" },

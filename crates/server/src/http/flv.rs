@@ -20,6 +20,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::problem::Problem;
 use super::target;
 use crate::audience::{Audience, Protocol};
+use crate::bridge;
 use crate::context::Context;
 use crate::egress::{Format, Join, Wish};
 use crate::rtmp::query_value;
@@ -49,7 +50,7 @@ pub(crate) struct Viewer {
 impl Viewer {
     /// Finds the broadcast that a request names, waiting as long as it allows.
     pub(crate) async fn find(
-        context: &Context,
+        context: &Arc<Context>,
         path: &str,
         query: &str,
         protocol: Protocol,
@@ -62,7 +63,7 @@ impl Viewer {
         let wish = context.egress.wish(latency_ms, query_value(query, "tracks"));
         let wait = target::milliseconds(query, "wait_ms", WAIT_MS_MAX)?.unwrap_or(0);
         let broadcast = context.find(&path, Duration::from_millis(wait)).await;
-        let broadcast = broadcast.ok_or_else(not_live)?;
+        let broadcast = bridge::for_players(context, &broadcast.ok_or_else(not_live)?);
         Ok(Self { broadcast, wish, protocol })
     }
 

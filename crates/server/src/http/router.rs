@@ -11,7 +11,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 use super::problem::Problem;
-use super::{api, flv, hls, metrics, pages};
+use super::{api, flv, hls, metrics, pages, webrtc};
+use crate::config::Http;
 use crate::context::Context;
 
 /// Scripts, pictures and connections come from us alone; `blob:` is what players feed to the browser.
@@ -61,6 +62,9 @@ async fn wrong_method() -> Problem {
 /// Streams have the addresses that nothing else has.
 async fn media(State(context): State<Arc<Context>>, request: Request) -> Response {
     let path = request.uri().path();
+    if webrtc::name(path).is_some() {
+        return webrtc::serve(context, request).await;
+    }
     let is_flv = path.ends_with(flv::SUFFIX);
     if !is_flv && hls::name(path).is_none() {
         return Problem::not_found("there is nothing at this address; / lists what is live").into_response();
@@ -103,10 +107,7 @@ async fn check_host(State(context): State<Arc<Context>>, request: Request, next:
     let http = &context.config.http;
     let local = http.listen.ip().is_loopback();
     let host = host(request.uri(), request.headers());
-    let known = host.is_some_and(|host| {
-        let same = |known: &str| known.eq_ignore_ascii_case(host);
-        LOOPBACK_HOSTS.iter().any(|known| same(known)) || http.hosts.iter().any(|known| same(known))
-    });
+    let known = host.is_some_and(|host| is_known_host(http, host));
     if local && !known {
         let detail = "this server listens on loopback and does not know itself by this name; open it by localhost, \
             or add the name to http.hosts";
@@ -115,19 +116,28 @@ async fn check_host(State(context): State<Arc<Context>>, request: Request, next:
     next.run(request).await
 }
 
+/// A name by which this server is opened while it listens on loopback.
+pub(super) fn is_known_host(http: &Http, host: &str) -> bool {
+    let same = |known: &str| known.eq_ignore_ascii_case(host);
+    LOOPBACK_HOSTS.iter().any(|known| same(known)) || http.hosts.iter().any(|known| same(known))
+}
+
 /// The host of a request without its port: `:authority` of HTTP/2, the Host header of HTTP/1. Two of the latter
 /// name none.
-fn host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
+pub(super) fn host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
     let mut lines = headers.get_all(header::HOST).iter();
     let line = match (lines.next(), lines.next()) {
         (Some(line), None) => Some(line.to_str().ok()?),
         (None, _) => None,
         (Some(_), Some(_)) => return None,
     };
-    let authority = uri.authority().map(|authority| authority.as_str()).or(line)?;
+    Some(without_port(uri.authority().map(|authority| authority.as_str()).or(line)?))
+}
+
+pub(super) fn without_port(authority: &str) -> &str {
     match authority.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => Some(host),
-        Some(_) | None => Some(authority),
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        Some(_) | None => authority,
     }
 }
 

@@ -22,6 +22,7 @@ use super::flv::{WAIT_MS_MAX, not_live};
 use super::problem::Problem;
 use super::target;
 use crate::audience::Protocol;
+use crate::bridge;
 use crate::context::Context;
 pub use stream::Ended;
 use stream::Stream;
@@ -113,8 +114,9 @@ async fn running(
     broadcast: &media::broadcast::Broadcast,
     token: Option<&str>,
 ) -> Result<Arc<Stream>, Problem> {
+    let broadcast = bridge::for_players(context, broadcast);
     for _ in 0..TRIES {
-        let stream = Stream::of(context, broadcast);
+        let stream = Stream::of(context, &broadcast);
         if stream.touch(token) {
             return Ok(stream);
         }

@@ -1,0 +1,271 @@
+//! WHIP (RFC 9725) and WHEP: publishing and watching by WebRTC begin with one HTTP request, and each session is a
+//! resource that is changed by PATCH and ended by DELETE.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use media::Path;
+use wire::sdp_fragment;
+
+use super::problem::Problem;
+use super::{flv, router, target};
+use crate::audience::{Protocol, Publisher};
+use crate::context::Context;
+use crate::rtc::{self, BeginError, Begun, OFFER_BYTES_MAX, Refusal};
+
+const SDP: &str = "application/sdp";
+/// RFC 8840 §9.
+const FRAGMENT: &str = "application/trickle-ice-sdpfrag";
+const METHODS: &str = "POST, PATCH, DELETE, OPTIONS";
+
+/// Which way media goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// WHIP.
+    In,
+    /// WHEP.
+    Out,
+}
+
+impl Way {
+    fn suffix(self) -> &'static str {
+        match self {
+            Self::In => "/whip",
+            Self::Out => "/whep",
+        }
+    }
+}
+
+/// What an address names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Named<'a> {
+    way: Way,
+    /// The broadcast, still encoded, with its leading slash.
+    broadcast: &'a str,
+    session: Option<&'a str>,
+}
+
+/// Reads `/{app}/{stream}/whip` and `/{app}/{stream}/whip/{session}`; `None` for any other address.
+pub(super) fn name(path: &str) -> Option<Named<'_>> {
+    for way in [Way::In, Way::Out] {
+        if let Some(broadcast) = path.strip_suffix(way.suffix()) {
+            return Some(Named { way, broadcast, session: None });
+        }
+        let Some((front, session)) = path.rsplit_once('/') else { continue };
+        if let Some(broadcast) = front.strip_suffix(way.suffix()).filter(|_| !session.is_empty()) {
+            return Some(Named { way, broadcast, session: Some(session) });
+        }
+    }
+    None
+}
+
+/// Answers a request to such an address.
+pub(super) async fn serve(context: Arc<Context>, request: Request<Body>) -> Response {
+    let path = request.uri().path().to_owned();
+    let Some(named) = name(&path) else { return Problem::not_found("no such resource").into_response() };
+    let method = request.method().clone();
+    let answer = match (&method, named.session) {
+        (&Method::OPTIONS, _) => Ok(options()),
+        (&Method::POST, None) => begin(&context, named, request).await,
+        (&Method::DELETE, Some(session)) => end(&context, session).await,
+        (&Method::PATCH, Some(session)) => change(&context, session, request).await,
+        (_, None) => Err(wrong_method("an SDP offer is sent here with POST")),
+        (_, Some(_)) => Err(wrong_method("a session is changed with PATCH and ended with DELETE")),
+    };
+    let mut response = answer.unwrap_or_else(IntoResponse::into_response);
+    let is_refused = response.status() == StatusCode::METHOD_NOT_ALLOWED;
+    let headers = response.headers_mut();
+    if is_refused {
+        headers.insert(header::ALLOW, HeaderValue::from_static(METHODS));
+    }
+    allow_origins(headers);
+    response
+}
+
+fn wrong_method(detail: &str) -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail)
+}
+
+/// RFC 9725 §4.2: what may be posted.
+fn options() -> Response {
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    response.headers_mut().insert("accept-post", HeaderValue::from_static(SDP));
+    response.headers_mut().insert("accept-patch", HeaderValue::from_static(FRAGMENT));
+    response
+}
+
+/// The answers are the same for everybody; who may publish from a page is decided in [`check_publisher`].
+fn allow_origins(headers: &mut HeaderMap) {
+    let mut set = |name, value| headers.insert(name, HeaderValue::from_static(value));
+    set(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*");
+    set(header::ACCESS_CONTROL_ALLOW_METHODS, METHODS);
+    set(header::ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type, if-match");
+    set(header::ACCESS_CONTROL_EXPOSE_HEADERS, "location, etag, link, accept-patch");
+    set(header::ACCESS_CONTROL_MAX_AGE, "86400");
+}
+
+async fn begin(
+    context: &Arc<Context>,
+    named: Named<'_>,
+    request: Request<Body>,
+) -> Result<Response, Problem> {
+    if context.draining.is_cancelled() {
+        return Err(Problem::draining());
+    }
+    let path = target::path(named.broadcast, "")?;
+    check_type(request.headers(), SDP)?;
+    let (parts, body) = request.into_parts();
+    let begun = match named.way {
+        Way::In => {
+            check_publisher(context, &parts.uri, &parts.headers)?;
+            let offer = text(body).await?;
+            rtc::publish(context, &path, &offer, publisher(&parts.headers))
+        }
+        Way::Out => {
+            let query = parts.uri.query().unwrap_or_default();
+            let wait = target::milliseconds(query, "wait_ms", flv::WAIT_MS_MAX)?.unwrap_or(0);
+            let offer = text(body).await?;
+            let broadcast = context.find(&path, Duration::from_millis(wait)).await;
+            rtc::watch(context, broadcast.ok_or_else(flv::not_live)?, &offer).await
+        }
+    };
+    begun.map(|begun| created(&named, begun)).map_err(|error| refused(&path, error))
+}
+
+fn refused(path: &Path, error: BeginError) -> Problem {
+    tracing::debug!(%path, %error, "WebRTC session refused");
+    match error {
+        BeginError::Offer(Refusal::Malformed(_)) => Problem::bad_request(error.to_string()),
+        BeginError::Offer(Refusal::NoCodec(_)) => Problem::new(StatusCode::NOT_ACCEPTABLE, error.to_string()),
+        BeginError::Claim(_) => Problem::new(StatusCode::CONFLICT, error.to_string()),
+        BeginError::Full => Problem::unavailable(error.to_string(), 10),
+        BeginError::NotLive => flv::not_live(),
+    }
+}
+
+fn created(named: &Named<'_>, begun: Begun) -> Response {
+    let location = format!("{}{}/{}", named.broadcast, named.way.suffix(), begun.id);
+    let mut response = (StatusCode::CREATED, begun.answer).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(SDP));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert("accept-patch", HeaderValue::from_static(FRAGMENT));
+    // Both are of characters that headers may have: the path was one of a request, the rest is ours.
+    if let (Ok(location), Ok(etag)) =
+        (HeaderValue::try_from(location), HeaderValue::try_from(format!("\"{}\"", begun.etag)))
+    {
+        headers.insert(header::LOCATION, location);
+        headers.insert(header::ETAG, etag);
+    }
+    response
+}
+
+async fn end(context: &Arc<Context>, session: &str) -> Result<Response, Problem> {
+    match context.rtc.end(session).await {
+        true => Ok(StatusCode::OK.into_response()),
+        false => Err(no_session()),
+    }
+}
+
+fn no_session() -> Problem {
+    Problem::not_found("there is no such session; it has ended, or never was")
+}
+
+/// Trickled candidates are welcome and not needed: the peer is found by where it comes from. New credentials restart ICE
+/// (RFC 9725 §4.3.3).
+async fn change(context: &Arc<Context>, session: &str, request: Request<Body>) -> Result<Response, Problem> {
+    check_type(request.headers(), FRAGMENT)?;
+    if !context.rtc.has(session) {
+        return Err(no_session());
+    }
+    let fragment = text(request.into_body()).await?;
+    let Some(credentials) = sdp_fragment::credentials(&fragment) else {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    };
+    match context.rtc.restart(session, credentials.ufrag, credentials.pwd).await {
+        None => Err(no_session()),
+        Some(Err(error)) => Err(Problem::bad_request(error.to_string())),
+        Some(Ok(None)) => Ok(StatusCode::NO_CONTENT.into_response()),
+        Some(Ok(Some(answer))) => {
+            let mut response = sdp_fragment::of_answer(&answer).into_response();
+            let headers = response.headers_mut();
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(FRAGMENT));
+            let etag = sdp_fragment::credentials(&answer).map(|own| format!("\"{}\"", own.ufrag));
+            if let Some(Ok(etag)) = etag.map(HeaderValue::try_from) {
+                headers.insert(header::ETAG, etag);
+            }
+            Ok(response)
+        }
+    }
+}
+
+fn check_type(headers: &HeaderMap, wanted: &'static str) -> Result<(), Problem> {
+    let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = given.split(';').next().unwrap_or_default().trim();
+    match essence.eq_ignore_ascii_case(wanted) {
+        true => Ok(()),
+        false => Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            format!("the body must be {wanted}, and content-type must say so"),
+        )),
+    }
+}
+
+async fn text(body: Body) -> Result<String, Problem> {
+    /// However slowly it drips in.
+    const BODY_MAX: Duration = Duration::from_secs(10);
+    let read = tokio::time::timeout(BODY_MAX, to_bytes(body, OFFER_BYTES_MAX)).await;
+    let bytes = match read {
+        Ok(Ok(bytes)) => bytes,
+        Ok(Err(_)) => {
+            let detail = "the body ends early, or is longer than the 64 KB that an offer may have";
+            return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
+        }
+        Err(_) => return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not come within 10 s")),
+    };
+    String::from_utf8(bytes.into()).map_err(|_| Problem::bad_request("the body is not UTF-8"))
+}
+
+/// While anybody may publish, a page of somebody else's in a user's browser must not: it could from there what its
+/// author could not.
+fn check_publisher(context: &Context, uri: &axum::http::Uri, headers: &HeaderMap) -> Result<(), Problem> {
+    let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
+    let from = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, host)| host);
+    let own = router::host(uri, headers);
+    let known =
+        from.is_some_and(|from| router::is_known_host(&context.config.http, router::without_port(from)));
+    match known || (own.is_some() && own == from.map(router::without_port)) {
+        true => Ok(()),
+        false => Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "a page of another origin may not publish here; add its host to http.hosts",
+        )),
+    }
+}
+
+fn publisher(headers: &HeaderMap) -> Publisher {
+    /// Shown in the console; the rest says nothing.
+    const AGENT_CHARS_MAX: usize = 200;
+    let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let agent = agent.chars().take(AGENT_CHARS_MAX).collect();
+    Publisher { protocol: Protocol::Whip, address: None, agent }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_names_a_way_a_broadcast_and_perhaps_a_session() {
+        let named = |path| name(path).map(|named| (named.way, named.broadcast, named.session));
+        assert_eq!(named("/live/a/whip"), Some((Way::In, "/live/a", None)));
+        assert_eq!(named("/live/a/b/whep"), Some((Way::Out, "/live/a/b", None)));
+        assert_eq!(named("/live/a/whep/0123"), Some((Way::Out, "/live/a", Some("0123"))));
+        assert_eq!(named("/live/whip/whip"), Some((Way::In, "/live/whip", None)));
+        assert_eq!(named("/live/a.flv"), None);
+        assert_eq!(named("/whip/"), None);
+    }
+}

@@ -1,0 +1,171 @@
+//! A broadcast as RTP packets: what WebRTC viewers read, whether a WebRTC publisher wrote it or frames were packetized.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use media::broadcast::Broadcast;
+use media::packet::Format;
+use media::track::{Consumer, Producer, Retention};
+use media::{Packet, Span, Timestamp};
+use tokio::sync::watch;
+
+use super::feed;
+use crate::context::Context;
+
+/// Sound is joined at its newest packet; what is kept serves viewers that were held up.
+const SOUND_KEPT: Span = Span::from_millis(5_000);
+
+/// The packet tracks of one broadcast: one of pictures, one of sound. They outlive publishers: a publisher that
+/// returns, or one of another protocol that takes over, goes on in the same rings.
+pub(super) struct Lanes {
+    broadcast: Broadcast,
+    video: Lane,
+    audio: Lane,
+    /// Orders packets over both rings.
+    arrivals: AtomicU64,
+    /// A WebRTC publisher writes, so frames need not be packetized.
+    forwarded: watch::Sender<bool>,
+}
+
+struct Lane {
+    ring: Producer<Packet>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    format: Option<Format>,
+    /// After the highest sequence number written.
+    next: u64,
+    /// The newest packet's time.
+    newest: Option<Timestamp>,
+}
+
+/// Which of the two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Kind {
+    Video,
+    Audio,
+}
+
+impl Lanes {
+    /// The lanes of this broadcast, which are made, and fed from its frames, while somebody holds them.
+    pub(super) fn of(context: &Arc<Context>, broadcast: &Broadcast) -> Arc<Self> {
+        broadcast.derivations().get_or_start(0, || {
+            let pictures = Retention { budget: broadcast.budget(), ..Retention::default() };
+            let sound = Retention { groups: None, ..pictures.clone() };
+            let (forwarded, watched) = watch::channel(false);
+            let lane = |retention| Lane { ring: Producer::new(retention), state: Mutex::default() };
+            let lanes = Arc::new(Self {
+                broadcast: broadcast.clone(),
+                video: lane(pictures),
+                audio: lane(sound),
+                arrivals: AtomicU64::new(0),
+                forwarded,
+            });
+            context.spawn(feed::run(Arc::downgrade(&lanes), Arc::clone(context), watched));
+            lanes
+        })
+    }
+
+    pub(super) fn broadcast(&self) -> &Broadcast {
+        &self.broadcast
+    }
+
+    fn lane(&self, kind: Kind) -> &Lane {
+        match kind {
+            Kind::Video => &self.video,
+            Kind::Audio => &self.audio,
+        }
+    }
+
+    /// What the packets of one lane are now; `None` before the first publisher said so.
+    pub(super) fn format(&self, kind: Kind) -> Option<Format> {
+        self.lane(kind).state().format
+    }
+
+    /// Tracks of pictures and sound that the broadcast has, of which each kind has one lane.
+    pub(super) fn tracks(&self) -> usize {
+        let tracks = self.broadcast.tracks();
+        let has = |kind| usize::from(tracks.iter().any(|track| track.kind == kind));
+        has(media::codec::Kind::Video) + has(media::codec::Kind::Audio)
+    }
+
+    /// A cursor over one lane.
+    pub(super) fn read(&self, kind: Kind) -> Consumer<Packet> {
+        self.lane(kind).ring.subscribe()
+    }
+
+    /// The newest packet's time on one lane.
+    pub(super) fn newest(&self, kind: Kind) -> Option<Timestamp> {
+        self.lane(kind).state().newest
+    }
+
+    /// A WebRTC publisher writes here, so a keyframe can be asked for.
+    pub(super) fn is_forwarded(&self) -> bool {
+        *self.forwarded.borrow()
+    }
+
+    /// A writer of one lane whose packets follow what is there.
+    pub(super) fn write(self: &Arc<Self>, kind: Kind, format: Format) -> Writer {
+        self.lane(kind).state().format = Some(format);
+        Writer { lanes: Arc::clone(self), kind, format, offset: None }
+    }
+
+    /// Until the guard is dropped, frames are not packetized.
+    pub(super) fn forward(self: &Arc<Self>) -> Forward {
+        self.forwarded.send_replace(true);
+        Forward(Arc::clone(self))
+    }
+}
+
+impl Lane {
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Says that a WebRTC publisher writes.
+pub(super) struct Forward(Arc<Lanes>);
+
+impl Drop for Forward {
+    fn drop(&mut self) {
+        self.0.forwarded.send_replace(false);
+    }
+}
+
+/// Writes one lane for one publisher.
+pub(super) struct Writer {
+    lanes: Arc<Lanes>,
+    kind: Kind,
+    format: Format,
+    /// What is added to the source's sequence numbers.
+    offset: Option<u64>,
+}
+
+impl Writer {
+    pub(super) fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Appends a packet; `opens` says that decoding can begin with it.
+    pub(super) fn push(&mut self, mut packet: Packet, opens: bool) {
+        let lane = self.lanes.lane(self.kind);
+        let head = {
+            let mut state = lane.state();
+            // A packet of the former publisher and the first of this one leave a gap of one, as if one were lost:
+            // nothing of the two belongs together.
+            let offset = *self.offset.get_or_insert_with(|| (state.next + 1).wrapping_sub(packet.sequence));
+            packet.sequence = packet.sequence.wrapping_add(offset);
+            let opens = opens || state.newest.is_none() || self.kind == Kind::Audio;
+            state.next = state.next.max(packet.sequence.wrapping_add(1));
+            state.newest = state.newest.max(Some(packet.at));
+            opens.then(|| Arc::new(self.format))
+        };
+        let arrival = self.lanes.arrivals.fetch_add(1, Ordering::Relaxed);
+        lane.ring.push(arrival, head, packet);
+        if self.kind == Kind::Audio {
+            lane.ring.evict_older_than(SOUND_KEPT);
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! What a peer offers, read within limits, and what it is answered.
+
+use media::packet::Format;
+use str0m::RtcConfig;
+use str0m::change::SdpOffer;
+
+/// A browser's offer with every codec it knows is a tenth of this.
+pub(crate) const OFFER_BYTES_MAX: usize = 64 << 10;
+/// And a fifth of this.
+const LINES_MAX: usize = 2_000;
+/// Pictures, sound and an application's own.
+const MEDIA_MAX: usize = 8;
+
+/// Why an offer was not taken.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Refusal {
+    /// It is no SDP, or beyond our limits.
+    #[error("the offer cannot be read: {0}")]
+    Malformed(String),
+    /// Nothing in it can be sent or received.
+    #[error("{0}")]
+    NoCodec(String),
+}
+
+/// An offer whose candidates are left out: whoever answers to our name is found by the address it comes from, and a
+/// thousand made-up candidates cost nothing.
+pub(super) fn read(text: &str) -> Result<(SdpOffer, String), Refusal> {
+    let malformed = |what: &str| Err(Refusal::Malformed(what.to_owned()));
+    if text.len() > OFFER_BYTES_MAX {
+        return malformed("it is longer than 64 KB");
+    }
+    if text.lines().take(LINES_MAX + 1).count() > LINES_MAX {
+        return malformed("it has more than 2,000 lines");
+    }
+    if text.lines().filter(|line| line.starts_with("m=")).count() > MEDIA_MAX {
+        return malformed("it has more than 8 media sections");
+    }
+    let is_kept = |line: &&str| !line.starts_with("a=candidate:") && !line.starts_with("a=end-of-candidates");
+    let kept: String = text.lines().filter(is_kept).flat_map(|line| [line, "\r\n"]).collect();
+    let offer = SdpOffer::from_sdp_string(&kept).map_err(|error| Refusal::Malformed(error.to_string()))?;
+    Ok((offer, kept))
+}
+
+/// Whether the offer has this codec, by the name of its `rtpmap`.
+fn offers(text: &str, name: &str) -> bool {
+    text.lines()
+        .filter_map(|line| line.strip_prefix("a=rtpmap:")?.split_once(' '))
+        .any(|(_, map)| map.split('/').next().is_some_and(|encoding| encoding.eq_ignore_ascii_case(name)))
+}
+
+/// The name of a format in an `rtpmap`.
+pub(super) fn encoding(format: Format) -> &'static str {
+    match format {
+        Format::H264 => "H264",
+        Format::H265 => "H265",
+        Format::Vp8 => "VP8",
+        Format::Vp9 => "VP9",
+        Format::Av1 => "AV1",
+        Format::Opus => "opus",
+        Format::Pcmu => "PCMU",
+        Format::Pcma => "PCMA",
+    }
+}
+
+/// Of a publisher: H.264 when it is offered, because everything can play it, else whatever we can carry.
+pub(super) fn publishing(config: RtcConfig, offer: &str) -> RtcConfig {
+    let config = config.clear_codecs().enable_opus(true, false);
+    let mut config = match offers(offer, "H264") {
+        true => config.enable_h264(true),
+        false => config.enable_vp8(true).enable_vp9(true).enable_av1(true).enable_h265(true),
+    };
+    // Sound that is asked for again costs next to nothing and saves the word it was in.
+    let codecs = config.codec_config();
+    let mut params = codecs.params().to_vec();
+    for params in params.iter_mut().filter(|params| params.spec().codec == str0m::format::Codec::Opus) {
+        params.set_fb_nack(true);
+    }
+    *codecs = str0m::format::CodecConfig::new_from_payload_params(params);
+    config
+}
+
+/// Of a viewer: what the broadcast carries, and nothing else.
+pub(super) fn watching(
+    config: RtcConfig,
+    offer: &str,
+    formats: impl Iterator<Item = Format>,
+) -> Result<RtcConfig, Refusal> {
+    let mut config = config.clear_codecs();
+    let (mut some, mut missing) = (false, Vec::new());
+    for format in formats {
+        let kind = if format.is_video() { "m=video" } else { "m=audio" };
+        if !offer.lines().any(|line| line.starts_with(kind)) {
+            continue;
+        }
+        if !offers(offer, encoding(format)) {
+            missing.push(encoding(format));
+            continue;
+        }
+        some = true;
+        config = enable(config, format);
+    }
+    match missing.is_empty() && some {
+        true => Ok(config),
+        false => Err(Refusal::NoCodec(format!(
+            "this stream is {}, which the offer does not have; watch it by HTTP-FLV or HLS",
+            if missing.is_empty() { "nothing that was asked for".into() } else { missing.join(" and ") }
+        ))),
+    }
+}
+
+fn enable(config: RtcConfig, format: Format) -> RtcConfig {
+    match format {
+        Format::H264 => config.enable_h264(true),
+        Format::H265 => config.enable_h265(true),
+        Format::Vp8 => config.enable_vp8(true),
+        Format::Vp9 => config.enable_vp9(true),
+        Format::Av1 => config.enable_av1(true),
+        Format::Opus => config.enable_opus(true, false),
+        Format::Pcmu => config.enable_pcmu(true, false),
+        Format::Pcma => config.enable_pcma(true, false),
+    }
+}
+
+/// An answer in which nothing was agreed on is a refusal.
+pub(super) fn check_answer(answer: &str) -> Result<(), Refusal> {
+    let agreed = answer.lines().filter(|line| line.starts_with("m=")).any(|line| {
+        let mut words = line.split(' ').skip(1);
+        words.next().is_some_and(|port| port != "0")
+    });
+    match agreed {
+        true => Ok(()),
+        false => Err(Refusal::NoCodec(
+            "the offer and this server have no codec in common; offer H.264, VP8, VP9, AV1 or H.265, and Opus".into(),
+        )),
+    }
+}
+
+/// The offer of a session whose peer has begun ICE anew.
+pub(super) fn with_credentials(offer: &str, ufrag: &str, pwd: &str) -> String {
+    let renewed = |line: &str| match line.split_once(':') {
+        Some(("a=ice-ufrag", _)) => format!("a=ice-ufrag:{ufrag}\r\n"),
+        Some(("a=ice-pwd", _)) => format!("a=ice-pwd:{pwd}\r\n"),
+        _ => format!("{line}\r\n"),
+    };
+    offer.lines().map(renewed).collect()
+}

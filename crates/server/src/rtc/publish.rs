@@ -1,0 +1,231 @@
+//! A WHIP publisher: its packets go into the lanes as they arrive, and as whole frames into its broadcast.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::task::{Context as Task, Poll};
+use std::time::{Instant, UNIX_EPOCH};
+
+use media::broadcast::{Producer, TrackId, WriteError};
+use media::packet::Format;
+use media::timeline::Timeline;
+use media::{Frame, Packet, Span, Timestamp};
+use str0m::Rtc;
+use str0m::format::Codec;
+use str0m::media::{KeyframeRequestKind, Mid};
+use str0m::rtp::RtpPacket;
+use wire::rtp::{self, Clock, Depacketizer, Event};
+
+use super::keyframes::Keyframes;
+use super::lanes::{Forward, Kind, Lanes, Writer};
+use crate::audience::Audience;
+
+/// Times of frames that packets may still come for.
+const STAMPS: usize = 64;
+
+/// A publisher's writing side.
+pub(super) struct Publish {
+    producer: Producer,
+    lanes: Arc<Lanes>,
+    _forward: Forward,
+    /// Held so that who publishes is known even while nobody watches.
+    _audience: Arc<Audience>,
+    clock: Clock,
+    timeline: Timeline,
+    streams: Vec<Stream>,
+    keyframes: Keyframes,
+}
+
+/// One of its RTP streams.
+struct Stream {
+    mid: Mid,
+    track: TrackId,
+    writer: Writer,
+    depacketizer: Depacketizer,
+    /// The places of the newest frames, by RTP time.
+    stamps: VecDeque<(u64, Timestamp)>,
+    /// From the sender's clock to the broadcast's timeline, as it was for the newest frame.
+    offset: Span,
+    /// The frame that opened the newest group.
+    opened: Option<Timestamp>,
+}
+
+impl Publish {
+    pub(super) fn new(producer: Producer, lanes: Arc<Lanes>, audience: Arc<Audience>, now: Instant) -> Self {
+        Self {
+            timeline: producer.timeline(now),
+            producer,
+            _forward: lanes.forward(),
+            lanes,
+            _audience: audience,
+            clock: Clock::new(now),
+            streams: Vec::new(),
+            keyframes: Keyframes::new(now),
+        }
+    }
+
+    /// Ends the broadcast on purpose.
+    pub(super) fn end(self) {
+        self.producer.end();
+    }
+
+    /// Takes one packet.
+    pub(super) fn handle_packet(
+        &mut self,
+        now: Instant,
+        rtc: &mut Rtc,
+        packet: RtpPacket,
+    ) -> Result<(), WriteError> {
+        let Some(mid) = packet.header.ext_vals.mid.or_else(|| mid_of(rtc, &packet)) else { return Ok(()) };
+        let pt = packet.header.payload_type;
+        let params = rtc.codec_config().params().iter().find(|params| params.pt() == pt);
+        let Some(format) = params.and_then(|params| format_of(params.spec().codec)) else { return Ok(()) };
+        let Some(index) = self.stream(mid, format) else { return Ok(()) };
+        let Some(kind) = payload_kind(format) else { return Ok(()) };
+        let at = self.place(now, index, format, &packet);
+        let Some(stream) = self.streams.get_mut(index) else { return Ok(()) };
+        let packet = Packet {
+            at,
+            sequence: *packet.seq_no,
+            marker: packet.header.marker,
+            discardable: rtp::is_discardable(kind, &packet.payload),
+            payload: packet.payload,
+        };
+        stream.depacketizer.handle_packet(now, &packet);
+        let opens = rtp::opens_group(kind, &packet.payload) && stream.opened != Some(at);
+        if opens {
+            stream.opened = Some(at);
+        }
+        stream.writer.push(packet, opens);
+        self.write_frames(now, index)
+    }
+
+    /// The stream of this media section; another codec than before begins it anew.
+    fn stream(&mut self, mid: Mid, format: Format) -> Option<usize> {
+        let known = self.streams.iter().position(|stream| stream.mid == mid);
+        if known.is_some_and(|index| self.streams.get(index).is_some_and(|s| s.writer.format() == format)) {
+            return known;
+        }
+        let kind = if format.is_video() { Kind::Video } else { Kind::Audio };
+        // The tracks of any publisher of one picture and one sound, so that viewers go on when another protocol returns.
+        let track = if format.is_video() { TrackId(0) } else { TrackId(1) };
+        self.streams.retain(|stream| stream.mid != mid);
+        if self.streams.iter().any(|stream| stream.track == track) {
+            return None;
+        }
+        self.streams.push(Stream {
+            mid,
+            track,
+            writer: self.lanes.write(kind, format),
+            depacketizer: Depacketizer::new(payload_kind(format)?),
+            stamps: VecDeque::with_capacity(STAMPS),
+            offset: Span::ZERO,
+            opened: None,
+        });
+        Some(self.streams.len() - 1)
+    }
+
+    /// Where the packet's frame lies on the broadcast's timeline: the same for all its packets, however late.
+    fn place(&mut self, now: Instant, index: usize, format: Format, packet: &RtpPacket) -> Timestamp {
+        let Some(stream) = self.streams.get_mut(index) else { return Timestamp::ZERO };
+        let time = packet.time.numer();
+        if let Some((_, at)) = stream.stamps.iter().rev().find(|(known, _)| *known == time) {
+            return *at;
+        }
+        if let Some(report) = &packet.last_sender_info {
+            let wall = report.ntp_time.duration_since(UNIX_EPOCH).unwrap_or_default();
+            let (wall_us, rtp_time) = (wall.as_micros() as i64, near(report.rtp_time.numer(), time));
+            self.clock.handle_report(stream.track.0, wall_us, rtp_time);
+        }
+        let stamp = self.clock.map(now, stream.track.0, format.clock_rate(), time);
+        let is_newest = stream.stamps.iter().all(|(known, _)| *known < time);
+        if is_newest {
+            let at = self.timeline.map(now, stream.track, stamp);
+            stream.offset = at - stamp;
+        }
+        let at = stamp + stream.offset;
+        if stream.stamps.len() == STAMPS {
+            stream.stamps.pop_front();
+        }
+        stream.stamps.push_back((time, at));
+        at
+    }
+
+    /// Writes what the packets completed.
+    fn write_frames(&mut self, now: Instant, index: usize) -> Result<(), WriteError> {
+        let Some(stream) = self.streams.get_mut(index) else { return Ok(()) };
+        while let Some(event) = stream.depacketizer.poll_event() {
+            match event {
+                Event::Codec(codec) => self.producer.set_codec(stream.track, codec, None)?,
+                Event::Frame { at, sync, payload } => {
+                    if sync && stream.track == TrackId(0) {
+                        self.keyframes.handle_keyframe(now);
+                    }
+                    self.producer.write(stream.track, Frame { dts: at, cts: Span::ZERO, sync, payload })?;
+                }
+                Event::KeyframeNeeded => self.keyframes.handle_loss(),
+            }
+        }
+        Ok(())
+    }
+
+    /// When [`Publish::handle_timeout`] is due.
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        let waiting = self.streams.iter().filter_map(|stream| stream.depacketizer.poll_timeout());
+        waiting.chain(self.keyframes.poll_timeout()).min()
+    }
+
+    /// Gives up what was waited for, and asks for a keyframe when one is due.
+    pub(super) fn handle_timeout(&mut self, now: Instant, rtc: &mut Rtc) -> Result<(), WriteError> {
+        for index in 0..self.streams.len() {
+            if let Some(stream) = self.streams.get_mut(index) {
+                stream.depacketizer.handle_timeout(now);
+            }
+            self.write_frames(now, index)?;
+        }
+        if self.keyframes.take_request(now) {
+            for stream in self.streams.iter().filter(|stream| stream.track == TrackId(0)) {
+                if let Some(rx) = rtc.direct_api().stream_rx_by_mid(stream.mid, None) {
+                    rx.request_keyframe(KeyframeRequestKind::Pli);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Ready when readers want something else than before, or with `Err` when a newer session took over.
+    pub(super) fn poll_demand(&mut self, cx: &mut Task<'_>) -> Poll<Result<(), WriteError>> {
+        self.producer.poll_demand(cx).map_ok(|demand| self.keyframes.handle_demand(demand))
+    }
+}
+
+/// A report's RTP time has 32 bits; `time` tells the rest.
+fn near(report: u64, time: u64) -> u64 {
+    time.wrapping_add_signed(i64::from((report as u32).wrapping_sub(time as u32) as i32))
+}
+
+/// Packets carry their section's name until the receiver has learnt which stream is which.
+fn mid_of(rtc: &mut Rtc, packet: &RtpPacket) -> Option<Mid> {
+    rtc.direct_api().stream_rx(&packet.header.ssrc).map(|stream| stream.mid())
+}
+
+fn payload_kind(format: Format) -> Option<rtp::PayloadKind> {
+    match format {
+        Format::H264 => Some(rtp::PayloadKind::H264),
+        Format::Opus => Some(rtp::PayloadKind::Opus { channels: 2 }),
+        _ => None,
+    }
+}
+
+fn format_of(codec: Codec) -> Option<Format> {
+    match codec {
+        Codec::H264 => Some(Format::H264),
+        Codec::H265 => Some(Format::H265),
+        Codec::Vp8 => Some(Format::Vp8),
+        Codec::Vp9 => Some(Format::Vp9),
+        Codec::Av1 => Some(Format::Av1),
+        Codec::Opus => Some(Format::Opus),
+        Codec::PCMU => Some(Format::Pcmu),
+        Codec::PCMA => Some(Format::Pcma),
+        _ => None,
+    }
+}

@@ -1,0 +1,317 @@
+//! One peer connection: its task owns the protocol machine, takes datagrams in and sends what comes out.
+
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::{Context as Task, Poll};
+use std::time::{Duration, Instant};
+
+use media::broadcast::WriteError;
+use str0m::net::{Protocol, Receive, Transmit};
+use str0m::{Event, IceConnectionState, Input, Output, Rtc, RtcError};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::sleep_until;
+use wire::stun;
+
+use super::endpoint::{Datagram, Endpoint, Inbox, Mailbox, Route};
+use super::offer;
+use super::publish::Publish;
+use super::watch::{self, BURST_PACKETS, BURST_PAUSE, Watch};
+
+/// From the answer to the first media.
+const SET_UP_MAX: Duration = Duration::from_secs(20);
+/// A peer that cannot be reached may come back, from another network, for this long.
+const LOST_MAX: Duration = Duration::from_secs(20);
+/// Datagrams taken before others get their turn.
+const DATAGRAMS_A_TURN: usize = 64;
+/// The most that one system call sends: what an IP packet can hold.
+const BATCH_BYTES_MAX: usize = 60 << 10;
+
+/// What the HTTP resource of a session asks of it.
+pub(super) enum Command {
+    /// The peer is done.
+    End,
+    /// The peer's ICE has begun anew; the answer is ours.
+    Restart { offer: String, reply: oneshot::Sender<Result<String, offer::Refusal>> },
+}
+
+/// What the session does with media.
+pub(super) enum Role {
+    Publish(Box<Publish>),
+    Watch(Box<Watch>),
+}
+
+/// Why a session ended other than by its peer's wish.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    #[error(transparent)]
+    Rtc(#[from] RtcError),
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    #[error("the peer did not connect within {SET_UP_MAX:?}; is its UDP blocked, and TCP too?")]
+    NotConnected,
+    #[error("the peer was not heard of for {LOST_MAX:?}")]
+    Lost,
+    #[error("the broadcast ended")]
+    Ended,
+    #[error("the broadcast goes on with another codec than was negotiated")]
+    OtherCodec,
+    #[error("the peer closed the connection")]
+    Closed,
+}
+
+impl From<watch::Over> for Error {
+    fn from(over: watch::Over) -> Self {
+        match over {
+            watch::Over::Ended => Self::Ended,
+            watch::Over::OtherCodec => Self::OtherCodec,
+        }
+    }
+}
+
+/// One session.
+pub(super) struct Session {
+    pub(super) rtc: Rtc,
+    pub(super) role: Role,
+    pub(super) endpoint: Arc<Endpoint>,
+    pub(super) mailbox: Mailbox,
+    pub(super) inbox: Inbox,
+    pub(super) commands: mpsc::Receiver<Command>,
+    /// Our candidates' addresses: datagrams are told to have come to one of them.
+    pub(super) candidates: Vec<(Protocol, SocketAddr)>,
+    /// Until then the peer has to be heard of.
+    pub(super) deadline: Option<(Instant, Error)>,
+    pub(super) batch: Batch,
+}
+
+/// What woke a session.
+enum Woken {
+    Datagram(Datagram),
+    Command(Option<Command>),
+    Timeout,
+    Media(Result<(), watch::Over>),
+    Demand(Result<(), WriteError>),
+}
+
+impl Session {
+    /// Until the peer must have connected.
+    pub(super) fn set_up_deadline(now: Instant) -> Option<(Instant, Error)> {
+        Some((now + SET_UP_MAX, Error::NotConnected))
+    }
+
+    /// Runs until the session is over, and says why; `Ok` when its peer wanted it so.
+    pub(super) async fn run(&mut self) -> Result<(), Error> {
+        let mut paused_until = None;
+        loop {
+            let mut due = self.drain()?;
+            if let Some((deadline, _)) = &self.deadline {
+                due = due.min(*deadline);
+            }
+            if let Role::Publish(publish) = &self.role {
+                due = publish.poll_timeout().map_or(due, |timeout| timeout.min(due));
+            }
+            let resting =
+                paused_until.take_if(|until| *until <= Instant::now()).is_none() && paused_until.is_some();
+            if resting {
+                due = paused_until.map_or(due, |until: Instant| until.min(due));
+            }
+            match self.wait(due, resting).await {
+                Woken::Datagram(datagram) => self.handle_datagrams(datagram)?,
+                Woken::Command(Some(Command::Restart { offer, reply })) => {
+                    drop(reply.send(self.restart(&offer)));
+                }
+                Woken::Command(Some(Command::End) | None) => return Ok(()),
+                Woken::Timeout => self.handle_timeout()?,
+                Woken::Media(Ok(())) => {
+                    if self.write_burst().await? {
+                        paused_until = Some(Instant::now() + BURST_PAUSE);
+                    }
+                }
+                Woken::Media(Err(over)) => return Err(over.into()),
+                Woken::Demand(demand) => demand?,
+            }
+            if !self.rtc.is_alive() {
+                return Err(Error::Closed);
+            }
+        }
+    }
+
+    async fn wait(&mut self, due: Instant, resting: bool) -> Woken {
+        let Self { rtc, role, inbox, commands, .. } = self;
+        let connected = rtc.is_connected();
+        let media = poll_fn(|cx: &mut Task<'_>| match role {
+            Role::Watch(watch) if connected && !resting => watch.poll_write(cx, rtc).map(Woken::Media),
+            Role::Watch(_) => Poll::Pending,
+            Role::Publish(publish) => publish.poll_demand(cx).map(Woken::Demand),
+        });
+        tokio::select! {
+            biased;
+            command = commands.recv() => Woken::Command(command),
+            Some(datagram) = inbox.recv() => Woken::Datagram(datagram),
+            () = sleep_until(due.into()) => Woken::Timeout,
+            media = media => media,
+        }
+    }
+
+    /// Takes what has come, as far as it is this session's turn.
+    fn handle_datagrams(&mut self, first: Datagram) -> Result<(), Error> {
+        let mut next = Some(first);
+        for _ in 0..DATAGRAMS_A_TURN {
+            let Some(datagram) = next else { break };
+            self.handle_datagram(&datagram)?;
+            next = self.inbox.try_recv().ok();
+        }
+        Ok(())
+    }
+
+    fn handle_datagram(&mut self, datagram: &Datagram) -> Result<(), Error> {
+        let Route { protocol, peer } = datagram.route;
+        let same_family =
+            |(kind, at): &&(Protocol, SocketAddr)| *kind == protocol && at.is_ipv4() == peer.is_ipv4();
+        let Some((_, destination)) = self.candidates.iter().find(same_family) else { return Ok(()) };
+        // What is no STUN, DTLS, RTP or RTCP is nobody's.
+        let Ok(receive) = Receive::new(protocol, peer, *destination, &datagram.bytes) else { return Ok(()) };
+        self.rtc.handle_input(Input::Receive(datagram.at, receive))?;
+        self.drain()?;
+        Ok(())
+    }
+
+    fn handle_timeout(&mut self) -> Result<(), Error> {
+        let now = Instant::now();
+        if let Some((_, why)) = self.deadline.take_if(|(deadline, _)| *deadline <= now) {
+            return Err(why);
+        }
+        self.rtc.handle_input(Input::Timeout(now))?;
+        if let Role::Publish(publish) = &mut self.role {
+            publish.handle_timeout(now, &mut self.rtc)?;
+        }
+        Ok(())
+    }
+
+    /// Writes what else can be read at once; `true` when there is still more.
+    async fn write_burst(&mut self) -> Result<bool, Error> {
+        let mut written = 1;
+        while written < BURST_PACKETS {
+            let Self { rtc, role: Role::Watch(watch), .. } = self else { return Ok(false) };
+            let next = poll_fn(|cx| Poll::Ready(watch.poll_write(cx, rtc))).await;
+            match next {
+                Poll::Ready(Ok(())) => written += 1,
+                Poll::Ready(Err(over)) => return Err(over.into()),
+                Poll::Pending => break,
+            }
+        }
+        self.drain()?;
+        Ok(written == BURST_PACKETS)
+    }
+
+    /// Takes everything out of the machine: events are handled, datagrams sent. Tells when it wants to be called.
+    fn drain(&mut self) -> Result<Instant, Error> {
+        loop {
+            match self.rtc.poll_output()? {
+                Output::Timeout(due) => {
+                    self.batch.flush(&self.endpoint);
+                    return Ok(due);
+                }
+                Output::Transmit(transmit) => self.handle_transmit(&transmit),
+                Output::Event(event) => self.handle_event(event)?,
+            }
+        }
+    }
+
+    fn handle_transmit(&mut self, transmit: &Transmit) {
+        let route = Route { protocol: transmit.proto, peer: transmit.destination };
+        if stun::is_binding_success(&transmit.contents) {
+            self.mailbox.bind(&self.endpoint, route);
+        }
+        self.batch.push(&self.endpoint, route, &transmit.contents);
+    }
+
+    fn handle_event(&mut self, event: Event) -> Result<(), Error> {
+        let now = Instant::now();
+        match event {
+            Event::MediaAdded(added) => {
+                if let Role::Watch(watch) = &mut self.role {
+                    watch.add(&mut self.rtc, added.mid, added.kind);
+                }
+            }
+            Event::Connected => self.deadline = None,
+            Event::IceConnectionStateChange(IceConnectionState::Disconnected) => {
+                self.deadline = Some((now + LOST_MAX, Error::Lost));
+            }
+            Event::IceConnectionStateChange(_) if self.rtc.is_connected() => self.deadline = None,
+            Event::RtpPacket(packet) => {
+                if let Role::Publish(publish) = &mut self.role {
+                    publish.handle_packet(packet.timestamp, &mut self.rtc, packet)?;
+                }
+            }
+            Event::KeyframeRequest(request) => {
+                if let Role::Watch(watch) = &mut self.role {
+                    watch.handle_keyframe_request(request.mid, now);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Takes the peer's offer with new ICE credentials and answers with ours.
+    fn restart(&mut self, text: &str) -> Result<String, offer::Refusal> {
+        let (offer, _) = offer::read(text)?;
+        let answer = self
+            .rtc
+            .sdp_api()
+            .accept_offer(offer)
+            .map_err(|error| offer::Refusal::Malformed(error.to_string()))?;
+        let ufrag = self.rtc.direct_api().local_ice_credentials().ufrag;
+        self.mailbox.add_ufrag(&self.endpoint, &ufrag);
+        Ok(answer.to_sdp_string())
+    }
+
+    /// Says good-bye and gives everything back.
+    pub(super) fn close(mut self, is_wanted: bool) {
+        if self.rtc.close().is_ok() {
+            drop(self.drain());
+        }
+        self.mailbox.close(&self.endpoint);
+        match self.role {
+            Role::Publish(publish) if is_wanted => publish.end(),
+            Role::Publish(_) | Role::Watch(_) => {}
+        }
+    }
+}
+
+/// Datagrams of one size to one peer, sent by one system call.
+#[derive(Default)]
+pub(super) struct Batch {
+    route: Option<Route>,
+    bytes: Vec<u8>,
+    segment: usize,
+    count: usize,
+    /// A shorter one is in it, which must be the last.
+    full: bool,
+}
+
+impl Batch {
+    fn push(&mut self, endpoint: &Endpoint, route: Route, datagram: &[u8]) {
+        let fits = self.route == Some(route)
+            && !self.full
+            && datagram.len() <= self.segment
+            && self.count < endpoint.segments_max()
+            && self.bytes.len() + datagram.len() <= BATCH_BYTES_MAX;
+        if !fits {
+            self.flush(endpoint);
+            (self.route, self.segment) = (Some(route), datagram.len());
+        }
+        self.bytes.extend_from_slice(datagram);
+        self.count += 1;
+        self.full = datagram.len() < self.segment;
+    }
+
+    fn flush(&mut self, endpoint: &Endpoint) {
+        if let Some(route) = self.route.take() {
+            endpoint.send(route, &self.bytes, self.segment);
+        }
+        self.bytes.clear();
+        (self.segment, self.count, self.full) = (0, 0, false);
+    }
+}
