@@ -13,7 +13,7 @@ use media::codec::Kind;
 use serde::Serialize;
 
 use super::{flv, target};
-use crate::audience::{Audience, Protocol};
+use crate::audience::Audience;
 use crate::context::Context;
 
 /// `GET /api/v1/server`
