@@ -135,6 +135,11 @@ impl<'a> Obu<'a> {
         self.header >> 3 & 0xF
     }
 
+    /// The header byte as it is without a size field, and the byte of temporal and spatial layer, if told.
+    pub fn header(&self) -> (u8, Option<u8>) {
+        (self.header & !2, self.extension)
+    }
+
     fn has_size(&self) -> bool {
         self.header & 2 != 0
     }
@@ -158,7 +163,7 @@ impl<'a> Obu<'a> {
     }
 
     /// Appends it with a size field.
-    fn write(&self, out: &mut BytesMut) {
+    pub fn write(&self, out: &mut BytesMut) {
         out.put_u8(self.header | 2);
         out.extend(self.extension);
         let mut len = self.payload.len();

@@ -12,7 +12,7 @@ use super::limits::{
     PENDING_RUNS_MAX, REORDER_PACKETS, REORDER_WAIT, VIDEO_WAIT,
 };
 use super::runs::{Run, Runs};
-use super::{Malformed, PayloadKind, Picture, begins_picture, h264};
+use super::{Malformed, PayloadKind, Picture, av1, begins_picture, h264, h265, vp9};
 
 /// What a publisher's packets turn out to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,6 +109,11 @@ impl Depacketizer {
     /// The next event.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
+    }
+
+    #[cfg(test)]
+    pub(super) fn pending_runs(&self) -> usize {
+        self.runs.len()
     }
 
     fn is_audio(&self) -> bool {
@@ -244,6 +249,9 @@ impl Depacketizer {
 #[derive(Debug)]
 enum Reader {
     H264(h264::Reader),
+    H265(h265::Reader),
+    Vp9(vp9::Reader),
+    Av1(av1::Reader),
     Opus { channels: u8 },
 }
 
@@ -251,6 +259,9 @@ impl Reader {
     fn new(kind: PayloadKind) -> Self {
         match kind {
             PayloadKind::H264 => Self::H264(h264::Reader::default()),
+            PayloadKind::H265 => Self::H265(h265::Reader::default()),
+            PayloadKind::Vp9 => Self::Vp9(vp9::Reader::default()),
+            PayloadKind::Av1 => Self::Av1(av1::Reader::default()),
             PayloadKind::Opus { channels } => Self::Opus { channels },
         }
     }
@@ -258,6 +269,9 @@ impl Reader {
     fn codec(&self) -> Option<Codec> {
         match self {
             Self::H264(reader) => reader.codec(),
+            Self::H265(reader) => reader.codec(),
+            Self::Vp9(reader) => reader.codec(),
+            Self::Av1(reader) => reader.codec(),
             Self::Opus { channels } => Some(Codec::Opus(opus::Params::simple(*channels))),
         }
     }
@@ -268,6 +282,9 @@ impl Reader {
             run.packets.iter().map(|packet| &packet.payload[..]).filter(|payload| !payload.is_empty());
         match self {
             Self::H264(reader) => reader.read(payloads),
+            Self::H265(reader) => reader.read(payloads),
+            Self::Vp9(reader) => reader.read(payloads),
+            Self::Av1(reader) => reader.read(payloads),
             Self::Opus { .. } => payloads.next().map(super::opus::read).transpose(),
         }
     }

@@ -5,9 +5,10 @@ use media::Codec;
 use media::codec::bits::Reader as Bits;
 use media::codec::h264::{self, ParameterSets, Params, Sps, unit_type};
 use media::codec::nal as units;
+use smallvec::smallvec;
 
-use super::nal::{self, AccessUnit};
-use super::packetizer::{Sink, pieces};
+use super::nal::{self, AccessUnit, END, Format, START};
+use super::packetizer::Sink;
 use super::{Malformed, Picture};
 
 const SLICE: u8 = 1;
@@ -23,9 +24,7 @@ const FU_A: u8 = 28;
 const REF_IDC: u8 = 0x60;
 const FORBIDDEN: u8 = 0x80;
 
-/// Bits of a FU header (§5.8).
-const START: u8 = 0x80;
-const END: u8 = 0x40;
+const FORMAT: Format = Format { header_bytes: 1, aggregate, fragment };
 
 /// Writes an access unit; parameter sets in front where viewers begin. Returns whether no other picture needs it.
 pub(super) fn write(params: &Params, opens: bool, payload: &[u8], sink: &mut Sink<'_>) -> bool {
@@ -38,59 +37,22 @@ pub(super) fn write(params: &Params, opens: bool, payload: &[u8], sink: &mut Sin
         return false;
     }
     let front = sets.sps.iter().chain(&sets.pps).map(|set| &set[..]).filter(|_| opens);
-    let mut packed = Vec::new();
-    for unit in front.chain(sent.iter().copied()) {
-        if 1 + size(&packed) + 2 + unit.len() > sink.payload_max {
-            flush(&mut packed, sink);
-        }
-        if unit.len() > sink.payload_max {
-            fragment(unit, sink);
-        } else {
-            packed.push(unit);
-        }
-    }
-    flush(&mut packed, sink);
+    FORMAT.write(front.chain(sent.iter().copied()), sink);
     is_unreferenced(sent.iter().copied())
 }
 
-/// Bytes of these units in a STAP-A.
-fn size(packed: &[&[u8]]) -> usize {
-    packed.iter().map(|unit| 2 + unit.len()).sum()
+/// STAP-A (§5.7.1): the F bits of all units, and the highest NRI.
+fn aggregate(units: &[&[u8]]) -> nal::Header {
+    let headers = || units.iter().filter_map(|unit| unit.first());
+    let forbidden = headers().fold(0, |bits, header| bits | header & FORBIDDEN);
+    let ref_idc = headers().map(|header| header & REF_IDC).max().unwrap_or(0);
+    smallvec![forbidden | ref_idc | STAP_A]
 }
 
-/// The units that were collected as a STAP-A (§5.7.1), a single one as itself.
-fn flush(packed: &mut Vec<&[u8]>, sink: &mut Sink<'_>) {
-    match packed.as_slice() {
-        [] => {}
-        [unit] => sink.put(&[unit]),
-        several => {
-            let headers = || several.iter().filter_map(|unit| unit.first());
-            let forbidden = headers().fold(0, |bits, header| bits | header & FORBIDDEN);
-            let ref_idc = headers().map(|header| header & REF_IDC).max().unwrap_or(0);
-            let header = [forbidden | ref_idc | STAP_A];
-            let lengths: Vec<[u8; 2]> =
-                several.iter().map(|unit| (unit.len() as u16).to_be_bytes()).collect();
-            let mut parts: Vec<&[u8]> = vec![&header];
-            for (length, unit) in lengths.iter().zip(several) {
-                parts.extend([&length[..], unit]);
-            }
-            sink.put(&parts);
-        }
-    }
-    packed.clear();
-}
-
-/// A unit that is longer than a payload as FU-A (§5.8).
-fn fragment(unit: &[u8], sink: &mut Sink<'_>) {
-    let Some((header, body)) = unit.split_first() else { return };
-    let indicator = header & (FORBIDDEN | REF_IDC) | FU_A;
-    let mut pieces = pieces(body, sink.payload_max - 2).peekable();
-    let mut start = START;
-    while let Some(piece) = pieces.next() {
-        let end = if pieces.peek().is_none() { END } else { 0 };
-        sink.put(&[&[indicator, start | end | header & 0x1F], piece]);
-        start = 0;
-    }
+/// FU-A (§5.8).
+fn fragment(unit: &[u8], flags: u8) -> nal::Header {
+    let header = unit.first().copied().unwrap_or(0);
+    smallvec![header & (FORBIDDEN | REF_IDC) | FU_A, flags | header & 0x1F]
 }
 
 /// Whether there are slices, none of which other pictures refer to, and nothing else that others need.

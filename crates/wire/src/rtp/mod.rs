@@ -2,9 +2,11 @@
 //! publishers into frames ([`Depacketizer`]). One file a codec. Headers, encryption, feedback and numbering on the wire
 //! belong to the session that sends; here a packet is a payload and its place in the order.
 
+mod av1;
 mod clock;
 mod depacketizer;
 mod h264;
+mod h265;
 pub mod limits;
 mod nal;
 mod opus;
@@ -12,6 +14,7 @@ mod packetizer;
 mod runs;
 #[cfg(test)]
 mod tests;
+mod vp9;
 
 pub use clock::Clock;
 pub use depacketizer::{Depacketizer, Event};
@@ -24,6 +27,12 @@ use media::codec;
 pub enum PayloadKind {
     /// H.264 in packetization mode 0 or 1 (RFC 6184).
     H264,
+    /// H.265 without decoding order numbers (RFC 7798).
+    H265,
+    /// VP9 (RFC 9628).
+    Vp9,
+    /// AV1 (AOM, "RTP Payload Format For AV1").
+    Av1,
     /// Opus (RFC 7587).
     Opus {
         /// Channels to decode to, 1 or 2: what `sprop-stereo` or the encoder's configuration says. Payloads do not.
@@ -35,7 +44,7 @@ impl PayloadKind {
     /// What a track of these payloads is for.
     pub fn kind(self) -> codec::Kind {
         match self {
-            Self::H264 => codec::Kind::Video,
+            Self::H264 | Self::H265 | Self::Vp9 | Self::Av1 => codec::Kind::Video,
             Self::Opus { .. } => codec::Kind::Audio,
         }
     }
@@ -49,6 +58,9 @@ impl PayloadKind {
 pub fn opens_group(kind: PayloadKind, payload: &[u8]) -> bool {
     match kind {
         PayloadKind::H264 => h264::opens_group(payload),
+        PayloadKind::H265 => h265::opens_group(payload),
+        PayloadKind::Vp9 => vp9::opens_group(payload),
+        PayloadKind::Av1 => av1::opens_group(payload),
         PayloadKind::Opus { .. } => true,
     }
 }
@@ -57,7 +69,8 @@ pub fn opens_group(kind: PayloadKind, payload: &[u8]) -> bool {
 pub fn is_discardable(kind: PayloadKind, payload: &[u8]) -> bool {
     match kind {
         PayloadKind::H264 => h264::is_discardable(payload),
-        PayloadKind::Opus { .. } => false,
+        PayloadKind::H265 => h265::is_discardable(payload),
+        PayloadKind::Vp9 | PayloadKind::Av1 | PayloadKind::Opus { .. } => false,
     }
 }
 
@@ -65,6 +78,9 @@ pub fn is_discardable(kind: PayloadKind, payload: &[u8]) -> bool {
 fn begins_picture(kind: PayloadKind, payload: &[u8]) -> bool {
     match kind {
         PayloadKind::H264 => h264::begins_picture(payload),
+        PayloadKind::H265 => h265::begins_picture(payload),
+        PayloadKind::Vp9 => vp9::begins_picture(payload),
+        PayloadKind::Av1 => av1::opens_group(payload),
         PayloadKind::Opus { .. } => true,
     }
 }

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use media::{Codec, Frame, Packet, Timestamp};
 
 use super::limits::{PAYLOAD_BYTES_MAX, PAYLOAD_BYTES_MIN};
-use super::{h264, opus};
+use super::{av1, h264, h265, opus, vp9};
 
 /// Cuts the frames of one track into packets, numbered without gaps.
 #[derive(Clone, Debug)]
 pub struct Packetizer {
     payload_max: usize,
     sequence: u64,
+    /// Number of the next picture, for formats that tell it; 15 bits of it.
+    picture_id: u16,
 }
 
 impl Default for Packetizer {
@@ -24,7 +26,7 @@ impl Default for Packetizer {
 impl Packetizer {
     /// Payloads of at most `payload_max` bytes, but not less than [`PAYLOAD_BYTES_MIN`].
     pub fn new(payload_max: usize) -> Self {
-        Self { payload_max: payload_max.max(PAYLOAD_BYTES_MIN), sequence: 0 }
+        Self { payload_max: payload_max.max(PAYLOAD_BYTES_MIN), sequence: 0, picture_id: 0 }
     }
 
     /// Appends the packets of a frame; numbers go on from the last call. `codec` is the one of the frame's group, and
@@ -38,11 +40,21 @@ impl Packetizer {
             Sink { payload_max: self.payload_max, at: frame.pts(), sequence: &mut self.sequence, out };
         let discardable = match codec {
             Codec::H264(params) => h264::write(params, opens, &frame.payload, &mut sink),
+            Codec::H265(params) => h265::write(params, opens, &frame.payload, &mut sink),
+            Codec::Vp9(_) => {
+                vp9::write(self.picture_id, &frame.payload, &mut sink);
+                self.picture_id = (self.picture_id + 1) & 0x7FFF;
+                false
+            }
+            Codec::Av1(params) => {
+                av1::write(params, opens, &frame.payload, &mut sink);
+                false
+            }
             Codec::Opus(_) => {
                 opus::write(&frame.payload, &mut sink);
                 return;
             }
-            Codec::H265(_) | Codec::Av1(_) | Codec::Vp9(_) | Codec::Aac(_) | Codec::Data(_) => return,
+            Codec::Aac(_) | Codec::Data(_) => return,
         };
         let packets = out.get_mut(before..).unwrap_or_default();
         packets.iter_mut().for_each(|packet| packet.discardable = discardable);

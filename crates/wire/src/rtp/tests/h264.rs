@@ -1,14 +1,13 @@
 //! H.264 payloads against the layouts of RFC 6184.
 
-use std::time::Instant;
-
 use bytes::Bytes;
 use media::codec::h264::Params;
 use media::{Codec, Frame, Packet, Span, Timestamp};
 
-use crate::rtp::{self, Depacketizer, Event, Packetizer, PayloadKind};
+use super::read;
+use crate::rtp::{self, Event, Packetizer, PayloadKind};
 
-/// x264, Constrained Baseline 3.0 at 16x16: as small as sets get.
+/// Parameter sets of the constrained baseline profile, as small as sets get.
 const SPS: &[u8] = &[0x67, 0x42, 0xC0, 0x1E, 0xDA, 0x79, 0x08, 0x40];
 const PPS: &[u8] = &[0x68, 0xCE, 0x3C, 0x80];
 
@@ -95,26 +94,36 @@ fn single_units_aggregates_and_fragments_become_one_payload_without_sets_and_del
         &[0x7C, 0x05, 2],
         &[0x7C, 0x45, 3],
     ];
-    let mut depacketizer = Depacketizer::new(PayloadKind::H264);
-    let now = Instant::now();
-    for (sequence, payload) in payloads.into_iter().enumerate() {
-        depacketizer.handle_packet(
-            now,
-            &Packet {
-                at: Timestamp::from_millis(7),
-                sequence: 65_535 + sequence as u64,
-                marker: sequence == 4,
-                discardable: false,
-                payload: payload.into(),
-            },
-        );
-    }
-    assert_eq!(depacketizer.poll_event(), Some(Event::Codec(Codec::H264(params()))));
     let payload = Bytes::from_static(&[0, 0, 0, 3, 0x06, 5, 0x80, 0, 0, 0, 5, 0x65, 0x88, 1, 2, 3]);
     let at = Timestamp::from_millis(7);
-    assert_eq!(depacketizer.poll_event(), Some(Event::Frame { at, sync: true, payload }));
-    assert_eq!(depacketizer.poll_event(), None);
-    assert_eq!(depacketizer.poll_timeout(), None);
+    assert_eq!(
+        read(PayloadKind::H264, &payloads),
+        [Event::Codec(Codec::H264(params())), Event::Frame { at, sync: true, payload }]
+    );
+}
+
+#[test]
+fn fragments_that_do_not_fit_together_are_a_loss() {
+    let sets = [&[0x78, 0, 8], SPS, &[0, 4], PPS].concat();
+    for payloads in [
+        &[&[0x7C, 0x85, 0x88][..], &[0x7C, 0x05, 1]][..], // no end
+        &[&[0x7C, 0x05, 0x88], &[0x7C, 0x45, 1]],         // no start
+        &[&[0x7C, 0x85, 0x88], &[0x7C, 0x85, 1], &[0x7C, 0x45, 1]], // two starts
+        &[&[0x7C, 0x85, 0x88], &[0x65, 0x88, 1]],         // another unit between
+        &[&[0x78, 0, 9, 0x65, 0x88]],                     // beyond the end
+        &[&[0x79, 0, 0, 0, 1, 0x65]],                     // STAP-B
+    ] {
+        let all: Vec<&[u8]> = std::iter::once(&sets[..]).chain(payloads.iter().copied()).collect();
+        let events = read(PayloadKind::H264, &all);
+        assert_eq!(events.last(), Some(&Event::KeyframeNeeded), "{payloads:x?}");
+        assert!(!events.iter().any(|event| matches!(event, Event::Frame { .. })), "{payloads:x?}");
+    }
+}
+
+#[test]
+fn a_keyframe_without_parameter_sets_is_shown_only_when_older_ones_are_known() {
+    let events = read(PayloadKind::H264, &[&[0x09, 0xF0], &[0x65, 0x88, 1]]);
+    assert_eq!(events, [Event::KeyframeNeeded]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use media::codec::{h264, nal};
+use media::codec::{h264, h265, nal};
 use media::{Codec, Frame, Packet, Span, Timestamp};
 
 use crate::flv;
@@ -11,9 +11,9 @@ use crate::rtp::limits::{KEYFRAME_REQUEST_EVERY, REORDER_WAIT, VIDEO_WAIT};
 use crate::rtp::{Depacketizer, Event, Packetizer, PayloadKind};
 
 /// A track of a fixture.
-struct Track {
+pub(super) struct Track {
     name: &'static str,
-    kind: PayloadKind,
+    pub(super) kind: PayloadKind,
     frames: Vec<(Codec, Frame)>,
 }
 
@@ -21,7 +21,10 @@ fn kind(codec: &Codec) -> Option<PayloadKind> {
     match codec {
         Codec::H264(_) => Some(PayloadKind::H264),
         Codec::Opus(params) => Some(PayloadKind::Opus { channels: params.channels }),
-        Codec::H265(_) | Codec::Av1(_) | Codec::Vp9(_) | Codec::Aac(_) | Codec::Data(_) => None,
+        Codec::H265(_) => Some(PayloadKind::H265),
+        Codec::Vp9(_) => Some(PayloadKind::Vp9),
+        Codec::Av1(_) => Some(PayloadKind::Av1),
+        Codec::Aac(_) | Codec::Data(_) => None,
     }
 }
 
@@ -32,7 +35,7 @@ macro_rules! fixtures {
 }
 
 /// The first track of each kind in each fixture that RTP has a payload for.
-fn tracks() -> Vec<Track> {
+pub(super) fn tracks() -> Vec<Track> {
     let fixtures = fixtures!(
         "h264_aac.flv",
         "h264_bframes_aac.flv",
@@ -78,11 +81,15 @@ fn expected(codec: &Codec, payload: &Bytes) -> Bytes {
         Codec::H264(_) => {
             nal::join(nal::units(payload).filter(|unit| !matches!(h264::unit_type(unit), 7 | 8 | 9 | 12)))
         }
+        Codec::H265(_) => {
+            nal::join(nal::units(payload).filter(|unit| !matches!(h265::unit_type(unit), 32..=35 | 38)))
+        }
         _ => payload.clone(),
     }
 }
 
-fn packets(track: &Track) -> Vec<Packet> {
+/// All packets of a track.
+pub(super) fn packets(track: &Track) -> Vec<Packet> {
     let mut packetizer = Packetizer::default();
     let mut out = Vec::new();
     for (codec, frame) in &track.frames {
@@ -142,6 +149,8 @@ fn shuffled(packets: &[Packet], seed: u64) -> Vec<&Packet> {
 
 #[test]
 fn every_fixture_comes_back_frame_for_frame() {
+    let kinds: std::collections::HashSet<_> = tracks().iter().map(|track| track.kind).collect();
+    assert_eq!(kinds.len(), 5, "a fixture of each kind");
     for track in tracks() {
         let packets = packets(&track);
         assert!(packets.iter().all(|packet| packet.payload.len() <= 1_150), "{}", track.name);
