@@ -10,6 +10,7 @@ mod line;
 mod offer;
 mod packets;
 mod publish;
+mod repeat;
 mod session;
 mod watch;
 
@@ -44,6 +45,8 @@ use watch::Watch;
 const COMMANDS_MAX: usize = 4;
 /// A broadcast that has just begun says within this what it carries.
 const TRACKS_PATIENCE: Duration = Duration::from_secs(3);
+/// How often sessions learn what their peers lose: browsers report about once a second.
+const STATS_INTERVAL: Duration = Duration::from_secs(1);
 /// How often it is looked for.
 const TRACKS_LOOK: Duration = Duration::from_millis(50);
 
@@ -150,6 +153,7 @@ impl Service {
             .set_dtls_cert(self.certificate.clone())
             .set_local_ice_credentials(credentials.clone())
             .set_ice_lite(!peer_is_lite)
+            .set_stats_interval(Some(STATS_INTERVAL))
             .set_rtp_mode(true);
         (config, credentials)
     }

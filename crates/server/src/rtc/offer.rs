@@ -64,10 +64,10 @@ pub(super) fn encoding(format: Format) -> &'static str {
 
 /// Of a publisher: H.264 when it is offered, because everything can play it, else whatever we can carry.
 pub(super) fn publishing(config: RtcConfig, offer: &str) -> RtcConfig {
-    let config = config.clear_codecs().enable_opus(true, false);
+    let config = config.clear_codecs().enable_opus(true, offers(offer, "red"));
     let mut config = match offers(offer, "H264") {
         true => config.enable_h264(true),
-        false => config.enable_vp8(true).enable_vp9(true).enable_av1(true).enable_h265(true),
+        false => config.enable_vp9(true).enable_av1(true).enable_h265(true),
     };
     // Sound that is asked for again costs next to nothing and saves the word it was in.
     let codecs = config.codec_config();
@@ -97,7 +97,7 @@ pub(super) fn watching(
             continue;
         }
         some = true;
-        config = enable(config, format);
+        config = enable(config, format, offers(offer, "red"));
     }
     match missing.is_empty() && some {
         true => Ok(config),
@@ -108,14 +108,14 @@ pub(super) fn watching(
     }
 }
 
-fn enable(config: RtcConfig, format: Format) -> RtcConfig {
+fn enable(config: RtcConfig, format: Format, red: bool) -> RtcConfig {
     match format {
         Format::H264 => config.enable_h264(true),
         Format::H265 => config.enable_h265(true),
         Format::Vp8 => config.enable_vp8(true),
         Format::Vp9 => config.enable_vp9(true),
         Format::Av1 => config.enable_av1(true),
-        Format::Opus => config.enable_opus(true, false),
+        Format::Opus => config.enable_opus(true, red),
         Format::Pcmu => config.enable_pcmu(true, false),
         Format::Pcma => config.enable_pcma(true, false),
     }

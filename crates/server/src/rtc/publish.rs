@@ -10,10 +10,10 @@ use media::packet::Format;
 use media::timeline::Timeline;
 use media::{Frame, Packet, Span, Timestamp};
 use str0m::Rtc;
-use str0m::format::Codec;
+use str0m::format::{Codec, PayloadParams};
 use str0m::media::{KeyframeRequestKind, Mid};
 use str0m::rtp::RtpPacket;
-use wire::rtp::{self, Clock, Depacketizer, Event};
+use wire::rtp::{self, Clock, Depacketizer, Event, PayloadKind, red};
 
 use super::keyframes::Keyframes;
 use super::lanes::{Forward, Kind, Lanes, Writer};
@@ -39,8 +39,11 @@ pub(super) struct Publish {
 struct Stream {
     mid: Mid,
     track: TrackId,
+    kind: PayloadKind,
     writer: Writer,
     depacketizer: Depacketizer,
+    /// Sequence numbers of the newest packets.
+    received: VecDeque<u64>,
     /// The places of the newest frames, by RTP time.
     stamps: VecDeque<(u64, Timestamp)>,
     /// From the sender's clock to the broadcast's timeline, as it was for the newest frame.
@@ -77,26 +80,65 @@ impl Publish {
     ) -> Result<(), WriteError> {
         let Some(mid) = packet.header.ext_vals.mid.or_else(|| mid_of(rtc, &packet)) else { return Ok(()) };
         let pt = packet.header.payload_type;
-        let params = rtc.codec_config().params().iter().find(|params| params.pt() == pt);
+        let is_of = |params: &&PayloadParams| params.pt() == pt || params.red() == Some(pt);
+        let params = rtc.codec_config().params().iter().find(is_of);
+        let is_red = params.is_some_and(|params| params.red() == Some(pt));
         let Some(format) = params.and_then(|params| format_of(params.spec().codec)) else { return Ok(()) };
         let Some(index) = self.stream(mid, format) else { return Ok(()) };
-        let Some(kind) = payload_kind(format) else { return Ok(()) };
-        let at = self.place(now, index, format, &packet);
+        self.handle_report(index, &packet);
+        let (sequence, time) = (*packet.seq_no, packet.time.numer());
+        if !is_red {
+            let marker = packet.header.marker;
+            return self.take(now, index, Arrived { sequence, time, marker, payload: packet.payload });
+        }
+        for block in red::unwrap(&packet.payload) {
+            let (sequence, time) =
+                (sequence - block.distance.min(sequence), time - u64::from(block.offset).min(time));
+            // What came by itself is not needed again.
+            let is_new = self.streams.get(index).is_some_and(|stream| !stream.received.contains(&sequence));
+            if block.distance == 0 || is_new {
+                self.take(
+                    now,
+                    index,
+                    Arrived { sequence, time, marker: false, payload: block.payload.into() },
+                )?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One packet, however it came.
+    fn take(&mut self, now: Instant, index: usize, arrived: Arrived) -> Result<(), WriteError> {
         let Some(stream) = self.streams.get_mut(index) else { return Ok(()) };
+        if stream.received.len() == STAMPS {
+            stream.received.pop_front();
+        }
+        stream.received.push_back(arrived.sequence);
+        let at = stream.place(now, &mut self.clock, &mut self.timeline, arrived.time);
         let packet = Packet {
             at,
-            sequence: *packet.seq_no,
-            marker: packet.header.marker,
-            discardable: rtp::is_discardable(kind, &packet.payload),
-            payload: packet.payload,
+            sequence: arrived.sequence,
+            marker: arrived.marker,
+            discardable: rtp::is_discardable(stream.kind, &arrived.payload),
+            payload: arrived.payload,
         };
         stream.depacketizer.handle_packet(now, &packet);
-        let opens = rtp::opens_group(kind, &packet.payload) && stream.opened != Some(at);
+        let opens = rtp::opens_group(stream.kind, &packet.payload) && stream.opened != Some(at);
         if opens {
             stream.opened = Some(at);
         }
         stream.writer.push(packet, opens);
         self.write_frames(now, index)
+    }
+
+    /// A sender report says how this stream stands to the others.
+    fn handle_report(&mut self, index: usize, packet: &RtpPacket) {
+        let (Some(stream), Some(report)) = (self.streams.get(index), &packet.last_sender_info) else {
+            return;
+        };
+        let wall = report.ntp_time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let rtp_time = near(report.rtp_time.numer(), packet.time.numer());
+        self.clock.handle_report(stream.track.0, wall.as_micros() as i64, rtp_time);
     }
 
     /// The stream of this media section; another codec than before begins it anew.
@@ -112,42 +154,19 @@ impl Publish {
         if self.streams.iter().any(|stream| stream.track == track) {
             return None;
         }
+        let payloads = payload_kind(format)?;
         self.streams.push(Stream {
             mid,
             track,
+            kind: payloads,
             writer: self.lanes.write(kind, format),
-            depacketizer: Depacketizer::new(payload_kind(format)?),
+            depacketizer: Depacketizer::new(payloads),
+            received: VecDeque::with_capacity(STAMPS),
             stamps: VecDeque::with_capacity(STAMPS),
             offset: Span::ZERO,
             opened: None,
         });
         Some(self.streams.len() - 1)
-    }
-
-    /// Where the packet's frame lies on the broadcast's timeline: the same for all its packets, however late.
-    fn place(&mut self, now: Instant, index: usize, format: Format, packet: &RtpPacket) -> Timestamp {
-        let Some(stream) = self.streams.get_mut(index) else { return Timestamp::ZERO };
-        let time = packet.time.numer();
-        if let Some((_, at)) = stream.stamps.iter().rev().find(|(known, _)| *known == time) {
-            return *at;
-        }
-        if let Some(report) = &packet.last_sender_info {
-            let wall = report.ntp_time.duration_since(UNIX_EPOCH).unwrap_or_default();
-            let (wall_us, rtp_time) = (wall.as_micros() as i64, near(report.rtp_time.numer(), time));
-            self.clock.handle_report(stream.track.0, wall_us, rtp_time);
-        }
-        let stamp = self.clock.map(now, stream.track.0, format.clock_rate(), time);
-        let is_newest = stream.stamps.iter().all(|(known, _)| *known < time);
-        if is_newest {
-            let at = self.timeline.map(now, stream.track, stamp);
-            stream.offset = at - stamp;
-        }
-        let at = stamp + stream.offset;
-        if stream.stamps.len() == STAMPS {
-            stream.stamps.pop_front();
-        }
-        stream.stamps.push_back((time, at));
-        at
     }
 
     /// Writes what the packets completed.
@@ -198,6 +217,33 @@ impl Publish {
     }
 }
 
+/// A packet, by itself or repeated in a later one.
+struct Arrived {
+    sequence: u64,
+    time: u64,
+    marker: bool,
+    payload: Arc<[u8]>,
+}
+
+impl Stream {
+    /// Where the packet's frame lies on the broadcast's timeline: the same for all its packets, however late.
+    fn place(&mut self, now: Instant, clock: &mut Clock, timeline: &mut Timeline, time: u64) -> Timestamp {
+        if let Some((_, at)) = self.stamps.iter().rev().find(|(known, _)| *known == time) {
+            return *at;
+        }
+        let stamp = clock.map(now, self.track.0, self.writer.format().clock_rate(), time);
+        if self.stamps.iter().all(|(known, _)| *known < time) {
+            self.offset = timeline.map(now, self.track, stamp) - stamp;
+        }
+        let at = stamp + self.offset;
+        if self.stamps.len() == STAMPS {
+            self.stamps.pop_front();
+        }
+        self.stamps.push_back((time, at));
+        at
+    }
+}
+
 /// A report's RTP time has 32 bits; `time` tells the rest.
 fn near(report: u64, time: u64) -> u64 {
     time.wrapping_add_signed(i64::from((report as u32).wrapping_sub(time as u32) as i32))
@@ -208,11 +254,16 @@ fn mid_of(rtc: &mut Rtc, packet: &RtpPacket) -> Option<Mid> {
     rtc.direct_api().stream_rx(&packet.header.ssrc).map(|stream| stream.mid())
 }
 
-fn payload_kind(format: Format) -> Option<rtp::PayloadKind> {
+/// `None` for what cannot be put together to frames, and is therefore not negotiated.
+fn payload_kind(format: Format) -> Option<PayloadKind> {
     match format {
-        Format::H264 => Some(rtp::PayloadKind::H264),
-        Format::Opus => Some(rtp::PayloadKind::Opus { channels: 2 }),
-        _ => None,
+        Format::H264 => Some(PayloadKind::H264),
+        Format::H265 => Some(PayloadKind::H265),
+        Format::Vp9 => Some(PayloadKind::Vp9),
+        Format::Av1 => Some(PayloadKind::Av1),
+        // Browsers send both channels when they have two, and one decoded to two is heard the same.
+        Format::Opus => Some(PayloadKind::Opus { channels: 2 }),
+        Format::Vp8 | Format::Pcmu | Format::Pcma => None,
     }
 }
 

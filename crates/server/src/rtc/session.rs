@@ -244,6 +244,11 @@ impl Session {
                     publish.handle_packet(packet.timestamp, &mut self.rtc, packet)?;
                 }
             }
+            Event::MediaEgressStats(stats) => {
+                if let (Role::Watch(watch), Some(loss)) = (&mut self.role, stats.loss) {
+                    watch.handle_loss(stats.mid, loss);
+                }
+            }
             Event::KeyframeRequest(request) => {
                 if let Role::Watch(watch) = &mut self.role {
                     watch.handle_keyframe_request(request.mid, now);

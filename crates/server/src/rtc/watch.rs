@@ -8,12 +8,13 @@ use media::packet::Format;
 use media::track::Consumer;
 use media::{Packet, Timestamp};
 use str0m::Rtc;
-use str0m::format::Codec;
+use str0m::format::{Codec, PayloadParams};
 use str0m::media::{MediaKind, Mid, Pt};
 use str0m::rtp::RtpWrite;
 
 use super::lanes::{Kind, Lanes};
 use super::line::Line;
+use super::repeat::Repeat;
 use crate::audience::Seat;
 
 /// What a viewer may ask for again: 1.5 s at 2.5 Mbit/s, more than a browser waits for.
@@ -48,6 +49,8 @@ struct Stream {
     /// Nothing is sent until a group opens.
     awaits_group: bool,
     rejoined: Option<Instant>,
+    /// Sound that is repeated, where the viewer knows how.
+    repeat: Option<Repeat>,
 }
 
 /// The broadcast is over, or carries what this viewer has not negotiated.
@@ -69,7 +72,8 @@ impl Watch {
             MediaKind::Video => Kind::Video,
         };
         let Some(format) = self.lanes.format(kind) else { return };
-        let Some(pt) = payload_type(rtc, mid, format) else { return };
+        let Some(params) = params(rtc, mid, format) else { return };
+        let (pt, red) = (params.pt(), params.red());
         if let Some(stream) = rtc.direct_api().stream_tx_by_mid(mid, None) {
             // The default gives up resending at a loss where resending is all there is.
             stream.set_rtx_cache(RTX_PACKETS_MAX, RTX_AGE_MAX, None);
@@ -85,6 +89,7 @@ impl Watch {
             next: first_sequence(),
             awaits_group: true,
             rejoined: None,
+            repeat: red.map(|red| Repeat::new(red, pt, format.clock_rate())),
         };
         stream.join(&self.lanes);
         if stream.awaits_group && kind == Kind::Video {
@@ -103,6 +108,14 @@ impl Watch {
         if stream.rejoined.is_none_or(|at| now.duration_since(at) >= REJOIN_MIN) {
             stream.rejoined = Some(now);
             stream.join(&self.lanes);
+        }
+    }
+
+    /// The viewer lost this share of one stream.
+    pub(super) fn handle_loss(&mut self, mid: Mid, loss: f32) {
+        let stream = self.streams.iter_mut().find(|stream| stream.mid == mid);
+        if let Some(repeat) = stream.and_then(|stream| stream.repeat.as_mut()) {
+            repeat.handle_loss(loss);
         }
     }
 
@@ -162,12 +175,16 @@ impl Stream {
             return;
         }
         self.next = self.next.max(sequence + 1);
+        let (pt, payload) = match &mut self.repeat {
+            Some(repeat) => repeat.wrap(&packet),
+            None => (self.pt, packet.payload),
+        };
         let write = RtpWrite::new(
-            self.pt,
+            pt,
             sequence.into(),
             told.ticks(self.format.clock_rate()) as u32,
             wall(started, told),
-            packet.payload,
+            payload,
         );
         let write = write.marker(packet.marker).nackable(self.kind == Kind::Video);
         if let Some(stream) = rtc.direct_api().stream_tx_by_mid(self.mid, None) {
@@ -186,8 +203,8 @@ fn first_sequence() -> u64 {
     u64::from(super::random_u16() >> 1) + 1
 }
 
-/// The payload type that was negotiated for this format: of H.264 one whose packets may be fragmented.
-fn payload_type(rtc: &Rtc, mid: Mid, format: Format) -> Option<Pt> {
+/// The parameters that were negotiated for this format: of H.264 one whose packets may be fragmented.
+fn params(rtc: &Rtc, mid: Mid, format: Format) -> Option<PayloadParams> {
     let media = rtc.media(mid)?;
     let agreed = media.remote_pts();
     let codec = codec_of(format);
@@ -196,7 +213,7 @@ fn payload_type(rtc: &Rtc, mid: Mid, format: Format) -> Option<Pt> {
         .iter()
         .filter(|params| params.spec().codec == codec && agreed.contains(&params.pt()))
         .max_by_key(|params| params.spec().format.packetization_mode.unwrap_or(0))
-        .map(|params| params.pt())
+        .cloned()
 }
 
 /// The name that str0m has for a format.

@@ -11,6 +11,7 @@ pub mod limits;
 mod nal;
 mod opus;
 mod packetizer;
+pub mod red;
 mod runs;
 #[cfg(test)]
 mod tests;
