@@ -9,7 +9,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 pub use sps::Sps;
 
 use super::bits::Reader;
-use super::{Error, FrameRate, nal};
+use super::{Error, FrameRate, nal, sets};
 
 pub(super) const NAME: &str = "H.264";
 
@@ -103,15 +103,8 @@ impl Params {
         if !nal::units(payload).any(|unit| matches!(unit_type(unit), SPS | PPS)) {
             return None;
         }
-        let found = parameter_sets(payload);
-        let known = self.parameter_sets();
-        let same = found.sps.iter().all(|sps| known.sps.contains(sps))
-            && found.pps.iter().all(|pps| known.pps.contains(pps));
-        if same {
-            return None;
-        }
-        let sps = if found.sps.is_empty() { known.sps } else { found.sps };
-        let pps = if found.pps.is_empty() { known.pps } else { found.pps };
+        let (found, known) = (parameter_sets(payload), self.parameter_sets());
+        let [sps, pps] = sets::changed([known.sps, known.pps], [found.sps, found.pps])?;
         ParameterSets { sps, pps }.into_params().ok()
     }
 
@@ -166,35 +159,20 @@ impl ParameterSets {
     }
 }
 
-/// A count byte under `mask`, then sets behind 2-byte lengths. Empty sets are left out.
+/// A count byte under `mask`, then sets.
 fn set_list(config: &Bytes, rest: &mut &[u8], mask: u8) -> Option<Vec<Bytes>> {
     let (count, mut after) = rest.split_first()?;
-    let mut sets = Vec::new();
-    for _ in 0..count & mask {
-        let (length, tail) = after.split_first_chunk::<2>()?;
-        let (set, tail) = tail.split_at_checked(u16::from_be_bytes(*length).into())?;
-        if !set.is_empty() {
-            sets.push(config.slice_ref(set));
-        }
-        after = tail;
-    }
+    let sets = sets::read(config, &mut after, usize::from(count & mask))?;
     *rest = after;
     Some(sets)
 }
 
 fn put_list(out: &mut BytesMut, sets: &[Bytes], count_max: usize, reserved: u8) -> Result<(), Error> {
-    let too_many =
-        |value: usize| Error::Unsupported { codec: NAME, field: "parameter sets", value: value as u64 };
     if sets.len() > count_max {
-        return Err(too_many(sets.len()));
+        return Err(Error::Unsupported { codec: NAME, field: "parameter sets", value: sets.len() as u64 });
     }
     out.put_u8(reserved | sets.len() as u8);
-    for set in sets {
-        let length = u16::try_from(set.len()).map_err(|_| too_many(set.len()))?;
-        out.put_u16(length);
-        out.put_slice(set);
-    }
-    Ok(())
+    sets::put(NAME, out, sets)
 }
 
 /// Bytes of the length before each NAL unit that an avcC record announces: 1–4. Four for anything else.

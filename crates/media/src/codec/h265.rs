@@ -10,7 +10,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 pub use sps::Sps;
 
-use super::{Error, FrameRate, nal};
+use super::{Error, FrameRate, nal, sets};
 
 pub(super) const NAME: &str = "H.265";
 
@@ -112,23 +112,10 @@ impl Params {
         if !nal::units(payload).any(|unit| matches!(unit_type(unit), VPS | SPS | PPS)) {
             return None;
         }
-        let found = parameter_sets(payload);
-        let known = self.parameter_sets();
-        let contains = |known: &[Bytes], found: &[Bytes]| found.iter().all(|set| known.contains(set));
-        if contains(&known.vps, &found.vps)
-            && contains(&known.sps, &found.sps)
-            && contains(&known.pps, &found.pps)
-        {
-            return None;
-        }
-        let newer = |found: Vec<Bytes>, known: Vec<Bytes>| if found.is_empty() { known } else { found };
-        ParameterSets {
-            vps: newer(found.vps, known.vps),
-            sps: newer(found.sps, known.sps),
-            pps: newer(found.pps, known.pps),
-        }
-        .into_params()
-        .ok()
+        let (found, known) = (parameter_sets(payload), self.parameter_sets());
+        let [vps, sps, pps] =
+            sets::changed([known.vps, known.sps, known.pps], [found.vps, found.sps, found.pps])?;
+        ParameterSets { vps, sps, pps }.into_params().ok()
     }
 
     /// The `codecs` parameter of ISO 14496-15 annex E.3: `hvc1.1.6.L93.B0`.
@@ -198,33 +185,17 @@ impl ParameterSets {
         for (kind, sets) in [(VPS, &self.vps), (SPS, &self.sps), (PPS, &self.pps)] {
             out.put_u8(0x80 | kind);
             out.put_u16(sets.len() as u16);
-            for set in sets {
-                let length = u16::try_from(set.len()).map_err(|_| Error::Unsupported {
-                    codec: NAME,
-                    field: "parameter set length",
-                    value: set.len() as u64,
-                })?;
-                out.put_u16(length);
-                out.put_slice(set);
-            }
+            sets::put(NAME, &mut out, sets)?;
         }
         Ok(Params::new(out.freeze(), &sps))
     }
 }
 
-/// One array of the record: NAL unit type, then units behind 2-byte lengths. Empty units are left out.
+/// One array of the record: NAL unit type, a count, then units.
 fn array(config: &Bytes, rest: &mut &[u8]) -> Option<(u8, Vec<Bytes>)> {
     let (head, mut after) = rest.split_first_chunk::<3>()?;
     let [kind, count @ ..] = *head;
-    let mut units = Vec::new();
-    for _ in 0..u16::from_be_bytes(count) {
-        let (length, tail) = after.split_first_chunk::<2>()?;
-        let (unit, tail) = tail.split_at_checked(u16::from_be_bytes(*length).into())?;
-        if !unit.is_empty() {
-            units.push(config.slice_ref(unit));
-        }
-        after = tail;
-    }
+    let units = sets::read(config, &mut after, u16::from_be_bytes(count).into())?;
     *rest = after;
     Some((kind & 0x3F, units))
 }
