@@ -4,9 +4,9 @@ import { LitElement, type TemplateResult, css, html, nothing } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
 import { type Broadcast, type ServerInfo, getServer, listBroadcasts } from '../api/broadcasts.ts';
 import { duration } from '../api/format.ts';
-import { type Poll, startPoll } from '../api/poll.ts';
 import { PreviewBudget } from '../play/preview-budget.ts';
 import { Localized } from './localized.ts';
+import { Polling } from './polling.ts';
 import { sharedStyles } from './shared.styles.ts';
 
 /** Players running at once: a phone has fewer decoders and a meter on its data. */
@@ -102,32 +102,23 @@ export class LiveConsole extends LitElement {
   readonly #localized = new Localized(this);
   readonly #budget = new PreviewBudget(matchMedia(PHONE).matches ? PREVIEWS_MAX_PHONE : PREVIEWS_MAX);
   #observer: IntersectionObserver | undefined;
-  #poll: Poll | undefined;
-  #listeners: AbortController | undefined;
 
   constructor() {
     super();
     this.broadcasts = undefined;
     this.server = undefined;
     this.reachable = true;
+    new Polling(this, () => this.#ask());
   }
 
   override connectedCallback(): void {
     super.connectedCallback();
     this.#observer = new IntersectionObserver((entries) => this.#handleVisible(entries), { threshold: 0.25 });
-    this.#listeners = new AbortController();
-    this.#poll = startPoll(() => this.#ask());
-    const follow = (): void => {
-      if (this.#poll !== undefined) this.#poll.active = !document.hidden;
-    };
-    document.addEventListener('visibilitychange', follow, { signal: this.#listeners.signal });
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
-    this.#poll?.stop();
     this.#observer?.disconnect();
-    this.#listeners?.abort();
   }
 
   protected override updated(): void {

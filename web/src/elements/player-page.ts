@@ -10,12 +10,12 @@ import {
   streamOfPage,
 } from '../api/broadcasts.ts';
 import { audioParts, bitrate, duration, frameRate, videoParts, viewersTotal } from '../api/format.ts';
-import { type Poll, startPoll } from '../api/poll.ts';
 import type { Messages } from '../i18n/index.ts';
 import type { NetStatus } from '../play/netstatus.ts';
 import type { LivePlayer } from './live-player.ts';
 import { Localized } from './localized.ts';
 import { playerPageStyles } from './player-page.styles.ts';
+import { Polling } from './polling.ts';
 import { sharedStyles } from './shared.styles.ts';
 
 interface Numbers {
@@ -39,33 +39,19 @@ export class PlayerPage extends LitElement {
   declare player: Numbers | undefined;
   readonly #localized = new Localized(this);
   readonly #path = streamOfPage(location.pathname);
-  #poll: Poll | undefined;
-  #listeners: AbortController | undefined;
 
   constructor() {
     super();
     this.broadcast = undefined;
     this.server = undefined;
     this.player = undefined;
+    const path = this.#path;
+    if (path !== undefined) new Polling(this, () => this.#ask(path));
   }
 
   override connectedCallback(): void {
     super.connectedCallback();
     document.title = `${this.#path ?? '–'} · openmic`;
-    if (this.#path === undefined) return;
-    const path = this.#path;
-    this.#poll = startPoll(() => this.#ask(path));
-    this.#listeners = new AbortController();
-    const follow = (): void => {
-      if (this.#poll !== undefined) this.#poll.active = !document.hidden;
-    };
-    document.addEventListener('visibilitychange', follow, { signal: this.#listeners.signal });
-  }
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    this.#poll?.stop();
-    this.#listeners?.abort();
   }
 
   protected override render(): TemplateResult {
