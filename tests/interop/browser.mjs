@@ -1,9 +1,10 @@
 //! Plays one stream of a running server in a real browser and prints what each player saw, a JSON line each.
 //!
-//! node browser.mjs chromium|webkit ORIGIN STREAM SECONDS BROWSER
+//! node browser.mjs chromium|webkit|delta ORIGIN STREAM SECONDS BROWSER
 //!
 //! Chromium plays by mpegts.js and hls.js on a page of another origin, and by our own player page; WebKitGTK's
-//! MiniBrowser plays HLS natively, and its page reports to a small server here.
+//! MiniBrowser plays HLS natively, and its page reports to a small server here. `delta` is hls.js alone, which counts
+//! the delta updates that it was given.
 
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -63,11 +64,37 @@ function serve(files, report) {
  * resolves with what it did.
  */
 async function watch(video, errors, startMs, watchMs, limitMs) {
+  // Browsers count in different places, and not all of them everywhere: whoever counts most has seen the most.
+  let shown = 0;
+  const show = () => {
+    shown += 1;
+    video.requestVideoFrameCallback(show);
+  };
+  video.requestVideoFrameCallback?.(show);
+  // WebKitGTK's counters stand still while its picture does, and its clock does not: it shows the first picture of a
+  // live stream and waits until its clock has come from 0 to that picture's time. So pictures that differ are counted.
+  let changed = 0;
+  const counts = video.webkitAudioDecodedByteCount !== undefined;
+  if (!counts) {
+    const canvas = document.createElement('canvas');
+    [canvas.width, canvas.height] = [64, 36];
+    const pen = canvas.getContext('2d', { willReadFrequently: true });
+    let last = '';
+    const look = () => {
+      pen.drawImage(video, 0, 0, canvas.width, canvas.height);
+      const picture = String(pen.getImageData(0, 0, canvas.width, canvas.height).data);
+      changed += picture === last ? 0 : 1;
+      last = picture;
+    };
+    setInterval(() => {
+      try { look(); } catch (error) { errors.push(String(error)); }
+    }, 10);
+  }
   const sample = () => {
-    const quality = video.getVideoPlaybackQuality?.() ?? { totalVideoFrames: 0, droppedVideoFrames: 0 };
+    const quality = video.getVideoPlaybackQuality?.();
     return {
       position: video.currentTime,
-      frames: Math.max(quality.totalVideoFrames, video.webkitDecodedFrameCount ?? 0),
+      frames: Math.max(quality?.totalVideoFrames ?? 0, video.webkitDecodedFrameCount ?? 0, shown, changed),
       audioBytes: video.webkitAudioDecodedByteCount ?? null,
       audioTracks: video.audioTracks?.length ?? null,
       width: video.videoWidth,
@@ -77,12 +104,13 @@ async function watch(video, errors, startMs, watchMs, limitMs) {
   const pause = (ms) => new Promise((done) => setTimeout(done, ms));
   const begin = performance.now();
   const first = sample();
-  // It plays when time moved twice in a row, not when a frame was decoded for a poster.
+  // It plays when time moved thrice in a row, not when a frame was decoded for a poster; and the picture, if there is one.
   let moved = 0;
-  for (let last = first.position; moved < 3; await pause(200)) {
+  for (let last = first.position, before = changed; moved < 3; await pause(200)) {
     if (performance.now() - begin > startMs || errors.length > 0) break;
-    moved = video.currentTime > last ? moved + 1 : 0;
-    last = video.currentTime;
+    const shows = counts || video.videoWidth === 0 || changed > before;
+    moved = video.currentTime > last && shows ? moved + 1 : 0;
+    [last, before] = [video.currentTime, changed];
   }
   const from = sample();
   const since = performance.now();
@@ -107,7 +135,7 @@ const BARE = `<!doctype html><title>players</title>
 <video id="hls" autoplay width="320"></video>
 <script src="/mpegts.js"></script><script src="/hls.js"></script>`;
 
-async function chromium() {
+async function launched() {
   const library = (path) => ['text/javascript', readFileSync(require.resolve(path))];
   const pages = await serve({
     '/': ['text/html', BARE],
@@ -121,7 +149,35 @@ async function chromium() {
     executablePath: browser, headless: true, args: flags, handleSIGTERM: false,
   });
   undo.push(() => context.close());
+  return { context, pages };
+}
+
+async function chromium() {
+  const { context, pages } = await launched();
   await Promise.all([bare(await context.newPage(), pages), own(await context.newPage())]);
+}
+
+/** hls.js asks for delta updates by itself where the playlist offers them. */
+async function delta() {
+  const { context, pages } = await launched();
+  const page = await context.newPage();
+  const asked = [];
+  page.on('request', (request) => asked.push(request.url()));
+  await page.goto(pages);
+  const seen = await page.evaluate(async ([watchText, origin, stream, startMs, watchMs]) => {
+    const watch = eval(`(${watchText})`);
+    const video = document.getElementById('hls');
+    const errors = [];
+    let updates = 0;
+    const hls = new Hls({ lowLatencyMode: true });
+    hls.on(Hls.Events.ERROR, (_, { details, error }) => errors.push(`${details} ${error?.message ?? ''}`));
+    hls.on(Hls.Events.LEVEL_UPDATED, (_, { details }) => (updates += details.skippedSegments > 0 ? 1 : 0));
+    hls.loadSource(`${origin}/${stream}.m3u8`);
+    hls.attachMedia(video);
+    video.play().catch(() => {});
+    return { ...(await watch(video, errors, startMs, watchMs)), updates };
+  }, [watch.toString(), origin, stream, START_MS, WATCH_MS]);
+  tell('hls_delta', { ...seen, asked: asked.filter((url) => url.includes('_HLS_skip=YES')).length });
 }
 
 /** The libraries as anyone would use them. */
@@ -191,6 +247,8 @@ async function webkit() {
 <script>
 const video = document.getElementById('v');
 const errors = [];
+// Its pictures are read.
+video.crossOrigin = 'anonymous';
 video.addEventListener('error', () => errors.push(String(video.error && video.error.code) + ' ' + String(video.error && video.error.message)));
 video.src = ${JSON.stringify(`${origin}/${stream}.m3u8`)};
 video.play().catch((error) => { if (error.name !== 'AbortError') errors.push(String(error)); });
@@ -242,7 +300,7 @@ function stopped(child) {
 }
 
 try {
-  await (kind === 'webkit' ? webkit() : chromium());
+  await { chromium, webkit, delta }[kind]();
   await end(0);
 } catch (error) {
   console.error(error);

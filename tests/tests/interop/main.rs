@@ -13,17 +13,23 @@ mod table;
 mod tool;
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use row::Row;
 use server::Server;
 use table::Cell;
 
+fn folder(name: &str) -> PathBuf {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("interop").join(name);
+    drop(fs::remove_dir_all(&dir));
+    fs::create_dir_all(&dir).expect("the target directory is writable");
+    dir
+}
+
 /// Publishes the row, lets everyone play it, writes the table, and fails with all that is wrong.
 fn everyone_plays(name: &str) {
     let row = Row::named(name);
-    let dir = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("interop").join(row.name);
-    drop(fs::remove_dir_all(&dir));
-    fs::create_dir_all(&dir).expect("the target directory is writable");
+    let dir = folder(row.name);
     let mut server = Server::start(&dir);
     let publisher = row.publish(&mut server, &dir);
     let cells = player::play_all(&row, &server, &dir);
@@ -82,4 +88,21 @@ fn everyone_plays_what_gstreamer_publishes() {
 #[test]
 fn everyone_plays_what_openmic_push_publishes() {
     everyone_plays("push_h264_aac");
+}
+
+#[test]
+fn hls_js_plays_on_by_delta_updates() {
+    const SECONDS: f64 = 14.0;
+    let dir = folder("delta");
+    // Short segments: the playlist is longer than the skip boundary after six seconds, not thirty-six.
+    let short = [("OPENMIC_HLS_SEGMENT_MIN_MS", "500"), ("OPENMIC_HLS_SEGMENT_MAX_MS", "1000")];
+    let mut server = Server::start_with(&dir, &short);
+    let row = Row::named("push_h264_aac");
+    let publisher = row.publish(&mut server, &dir);
+    let seen = browser::deltas(&server, row.name, SECONDS, &dir);
+    drop((publisher, server));
+    let seen = seen.unwrap_or_else(|| panic!("{}", tool::read(&dir.join("delta.err"))));
+    assert!(seen.started && seen.errors.is_empty(), "{seen:?}");
+    assert!(seen.asked >= 10 && seen.updates >= 5, "{seen:?}");
+    assert!((seen.played_s() - SECONDS).abs() < SECONDS * 0.15, "{seen:?}");
 }

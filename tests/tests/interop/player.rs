@@ -121,9 +121,6 @@ impl Player {
             (Self::MpegtsFlv | Self::MpegtsWs, Video::Vp9) => {
                 Some(("mpegts.js knows no VP9", "Unsupported codec in video frame"))
             }
-            (Self::WebkitHls, Video::Av1 | Video::Vp9) => {
-                Some(("its hlsdemux plays neither AV1 nor VP9 from HLS", "The operation is not supported"))
-            }
             (
                 Self::FfmpegHls
                 | Self::NewFfmpegRtmp

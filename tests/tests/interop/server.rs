@@ -26,9 +26,14 @@ pub(crate) struct Server {
 impl Server {
     /// Starts one and waits for its ready line.
     pub(crate) fn start(dir: &Path) -> Self {
+        Self::start_with(dir, &[])
+    }
+
+    /// Starts one with settings, `OPENMIC_SECTION_KEY` each.
+    pub(crate) fn start_with(dir: &Path, settings: &[(&str, &str)]) -> Self {
         let arguments = ["serve", "--http", "127.0.0.1:0", "--rtmp", "127.0.0.1:0", "--ready-json"];
         let mut command = Command::new(tool::openmic());
-        command.args(arguments).arg("--data").arg(dir.join("data"));
+        command.args(arguments).arg("--data").arg(dir.join("data")).envs(settings.iter().copied());
         let mut process = Running::start(&mut command, dir, "server");
         let end = Instant::now() + START_MAX;
         loop {
