@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
-use media::codec::{Codec, Error, PICTURE_SIDE_MAX, aac, av1, h264, h265, nal, opus, vp9};
+use media::codec::{Codec, Error, PICTURE_SIDE_MAX, aac, av1, h264, h265, nal, opus, vp8, vp9};
 
 fn params(codec: u8, data: &Bytes) -> Result<Codec, Error> {
     Ok(match codec % 7 {
@@ -38,5 +38,6 @@ fuzz_target!(|data: &[u8]| {
         let _ = (av1::is_keyframe(&payload), av1::Params::from_payload(&payload));
     }
     let _ = (h264::Sps::parse(&data), h265::Sps::parse(&data), vp9::Keyframe::parse(&data));
+    let _ = vp8::Keyframe::parse(&data).map(|key| key.map(|key| vp8::Params::from_keyframe(&key)));
     let _ = (opus::packet_samples(&data), aac::access_units(&data).count());
 });

@@ -9,12 +9,15 @@ use libfuzzer_sys::fuzz_target;
 use media::{Codec, Frame, Packet, Span, Timestamp};
 use wire::rtp::{self, Depacketizer, Event, Packetizer, PayloadKind};
 
-const KINDS: [PayloadKind; 5] = [
+const KINDS: [PayloadKind; 8] = [
     PayloadKind::H264,
     PayloadKind::H265,
     PayloadKind::Vp9,
     PayloadKind::Av1,
+    PayloadKind::Vp8,
     PayloadKind::Opus { channels: 2 },
+    PayloadKind::Pcmu,
+    PayloadKind::Pcma,
 ];
 
 const PAYLOAD_BYTES_MAX: usize = 100;

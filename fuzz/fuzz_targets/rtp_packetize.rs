@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
-use media::codec::{av1, h264, h265, opus, vp9};
+use media::codec::{av1, g711, h264, h265, opus, vp8, vp9};
 use media::{Codec, Frame, Span, Timestamp};
 use wire::rtp::{Depacketizer, Event, Packetizer, PayloadKind};
 
@@ -15,11 +15,16 @@ const PAYLOAD_BYTES_MAX: usize = 64;
 
 /// Parameters from the front of the input, behind their length.
 fn codec(kind: u8, config: &Bytes) -> Option<(PayloadKind, Codec)> {
-    Some(match kind % 5 {
+    Some(match kind % 7 {
         0 => (PayloadKind::H264, Codec::H264(h264::Params::from_config(config).ok()?)),
         1 => (PayloadKind::H265, Codec::H265(h265::Params::from_config(config).ok()?)),
         2 => (PayloadKind::Vp9, Codec::Vp9(vp9::Params::from_config(config).ok()?)),
         3 => (PayloadKind::Av1, Codec::Av1(av1::Params::from_config(config).ok()?)),
+        4 => {
+            let key = vp8::Keyframe { profile: 0, width: 640, height: 360 };
+            (PayloadKind::Vp8, Codec::Vp8(vp8::Params::from_keyframe(&key)))
+        }
+        5 => (PayloadKind::Pcmu, Codec::G711(g711::Params { law: g711::Law::Mu, channels: 1 })),
         _ => (PayloadKind::Opus { channels: 2 }, Codec::Opus(opus::Params::simple(2))),
     })
 }

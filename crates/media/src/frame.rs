@@ -13,8 +13,10 @@ use crate::time::{Span, Timestamp};
 /// | H.264, H.265 | NAL units, each behind a 4-byte big-endian length (ISO 14496-15 with `lengthSizeMinusOne` 3) |
 /// | AV1 | OBUs with sizes, without temporal delimiters (AV1-ISOBMFF §2.4) |
 /// | VP9 | one superframe |
+/// | VP8 | one frame |
 /// | AAC | one raw access unit, without ADTS |
 /// | Opus | one packet |
+/// | G.711 | samples, interleaved; 20 ms by custom |
 /// | data | see [`crate::codec::data::Format`] |
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use media::broadcast::{Broadcast, Producer, Rendition, TrackId, WriteError};
-use media::codec::{Codec, Kind, data, opus};
+use media::codec::{Codec, Kind, data, g711, opus};
 use media::timeline::{SampleClock, Timeline};
 use media::{Frame, Span, Timestamp};
 use tracing::{debug, warn};
@@ -153,7 +153,9 @@ impl Publisher {
         let rate = match codec {
             Codec::Aac(params) => params.core_sample_rate,
             Codec::Opus(_) => opus::SAMPLE_RATE,
-            Codec::H264(_) | Codec::H265(_) | Codec::Av1(_) | Codec::Vp9(_) | Codec::Data(_) => return,
+            Codec::G711(_) => g711::SAMPLE_RATE,
+            Codec::H264(_) | Codec::H265(_) | Codec::Av1(_) | Codec::Vp9(_) | Codec::Vp8(_) => return,
+            Codec::Data(_) => return,
         };
         match self.clocks.iter_mut().find(|(clock, _)| *clock == id) {
             Some((_, clock)) if clock.rate() == rate => {}
@@ -168,6 +170,7 @@ impl Publisher {
         let samples = match self.demuxer.codec(key) {
             Some(Codec::Aac(params)) => Some(params.frame_samples),
             Some(Codec::Opus(_)) => opus::packet_samples(payload),
+            Some(Codec::G711(params)) => Some(params.samples(payload)),
             _ => None,
         };
         samples.map_or(stamp, |samples| clock.map(stamp, samples))

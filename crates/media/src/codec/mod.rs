@@ -4,11 +4,13 @@ pub mod aac;
 pub mod av1;
 pub mod bits;
 pub mod data;
+pub mod g711;
 pub mod h264;
 pub mod h265;
 pub mod nal;
 pub mod opus;
 mod sets;
+pub mod vp8;
 pub mod vp9;
 
 use std::borrow::Cow;
@@ -26,10 +28,14 @@ pub enum Codec {
     Av1(av1::Params),
     /// VP9.
     Vp9(vp9::Params),
+    /// VP8.
+    Vp8(vp8::Params),
     /// AAC.
     Aac(aac::Params),
     /// Opus.
     Opus(opus::Params),
+    /// G.711.
+    G711(g711::Params),
     /// Messages in step with picture and sound.
     Data(data::Format),
 }
@@ -133,8 +139,8 @@ impl Codec {
     /// What a track of this codec is for.
     pub fn kind(&self) -> Kind {
         match self {
-            Self::H264(_) | Self::H265(_) | Self::Av1(_) | Self::Vp9(_) => Kind::Video,
-            Self::Aac(_) | Self::Opus(_) => Kind::Audio,
+            Self::H264(_) | Self::H265(_) | Self::Av1(_) | Self::Vp9(_) | Self::Vp8(_) => Kind::Video,
+            Self::Aac(_) | Self::Opus(_) | Self::G711(_) => Kind::Audio,
             Self::Data(_) => Kind::Data,
         }
     }
@@ -146,8 +152,13 @@ impl Codec {
             Self::H265(_) => "H.265",
             Self::Av1(_) => "AV1",
             Self::Vp9(_) => "VP9",
+            Self::Vp8(_) => "VP8",
             Self::Aac(_) => "AAC",
             Self::Opus(_) => "Opus",
+            Self::G711(params) => match params.law {
+                g711::Law::A => "G.711 A-law",
+                g711::Law::Mu => "G.711 µ-law",
+            },
             Self::Data(format) => format.name(),
         }
     }
@@ -159,8 +170,10 @@ impl Codec {
             Self::H265(p) => Some(p.rfc6381().into()),
             Self::Av1(p) => Some(p.rfc6381().into()),
             Self::Vp9(p) => Some(p.rfc6381().into()),
+            Self::Vp8(p) => Some(p.rfc6381().into()),
             Self::Aac(p) => Some(p.rfc6381().into()),
             Self::Opus(_) => Some("opus".into()),
+            Self::G711(p) => Some(p.rfc6381().into()),
             Self::Data(_) => None,
         }
     }
@@ -172,7 +185,8 @@ impl Codec {
             Self::H265(p) => Some((p.width, p.height)),
             Self::Av1(p) => Some((p.width, p.height)),
             Self::Vp9(p) => Some((p.width, p.height)),
-            Self::Aac(_) | Self::Opus(_) | Self::Data(_) => None,
+            Self::Vp8(p) => Some((p.width, p.height)),
+            Self::Aac(_) | Self::Opus(_) | Self::G711(_) | Self::Data(_) => None,
         }
     }
 
@@ -182,7 +196,9 @@ impl Codec {
             Self::H264(p) => p.frame_rate,
             Self::H265(p) => p.frame_rate,
             Self::Av1(p) => p.frame_rate,
-            Self::Vp9(_) | Self::Aac(_) | Self::Opus(_) | Self::Data(_) => None,
+            Self::Vp9(_) | Self::Vp8(_) | Self::Aac(_) | Self::Opus(_) | Self::G711(_) | Self::Data(_) => {
+                None
+            }
         }
     }
 
@@ -191,7 +207,10 @@ impl Codec {
         match self {
             Self::Aac(p) => Some((p.sample_rate, p.channels)),
             Self::Opus(p) => Some((opus::SAMPLE_RATE, p.channels)),
-            Self::H264(_) | Self::H265(_) | Self::Av1(_) | Self::Vp9(_) | Self::Data(_) => None,
+            Self::G711(p) => Some((g711::SAMPLE_RATE, p.channels)),
+            Self::H264(_) | Self::H265(_) | Self::Av1(_) | Self::Vp9(_) | Self::Vp8(_) | Self::Data(_) => {
+                None
+            }
         }
     }
 }

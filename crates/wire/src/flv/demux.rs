@@ -2,7 +2,7 @@
 //! time. A broken tag or a codec we do not carry hurts only its own track.
 
 use bytes::{Bytes, BytesMut};
-use media::codec::{self, Codec, Kind, aac, av1, h264, h265, nal, opus, vp9};
+use media::codec::{self, Codec, Kind, aac, av1, h264, h265, nal, opus, vp8, vp9};
 use media::{Span, Timestamp};
 use smallvec::SmallVec;
 
@@ -284,6 +284,9 @@ impl Track {
                 self.state = State::Sizeless(vp9::Params::from_config(config)?);
                 return Ok(None);
             }
+            // The record has no size, and all else is in the keyframe too.
+            Coding::Vp8 => return Ok(None),
+            Coding::G711(params) => Codec::G711(params),
             Coding::Aac => Codec::Aac(aac::Params::from_config(config)?),
             Coding::Opus => Codec::Opus(opus::Params::from_config(config)?),
         };
@@ -308,7 +311,7 @@ impl Track {
             Coding::H265 => nal::normalize("H.265", &data, self.length_bytes),
             Coding::Av1 => av1::normalize(&data),
             Coding::Aac => return self.sound(when, &data, events),
-            Coding::Vp9 | Coding::Opus => Ok(data),
+            Coding::Vp9 | Coding::Vp8 | Coding::Opus | Coding::G711(_) => Ok(data),
         }
         .map_err(|error| self.error(error))?;
         let sync = match coding {
@@ -316,7 +319,8 @@ impl Track {
             Coding::H265 => h265::is_random_access(&payload),
             Coding::Av1 => av1::is_keyframe(&payload),
             Coding::Vp9 => vp9::is_keyframe(&payload),
-            Coding::Aac | Coding::Opus => true,
+            Coding::Vp8 => vp8::is_keyframe(&payload),
+            Coding::Aac | Coding::Opus | Coding::G711(_) => true,
         };
         self.follow(coding, &payload, sync, events);
         if payload.is_empty() || !self.ready(coding)? {
@@ -390,7 +394,13 @@ impl Track {
                 .ok()
                 .flatten()
                 .map(|key| Codec::Vp9(vp9::Params::from_keyframe(&key))),
-            (_, Coding::H264 | Coding::H265 | Coding::Av1 | Coding::Vp9 | Coding::Aac | Coding::Opus) => None,
+            (_, Coding::Vp8) if sync => vp8::Keyframe::parse(payload)
+                .ok()
+                .flatten()
+                .map(|key| Codec::Vp8(vp8::Params::from_keyframe(&key))),
+            (_, Coding::G711(params)) => Some(Codec::G711(params)),
+            (_, Coding::H264 | Coding::H265 | Coding::Av1 | Coding::Vp9 | Coding::Vp8) => None,
+            (_, Coding::Aac | Coding::Opus) => None,
         };
         if let Some(codec) = changed {
             self.set(codec, events);

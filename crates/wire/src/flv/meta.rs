@@ -81,7 +81,8 @@ fn codec_id(codec: &Codec, muxer: &mux::Muxer) -> f64 {
         Codec::H264(_) => tag::LEGACY_AVC.into(),
         Codec::Aac(_) => tag::LEGACY_AAC.into(),
         Codec::H265(_) if muxer.hevc == mux::Hevc::Legacy => tag::LEGACY_HEVC.into(),
-        Codec::H265(_) | Codec::Av1(_) | Codec::Vp9(_) | Codec::Opus(_) | Codec::Data(_) => {
+        Codec::G711(params) => tag::sound_format(params.law).into(),
+        Codec::H265(_) | Codec::Av1(_) | Codec::Vp9(_) | Codec::Vp8(_) | Codec::Opus(_) | Codec::Data(_) => {
             mux::fourcc(codec).map_or(0.0, |fourcc| fourcc.number().into())
         }
     }

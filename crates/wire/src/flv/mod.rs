@@ -85,6 +85,8 @@ impl FourCc {
     pub const AV1: Self = Self(*b"av01");
     /// VP9.
     pub const VP9: Self = Self(*b"vp09");
+    /// VP8.
+    pub const VP8: Self = Self(*b"vp08");
     /// AAC.
     pub const AAC: Self = Self(*b"mp4a");
     /// Opus.

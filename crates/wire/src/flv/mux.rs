@@ -2,7 +2,7 @@
 //! or an HTTP stream (annex E.3, E.4; Enhanced RTMP v2).
 
 use bytes::{BufMut, Bytes, BytesMut};
-use media::codec::{Codec, data};
+use media::codec::{Codec, data, g711};
 use media::{Frame, Timestamp};
 
 use super::{FourCc, TagKind, tag};
@@ -93,28 +93,31 @@ fn composition_ms(frame: &Frame) -> [u8; 3] {
 /// Which message or tag kind carries frames of a codec; `None` for SEI, which travels inside its pictures.
 pub fn tag_kind(codec: &Codec) -> Option<TagKind> {
     match codec {
-        Codec::H264(_) | Codec::H265(_) | Codec::Av1(_) | Codec::Vp9(_) => Some(TagKind::Video),
-        Codec::Aac(_) | Codec::Opus(_) => Some(TagKind::Audio),
+        Codec::H264(_) | Codec::H265(_) | Codec::Av1(_) | Codec::Vp9(_) | Codec::Vp8(_) => {
+            Some(TagKind::Video)
+        }
+        Codec::Aac(_) | Codec::Opus(_) | Codec::G711(_) => Some(TagKind::Audio),
         Codec::Data(data::Format::Amf0) => Some(TagKind::Script),
         Codec::Data(data::Format::Sei) => None,
     }
 }
 
-/// How a codec is named in tags.
+/// How a codec is named in enhanced tags; `None` for G.711, which only legacy tags carry.
 pub(super) fn fourcc(codec: &Codec) -> Option<FourCc> {
     match codec {
         Codec::H264(_) => Some(FourCc::AVC),
         Codec::H265(_) => Some(FourCc::HEVC),
         Codec::Av1(_) => Some(FourCc::AV1),
         Codec::Vp9(_) => Some(FourCc::VP9),
+        Codec::Vp8(_) => Some(FourCc::VP8),
         Codec::Aac(_) => Some(FourCc::AAC),
         Codec::Opus(_) => Some(FourCc::OPUS),
-        Codec::Data(_) => None,
+        Codec::G711(_) | Codec::Data(_) => None,
     }
 }
 
 impl Muxer {
-    /// The body that configures a track; `None` for data. `track` is the Enhanced RTMP track number: 0 is written
+    /// The body that configures a track; `None` for data and G.711. `track` is the Enhanced RTMP track number: 0 is written
     /// without multitrack, as every player reads it.
     pub fn sequence_header(&self, codec: &Codec, track: u8) -> Option<Bytes> {
         let config = match codec {
@@ -122,9 +125,10 @@ impl Muxer {
             Codec::H265(params) => params.config.clone(),
             Codec::Av1(params) => params.config.clone(),
             Codec::Vp9(params) => params.config.clone(),
+            Codec::Vp8(params) => params.config.clone(),
             Codec::Aac(params) => params.config.clone(),
             Codec::Opus(params) => params.opus_head(),
-            Codec::Data(_) => return None,
+            Codec::G711(_) | Codec::Data(_) => return None,
         };
         let head = match self.legacy(codec, track) {
             Some(LEGACY_AAC) => Head::of(&[LEGACY_AAC, 0]),
@@ -137,11 +141,15 @@ impl Muxer {
         Some(body.freeze())
     }
 
-    /// The bytes of a body before `frame.payload`; `None` when frames of this codec have no tag (SEI). Empty for
+    /// The bytes of a body before `frame.payload`; `None` when frames of this codec have no tag (SEI, and G.711 beyond the
+    /// first track). Empty for
     /// script data, whose payload is the body.
     pub fn body_header(&self, codec: &Codec, frame: &Frame, track: u8) -> Option<Head> {
         if let Codec::Data(format) = codec {
             return (*format == data::Format::Amf0).then_some(Head::EMPTY);
+        }
+        if let Codec::G711(params) = codec {
+            return (track == 0).then(|| Head::of(&[g711_byte(params)]));
         }
         match self.legacy(codec, track) {
             Some(LEGACY_AAC) => Some(Head::of(&[LEGACY_AAC, 1])),
@@ -164,7 +172,8 @@ impl Muxer {
             Codec::H264(_) => Some(tag::LEGACY_AVC),
             Codec::H265(_) if self.hevc == Hevc::Legacy => Some(tag::LEGACY_HEVC),
             Codec::Aac(_) => Some(LEGACY_AAC),
-            Codec::H265(_) | Codec::Av1(_) | Codec::Vp9(_) | Codec::Opus(_) | Codec::Data(_) => None,
+            Codec::H265(_) | Codec::Av1(_) | Codec::Vp9(_) | Codec::Vp8(_) => None,
+            Codec::Opus(_) | Codec::G711(_) | Codec::Data(_) => None,
         }
     }
 
@@ -187,6 +196,11 @@ impl Muxer {
 
 /// First byte of an AAC tag: format 10, and the 44 kHz, 16 bit, stereo it has to say whatever is coded (annex E.4.2.1).
 const LEGACY_AAC: u8 = 0xAF;
+
+/// First byte of a G.711 tag: 5.5 kHz, which is what a reader of these formats takes for 8 kHz, and 16 bit.
+fn g711_byte(params: &g711::Params) -> u8 {
+    tag::sound_format(params.law) << 4 | 2 | u8::from(params.channels > 1)
+}
 
 fn enhanced_frame(codec: &Codec, frame: &Frame, track: u8) -> Head {
     let with_cts = matches!(codec, Codec::H264(_) | Codec::H265(_));

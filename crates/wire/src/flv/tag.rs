@@ -2,6 +2,7 @@
 //! "ExAudioTagHeader", "ExVideoTagHeader"), without a look at what is coded.
 
 use bytes::{Buf, Bytes};
+use media::codec::g711;
 use smallvec::SmallVec;
 
 use super::{FourCc, TagKind};
@@ -21,6 +22,8 @@ const FRAME_COMMAND: u8 = 5;
 pub(super) const LEGACY_AVC: u8 = 7;
 pub(super) const LEGACY_HEVC: u8 = 12;
 pub(super) const LEGACY_AAC: u8 = 10;
+const LEGACY_ALAW: u8 = 7;
+const LEGACY_MULAW: u8 = 8;
 
 /// Packet types that audio and video share (Enhanced RTMP v2).
 pub(super) const SEQUENCE_START: u8 = 0;
@@ -69,6 +72,8 @@ pub enum Format {
     Video(u8),
     /// SoundFormat of a legacy audio tag (annex E.4.2.1): 10 AAC.
     Audio(u8),
+    /// SoundFormat 7 or 8, whose channels no configuration tells but the tag itself (SoundType).
+    G711(g711::Params),
     /// fourCC of an enhanced tag.
     FourCc(FourCc),
 }
@@ -205,8 +210,22 @@ pub fn audio(body: &Bytes) -> Result<Body, Error> {
         },
         _ => Packet::Frame { cts_ms: 0 },
     };
-    let part = Part { track: 0, format: Format::Audio(format), packet, data: r.rest };
+    let channels = 1 + (first & 1);
+    let format = match format {
+        LEGACY_ALAW => Format::G711(g711::Params { law: g711::Law::A, channels }),
+        LEGACY_MULAW => Format::G711(g711::Params { law: g711::Law::Mu, channels }),
+        _ => Format::Audio(format),
+    };
+    let part = Part { track: 0, format, packet, data: r.rest };
     Ok(Body { key: true, offset_ns: 0, parts: SmallVec::from_iter([part]) })
+}
+
+/// SoundFormat of G.711.
+pub(super) fn sound_format(law: g711::Law) -> u8 {
+    match law {
+        g711::Law::A => LEGACY_ALAW,
+        g711::Law::Mu => LEGACY_MULAW,
+    }
 }
 
 fn enhanced_audio(r: &mut Reader, first: u8) -> Result<Body, Error> {

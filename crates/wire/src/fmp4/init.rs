@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use media::Codec;
-use media::codec::{Kind, aac, opus};
+use media::codec::{Kind, aac, g711, opus};
 
 use super::boxes::{write, write_full};
 use super::timescale;
@@ -137,9 +137,18 @@ fn sample_entry(out: &mut BytesMut, codec: &Codec) {
         Codec::H265(p) => visual(out, b"hvc1", (p.width, p.height), |out| record(out, b"hvcC", &p.config)),
         Codec::Av1(p) => visual(out, b"av01", (p.width, p.height), |out| record(out, b"av1C", &p.config)),
         Codec::Vp9(p) => visual(out, b"vp09", (p.width, p.height), |out| vpcc(out, &p.config)),
+        Codec::Vp8(p) => visual(out, b"vp08", (p.width, p.height), |out| vpcc(out, &p.config)),
         Codec::Aac(p) => sound(out, b"mp4a", (p.sample_rate, p.channels), |out| esds(out, p)),
         Codec::Opus(p) => {
             sound(out, b"Opus", (opus::SAMPLE_RATE, p.channels), |out| record(out, b"dOps", &p.dops()))
+        }
+        // QuickTime's entries (QuickTime File Format, "Sound Sample Descriptions"); they need no record.
+        Codec::G711(p) => {
+            let entry = match p.law {
+                g711::Law::A => b"alaw",
+                g711::Law::Mu => b"ulaw",
+            };
+            sound(out, entry, (g711::SAMPLE_RATE, p.channels), |_| {});
         }
         Codec::Data(_) => {}
     }

@@ -17,7 +17,7 @@ pub use init::{Track, init_segment};
 pub use read::{Entry, Error, File, SAMPLES_MAX};
 
 use media::Codec;
-use media::codec::opus;
+use media::codec::{g711, opus};
 
 /// Ticks a second of every video track; all usual frame rates are whole numbers of them.
 pub const VIDEO_HZ: u32 = 90_000;
@@ -26,9 +26,10 @@ pub const VIDEO_HZ: u32 = 90_000;
 /// (so that an access unit is a whole number of ticks); `None` for data, which MP4 does not carry here.
 pub fn timescale(codec: &Codec) -> Option<u32> {
     match codec {
-        Codec::H264(_) | Codec::H265(_) | Codec::Av1(_) | Codec::Vp9(_) => Some(VIDEO_HZ),
+        Codec::H264(_) | Codec::H265(_) | Codec::Av1(_) | Codec::Vp9(_) | Codec::Vp8(_) => Some(VIDEO_HZ),
         Codec::Aac(aac) => Some(aac.sample_rate.max(1)),
         Codec::Opus(_) => Some(opus::SAMPLE_RATE),
+        Codec::G711(_) => Some(g711::SAMPLE_RATE),
         Codec::Data(_) => None,
     }
 }
@@ -36,14 +37,16 @@ pub fn timescale(codec: &Codec) -> Option<u32> {
 /// Ticks one access unit lasts by its own header, of sound; `None` for pictures, which do not say.
 ///
 /// AAC: `frame_samples` of the core, twice as many of the output with SBR (ISO 14496-3 §4.6.18).
-/// Opus: from the table-of-contents byte (RFC 6716 §3.1).
+/// Opus: from the table-of-contents byte (RFC 6716 §3.1). G.711: a byte is a sample.
 pub fn unit_ticks(codec: &Codec, payload: &[u8]) -> Option<u32> {
     match codec {
-        Codec::H264(_) | Codec::H265(_) | Codec::Av1(_) | Codec::Vp9(_) | Codec::Data(_) => None,
+        Codec::H264(_) | Codec::H265(_) | Codec::Av1(_) | Codec::Vp9(_) | Codec::Vp8(_) => None,
+        Codec::Data(_) => None,
         Codec::Aac(aac) => {
             let ratio = (aac.sample_rate / aac.core_sample_rate.max(1)).clamp(1, 2);
             Some(aac.frame_samples.clamp(1, 4_096) * ratio)
         }
         Codec::Opus(_) => opus::packet_samples(payload),
+        Codec::G711(g711) => Some(g711.samples(payload)),
     }
 }

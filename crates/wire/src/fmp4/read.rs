@@ -175,7 +175,8 @@ impl File {
             Codec::H264(_) => nal::normalize("H.264", &payload, entered.length_bytes)?,
             Codec::H265(_) => nal::normalize("H.265", &payload, entered.length_bytes)?,
             Codec::Av1(_) => av1::normalize(&payload)?,
-            Codec::Vp9(_) | Codec::Aac(_) | Codec::Opus(_) | Codec::Data(_) => payload,
+            Codec::Vp9(_) | Codec::Vp8(_) => payload,
+            Codec::Aac(_) | Codec::Opus(_) | Codec::G711(_) | Codec::Data(_) => payload,
         };
         let frame = Frame {
             dts: Timestamp::from_micros(sample.dts),
@@ -201,7 +202,8 @@ fn length_bytes(codec: &Codec, record: &[u8]) -> usize {
     match codec {
         Codec::H264(_) => h264::length_bytes(record),
         Codec::H265(_) => h265::length_bytes(record),
-        Codec::Av1(_) | Codec::Vp9(_) | Codec::Aac(_) | Codec::Opus(_) | Codec::Data(_) => 0,
+        Codec::Av1(_) | Codec::Vp9(_) | Codec::Vp8(_) => 0,
+        Codec::Aac(_) | Codec::Opus(_) | Codec::G711(_) | Codec::Data(_) => 0,
     }
 }
 

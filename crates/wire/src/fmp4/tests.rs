@@ -35,6 +35,22 @@ fn a_file_of_ffmpeg_s_becomes_frames_in_decode_order() {
 }
 
 #[test]
+fn an_entry_of_vp8_tells_its_size_and_its_record_the_profile() {
+    let Some((width, height)) = file().tracks().find_map(|codec| codec.resolution()) else {
+        panic!("pictures")
+    };
+    let mut bytes = MP4.to_vec();
+    let stsd = bytes.windows(4).position(|window| window == b"stsd").unwrap();
+    for (old, new) in [(b"avc1", b"vp08"), (b"avcC", b"vpcC")] {
+        let at = stsd + bytes[stsd..].windows(4).position(|window| window == old).unwrap();
+        bytes[at..at + 4].copy_from_slice(new);
+    }
+    let file = File::parse(&bytes.into()).unwrap();
+    let Some(Codec::Vp8(params)) = file.tracks().next().map(|codec| &**codec) else { panic!("no VP8") };
+    assert_eq!((params.width, params.height), (width, height));
+}
+
+#[test]
 fn an_init_segment_keeps_records_byte_for_byte_and_says_sizes_and_rates() {
     let codecs: Vec<_> = file().tracks().cloned().collect();
     let tracks: Vec<_> = (1..).zip(&codecs).map(|(id, codec)| Track { id, codec: codec.clone() }).collect();

@@ -12,7 +12,7 @@ use super::limits::{
     PENDING_RUNS_MAX, REORDER_PACKETS, REORDER_WAIT, VIDEO_WAIT,
 };
 use super::runs::{Run, Runs};
-use super::{Malformed, PayloadKind, Picture, av1, begins_picture, h264, h265, vp9};
+use super::{Malformed, PayloadKind, Picture, av1, begins_picture, g711, h264, h265, vp8, vp9};
 
 /// What a publisher's packets turn out to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -252,7 +252,9 @@ enum Reader {
     H265(h265::Reader),
     Vp9(vp9::Reader),
     Av1(av1::Reader),
+    Vp8(vp8::Reader),
     Opus { channels: u8 },
+    G711(codec::g711::Law),
 }
 
 impl Reader {
@@ -262,7 +264,10 @@ impl Reader {
             PayloadKind::H265 => Self::H265(h265::Reader::default()),
             PayloadKind::Vp9 => Self::Vp9(vp9::Reader::default()),
             PayloadKind::Av1 => Self::Av1(av1::Reader::default()),
+            PayloadKind::Vp8 => Self::Vp8(vp8::Reader::default()),
             PayloadKind::Opus { channels } => Self::Opus { channels },
+            PayloadKind::Pcmu => Self::G711(codec::g711::Law::Mu),
+            PayloadKind::Pcma => Self::G711(codec::g711::Law::A),
         }
     }
 
@@ -270,9 +275,11 @@ impl Reader {
         match self {
             Self::H264(reader) => reader.codec(),
             Self::H265(reader) => reader.codec(),
+            Self::Vp8(reader) => reader.codec(),
             Self::Vp9(reader) => reader.codec(),
             Self::Av1(reader) => reader.codec(),
             Self::Opus { channels } => Some(Codec::Opus(opus::Params::simple(*channels))),
+            Self::G711(law) => Some(Codec::G711(codec::g711::Params { law: *law, channels: 1 })),
         }
     }
 
@@ -283,9 +290,11 @@ impl Reader {
         match self {
             Self::H264(reader) => reader.read(payloads),
             Self::H265(reader) => reader.read(payloads),
+            Self::Vp8(reader) => reader.read(payloads),
             Self::Vp9(reader) => reader.read(payloads),
             Self::Av1(reader) => reader.read(payloads),
             Self::Opus { .. } => payloads.next().map(super::opus::read).transpose(),
+            Self::G711(_) => payloads.next().map(g711::read).transpose(),
         }
     }
 }

@@ -5,6 +5,7 @@
 mod av1;
 mod clock;
 mod depacketizer;
+mod g711;
 mod h264;
 mod h265;
 pub mod limits;
@@ -15,6 +16,7 @@ pub mod red;
 mod runs;
 #[cfg(test)]
 mod tests;
+mod vp8;
 mod vp9;
 
 pub use clock::Clock;
@@ -30,6 +32,8 @@ pub enum PayloadKind {
     H264,
     /// H.265 without decoding order numbers (RFC 7798).
     H265,
+    /// VP8 (RFC 7741).
+    Vp8,
     /// VP9 (RFC 9628).
     Vp9,
     /// AV1 (AOM, "RTP Payload Format For AV1").
@@ -39,14 +43,18 @@ pub enum PayloadKind {
         /// Channels to decode to, 1 or 2: what `sprop-stereo` or the encoder's configuration says. Payloads do not.
         channels: u8,
     },
+    /// G.711 µ-law of one channel (RFC 3551 §4.5.14).
+    Pcmu,
+    /// G.711 A-law of one channel.
+    Pcma,
 }
 
 impl PayloadKind {
     /// What a track of these payloads is for.
     pub fn kind(self) -> codec::Kind {
         match self {
-            Self::H264 | Self::H265 | Self::Vp9 | Self::Av1 => codec::Kind::Video,
-            Self::Opus { .. } => codec::Kind::Audio,
+            Self::H264 | Self::H265 | Self::Vp8 | Self::Vp9 | Self::Av1 => codec::Kind::Video,
+            Self::Opus { .. } | Self::Pcmu | Self::Pcma => codec::Kind::Audio,
         }
     }
 }
@@ -60,9 +68,10 @@ pub fn opens_group(kind: PayloadKind, payload: &[u8]) -> bool {
     match kind {
         PayloadKind::H264 => h264::opens_group(payload),
         PayloadKind::H265 => h265::opens_group(payload),
+        PayloadKind::Vp8 => vp8::opens_group(payload),
         PayloadKind::Vp9 => vp9::opens_group(payload),
         PayloadKind::Av1 => av1::opens_group(payload),
-        PayloadKind::Opus { .. } => true,
+        PayloadKind::Opus { .. } | PayloadKind::Pcmu | PayloadKind::Pcma => true,
     }
 }
 
@@ -71,7 +80,9 @@ pub fn is_discardable(kind: PayloadKind, payload: &[u8]) -> bool {
     match kind {
         PayloadKind::H264 => h264::is_discardable(payload),
         PayloadKind::H265 => h265::is_discardable(payload),
-        PayloadKind::Vp9 | PayloadKind::Av1 | PayloadKind::Opus { .. } => false,
+        PayloadKind::Vp8 => vp8::is_discardable(payload),
+        PayloadKind::Vp9 | PayloadKind::Av1 => false,
+        PayloadKind::Opus { .. } | PayloadKind::Pcmu | PayloadKind::Pcma => false,
     }
 }
 
@@ -80,9 +91,10 @@ fn begins_picture(kind: PayloadKind, payload: &[u8]) -> bool {
     match kind {
         PayloadKind::H264 => h264::begins_picture(payload),
         PayloadKind::H265 => h265::begins_picture(payload),
+        PayloadKind::Vp8 => vp8::begins_picture(payload),
         PayloadKind::Vp9 => vp9::begins_picture(payload),
         PayloadKind::Av1 => av1::opens_group(payload),
-        PayloadKind::Opus { .. } => true,
+        PayloadKind::Opus { .. } | PayloadKind::Pcmu | PayloadKind::Pcma => true,
     }
 }
 

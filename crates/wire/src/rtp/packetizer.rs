@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use media::{Codec, Frame, Packet, Timestamp};
+use media::codec::Kind;
+use media::{Codec, Frame, Packet, Span, Timestamp};
 
 use super::limits::{PAYLOAD_BYTES_MAX, PAYLOAD_BYTES_MIN};
-use super::{av1, h264, h265, opus, vp9};
+use super::{av1, g711, h264, h265, opus, vp8, vp9};
 
 /// Cuts the frames of one track into packets, numbered without gaps.
 #[derive(Clone, Debug)]
@@ -50,15 +51,27 @@ impl Packetizer {
                 av1::write(params, opens, &frame.payload, &mut sink);
                 false
             }
+            Codec::Vp8(_) => {
+                vp8::write(self.picture_id, &frame.payload, &mut sink);
+                self.picture_id = (self.picture_id + 1) & 0x7FFF;
+                false
+            }
             Codec::Opus(_) => {
                 opus::write(&frame.payload, &mut sink);
-                return;
+                false
+            }
+            Codec::G711(params) => {
+                g711::write(params, &frame.payload, &mut sink);
+                false
             }
             Codec::Aac(_) | Codec::Data(_) => return,
         };
         let packets = out.get_mut(before..).unwrap_or_default();
         packets.iter_mut().for_each(|packet| packet.discardable = discardable);
-        if let Some(last) = packets.last_mut() {
+        // Sound uses the marker for the end of silence, of which frames do not tell (RFC 3551 §4.1).
+        if codec.kind() == Kind::Video
+            && let Some(last) = packets.last_mut()
+        {
             last.marker = true;
         }
     }
@@ -75,9 +88,14 @@ pub(super) struct Sink<'a> {
 impl Sink<'_> {
     /// One payload, from its parts.
     pub(super) fn put(&mut self, parts: &[&[u8]]) {
+        self.put_later(Span::ZERO, parts);
+    }
+
+    /// One payload that begins so long after its frame.
+    pub(super) fn put_later(&mut self, later: Span, parts: &[&[u8]]) {
         let payload: Arc<[u8]> = parts.concat().into();
         self.out.push(Packet {
-            at: self.at,
+            at: self.at + later,
             sequence: *self.sequence,
             marker: false,
             discardable: false,

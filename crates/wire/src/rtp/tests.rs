@@ -1,10 +1,12 @@
 //! Both ways, on the fixtures of the whole project and on bytes made by hand.
 
 mod av1;
+mod g711;
 mod h264;
 mod h265;
 mod hostile;
 mod journey;
+mod vp8;
 mod vp9;
 
 use std::time::Instant;

@@ -1,7 +1,7 @@
 //! Which codec a tag names, and what to call those we do not carry.
 
 use bytes::Bytes;
-use media::codec::{Codec, h264, h265, nal};
+use media::codec::{Codec, g711, h264, h265, nal};
 use smallvec::SmallVec;
 
 use crate::flv::FourCc;
@@ -14,8 +14,10 @@ pub(super) enum Coding {
     H265,
     Av1,
     Vp9,
+    Vp8,
     Aac,
     Opus,
+    G711(g711::Params),
 }
 
 impl Coding {
@@ -25,8 +27,10 @@ impl Coding {
             Format::Video(tag::LEGACY_HEVC) | Format::FourCc(FourCc::HEVC) => Some(Self::H265),
             Format::FourCc(FourCc::AV1) => Some(Self::Av1),
             Format::FourCc(FourCc::VP9) => Some(Self::Vp9),
+            Format::FourCc(FourCc::VP8) => Some(Self::Vp8),
             Format::Audio(tag::LEGACY_AAC) | Format::FourCc(FourCc::AAC) => Some(Self::Aac),
             Format::FourCc(FourCc::OPUS) => Some(Self::Opus),
+            Format::G711(params) => Some(Self::G711(params)),
             Format::Video(_) | Format::Audio(_) | Format::FourCc(_) => None,
         }
     }
@@ -37,8 +41,10 @@ impl Coding {
             Codec::H265(_) => self == Self::H265,
             Codec::Av1(_) => self == Self::Av1,
             Codec::Vp9(_) => self == Self::Vp9,
+            Codec::Vp8(_) => self == Self::Vp8,
             Codec::Aac(_) => self == Self::Aac,
             Codec::Opus(_) => self == Self::Opus,
+            Codec::G711(params) => self == Self::G711(*params),
             Codec::Data(_) => false,
         }
     }
@@ -48,7 +54,7 @@ impl Coding {
         match self {
             Self::H264 => nal::units(payload).any(|unit| (1..=5).contains(&h264::unit_type(unit))),
             Self::H265 => nal::units(payload).any(|unit| h265::unit_type(unit) < 32),
-            Self::Av1 | Self::Vp9 | Self::Aac | Self::Opus => true,
+            Self::Av1 | Self::Vp9 | Self::Vp8 | Self::Aac | Self::Opus | Self::G711(_) => true,
         }
     }
 
@@ -57,7 +63,7 @@ impl Coding {
         match self {
             Self::H264 => h264::user_data(payload).collect(),
             Self::H265 => h265::user_data(payload).collect(),
-            Self::Av1 | Self::Vp9 | Self::Aac | Self::Opus => SmallVec::new(),
+            Self::Av1 | Self::Vp9 | Self::Vp8 | Self::Aac | Self::Opus | Self::G711(_) => SmallVec::new(),
         }
     }
 }
@@ -67,6 +73,7 @@ pub(super) fn name(format: Format) -> String {
     match format {
         Format::Video(id) => named(video_name(id), format_args!("CodecID {id}")),
         Format::Audio(id) => named(audio_name(id), format_args!("SoundFormat {id}")),
+        Format::G711(params) => named(Some(params.rfc6381()), format_args!("G.711")),
         Format::FourCc(fourcc) => named(fourcc_name(fourcc), format_args!("fourCC {fourcc}")),
     }
 }
@@ -99,8 +106,6 @@ fn audio_name(id: u8) -> Option<&'static str> {
         1 => Some("ADPCM"),
         2 => Some("MP3"),
         4..=6 => Some("Nellymoser"),
-        7 => Some("G.711 A-law"),
-        8 => Some("G.711 µ-law"),
         11 => Some("Speex"),
         13 => Some("legacy Opus"),
         14 => Some("MP3 at 8 kHz"),
@@ -110,7 +115,6 @@ fn audio_name(id: u8) -> Option<&'static str> {
 
 fn fourcc_name(fourcc: FourCc) -> Option<&'static str> {
     match &fourcc.0 {
-        b"vp08" => Some("VP8"),
         b"vvc1" => Some("H.266"),
         b"ac-3" => Some("AC-3"),
         b"ec-3" => Some("E-AC-3"),

@@ -131,7 +131,7 @@ fn a_refused_sound_is_told_once_and_the_picture_goes_on() {
 fn codecs_that_we_do_not_carry_are_refused_by_name() {
     for (kind, body, text) in [
         (TagKind::Video, &[0x22, 0][..], "video codec Sorenson H.263 (CodecID 2) is not"),
-        (TagKind::Video, &b"\x91vp08x"[..], "video codec VP8 (fourCC vp08) is not"),
+        (TagKind::Video, &b"\x91vvc1x"[..], "video codec H.266 (fourCC vvc1) is not"),
         (TagKind::Video, &b"\x91\x00\x01zzx"[..], "video codec fourCC \\x00\\x01zz is not"),
         (TagKind::Audio, &[0xB2, 0], "audio codec Speex (SoundFormat 11) is not"),
         (TagKind::Audio, &b"\x91fLaCx"[..], "audio codec FLAC (fourCC fLaC) is not"),

@@ -1,5 +1,7 @@
 //! What is written is what was read.
 
+use media::codec::vp8;
+
 use super::*;
 use crate::flv::demux::Event;
 use crate::flv::{TrackKey, fixtures};
@@ -101,4 +103,27 @@ fn sei_has_no_tag_of_its_own_and_script_data_is_its_own_body() {
     assert!(Muxer::default().write_frame(&sei, &frame, 0, &mut out) && out.is_empty());
     assert!(Muxer::default().write_frame(&script, &frame, 0, &mut out));
     assert_eq!(out.len(), TAG_HEADER_BYTES + 1 + TAG_TRAILER_BYTES);
+}
+
+#[test]
+fn vp8_has_a_record_and_g711_only_a_byte_that_tells_law_and_channels() {
+    let key = vp8::Keyframe { profile: 0, width: 640, height: 360 };
+    let picture = Codec::Vp8(vp8::Params::from_keyframe(&key));
+    let coded = [0x10, 0x7D, 0x00, 0x9D, 0x01, 0x2A, 0x80, 0x02, 0x68, 0x01];
+    let sound = Codec::G711(g711::Params { law: g711::Law::Mu, channels: 1 });
+    let mut events = Vec::new();
+    for (track, codec, payload) in
+        [(TrackKey::VIDEO, picture, &coded[..]), (TrackKey::AUDIO, sound.clone(), &[0xFF; 160])]
+    {
+        let payload = Bytes::copy_from_slice(payload);
+        events.push(Event::Codec { track, codec });
+        events.push(Event::Frame { track, at: Timestamp::ZERO, cts: media::Span::ZERO, sync: true, payload });
+    }
+    let file = mux(&events, Muxer::default());
+    assert_eq!(fixtures::events(&file), events);
+    let bodies: Vec<Vec<u8>> = fixtures::tags(&file).iter().map(|tag| tag.body[..5].to_vec()).collect();
+    assert_eq!(bodies, [b"\x90vp08", b"\x91vp08", b"\x82\xFF\xFF\xFF\xFF"]);
+    let Event::Frame { payload, .. } = &events[3] else { panic!("four events") };
+    let frame = Frame { dts: Timestamp::ZERO, cts: media::Span::ZERO, sync: true, payload: payload.clone() };
+    assert_eq!(Muxer::default().body_header(&sound, &frame, 1), None, "no tag can name it");
 }

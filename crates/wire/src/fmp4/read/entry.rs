@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
 use media::Codec;
-use media::codec::{aac, av1, h264, h265, opus, vp9};
+use media::codec::{aac, av1, h264, h265, opus, vp8, vp9};
 
 use super::table::boxes_after;
 use super::{Entered, Error, children, length_bytes};
@@ -58,6 +58,14 @@ fn entry(kind: [u8; 4], body: &Bytes) -> Result<Option<Entered>, Error> {
             (params.width, params.height) = size(body)?;
             (Codec::Vp9(params), record)
         }
+        b"vp08" => {
+            let record = record(body, VISUAL_BYTES, b"vpcC", "vpcC")?;
+            let (width, height) = size(body)?;
+            // Behind the full box's header; VP8 knows four profiles.
+            let profile = record.get(4).map_or(0, |profile| profile & 3);
+            let key = vp8::Keyframe { profile, width, height };
+            (Codec::Vp8(vp8::Params::from_keyframe(&key)), record)
+        }
         b"mp4a" => match sound(body)? {
             Some(record) => (Codec::Aac(aac::Params::from_config(&record)?), record),
             None => return Ok(None),
@@ -66,6 +74,7 @@ fn entry(kind: [u8; 4], body: &Bytes) -> Result<Option<Entered>, Error> {
             let record = record(body, SOUND_BYTES, b"dOps", "dOps")?;
             (Codec::Opus(opus::Params::from_dops(&record)?), record)
         }
+        // `alaw` and `ulaw` too: files have a sample for each byte of them, which would be a frame for each.
         _ => return Ok(None),
     };
     let length_bytes = length_bytes(&codec, &record);
