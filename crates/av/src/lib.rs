@@ -4,6 +4,7 @@
 //! No IO, no clock, no runtime: a frame of a track goes in, frames of the converted track come out.
 
 mod error;
+pub mod picture;
 pub mod silence;
 pub mod sound;
 

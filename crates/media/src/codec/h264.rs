@@ -212,6 +212,13 @@ pub fn is_random_access(payload: &[u8]) -> bool {
     slices > 0 && intra
 }
 
+/// Whether no other picture refers to this one (nal_ref_idc 0 in all its slices, §7.4.1): it can be left out without
+/// harm to those that follow, as B-pictures mostly can.
+pub fn is_disposable(payload: &[u8]) -> bool {
+    let mut slices = nal::units(payload).filter(|unit| (SLICE..=IDR).contains(&unit_type(unit))).peekable();
+    slices.peek().is_some() && slices.all(|slice| slice.first().is_some_and(|header| header >> 5 & 3 == 0))
+}
+
 fn has_recovery_point(unit: &[u8]) -> bool {
     nal::sei_messages(unit, 1).iter().any(|(kind, _)| *kind == SEI_RECOVERY_POINT)
 }

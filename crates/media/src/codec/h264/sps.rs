@@ -25,6 +25,8 @@ pub struct Sps {
     pub width: u32,
     /// Height in pixels, cropping applied.
     pub height: u32,
+    /// Whether every picture is a whole frame; if not, some may be fields (interlaced).
+    pub progressive: bool,
     /// Frames a second, when the VUI tells.
     pub frame_rate: Option<FrameRate>,
 }
@@ -53,7 +55,7 @@ impl Sps {
         picture_order(&mut r)?;
         r.ue("max_num_ref_frames")?;
         r.flag("gaps_in_frame_num_value_allowed_flag")?;
-        let (width, height) = size(&mut r, &chroma)?;
+        let Size { width, height, progressive } = size(&mut r, &chroma)?;
         // What follows is advice. Encoders with a broken VUI exist, and their pictures decode.
         let frame_rate = timing(&mut r).unwrap_or_default();
         Ok(Self {
@@ -66,6 +68,7 @@ impl Sps {
             chroma_bit_depth: chroma.chroma_bit_depth,
             width,
             height,
+            progressive,
             frame_rate,
         })
     }
@@ -135,8 +138,14 @@ fn picture_order(r: &mut Reader<'_>) -> Result<(), Error> {
     }
 }
 
+struct Size {
+    width: u32,
+    height: u32,
+    progressive: bool,
+}
+
 /// Picture size with the cropping of §7.4.2.1.1 (equations 7-19 to 7-22).
-fn size(r: &mut Reader<'_>, chroma: &Chroma) -> Result<(u32, u32), Error> {
+fn size(r: &mut Reader<'_>, chroma: &Chroma) -> Result<Size, Error> {
     let width = (u64::from(r.ue("pic_width_in_mbs_minus1")?) + 1) * 16;
     let map_units = u64::from(r.ue("pic_height_in_map_units_minus1")?) + 1;
     let frame_only = r.flag("frame_mbs_only_flag")?;
@@ -162,7 +171,8 @@ fn size(r: &mut Reader<'_>, chroma: &Chroma) -> Result<(u32, u32), Error> {
         };
         crop = (unit_x * (left + right), unit_y * fields * (top + bottom));
     }
-    checked_size(NAME, (width, height), crop)
+    let (width, height) = checked_size(NAME, (width, height), crop)?;
+    Ok(Size { width, height, progressive: frame_only })
 }
 
 /// VUI up to the timing (annex E.1.1).

@@ -223,6 +223,28 @@ fn only_sei_with_user_data_is_given_out_and_as_a_slice() {
     assert_eq!(found[0].as_ptr(), payload[4..].as_ptr());
 }
 
+#[test]
+fn a_picture_is_disposable_when_none_of_its_slices_is_referred_to() {
+    for (units, disposable) in [
+        (&[&[0x01_u8, 9][..]][..], true),
+        (&[&[0x06, 1], &[0x01, 9], &[0x01, 7]], true),
+        (&[&[0x01, 9], &[0x21, 7]], false),
+        (&[&[0x65, 9]], false),
+        // Parameter sets alone are no picture, and everything refers to them.
+        (&[&[0x67, 9], &[0x68, 9]], false),
+        (&[], false),
+    ] {
+        assert_eq!(is_disposable(&nal::join(units.iter().copied())), disposable, "{units:x?}");
+    }
+}
+
+#[test]
+fn fields_are_told_from_frames() {
+    let progressive =
+        |config| Sps::parse(&ParameterSets::from_config(&hex(config)).unwrap().sps[0]).unwrap().progressive;
+    assert_eq!(REAL.map(|(config, ..)| progressive(config)), [false, true, true, true]);
+}
+
 proptest! {
     #[test]
     fn a_record_with_any_bytes_changed_is_read_or_refused(
