@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use media::Codec;
 use media::codec::bits::Reader;
-use media::codec::{aac, opus};
+use media::codec::{aac, g711, opus};
 
 /// One 20 ms CELT frame of full band (RFC 6716 table 2) whose range coder says silence at once; the second differs in
 /// the stereo bit.
@@ -24,8 +24,20 @@ pub fn silence(codec: &Codec) -> Option<Bytes> {
     match codec {
         Codec::Aac(params) => aac_silence(params),
         Codec::Opus(params) => opus_silence(params),
-        Codec::H264(_) | Codec::H265(_) | Codec::Av1(_) | Codec::Vp9(_) | Codec::Data(_) => None,
+        Codec::G711(params) => Some(g711_silence(*params)),
+        Codec::H264(_) | Codec::H265(_) | Codec::Av1(_) | Codec::Vp8(_) | Codec::Vp9(_) | Codec::Data(_) => {
+            None
+        }
     }
+}
+
+/// 20 ms of the sample nearest to zero.
+fn g711_silence(params: g711::Params) -> Bytes {
+    let zero = match params.law {
+        g711::Law::Mu => 0xFF,
+        g711::Law::A => 0xD5,
+    };
+    vec![zero; g711::SAMPLE_RATE as usize / 50 * usize::from(params.channels)].into()
 }
 
 fn opus_silence(params: &opus::Params) -> Option<Bytes> {

@@ -24,6 +24,7 @@ const PLAYED_SLACK_S: f64 = 0.2;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Sample {
+    position: f64,
     frames: u64,
     audio_bytes: Option<u64>,
     audio_tracks: Option<u32>,

@@ -1,12 +1,13 @@
 //! Packets of any codec of sound to samples.
 
-use media::codec::{aac, opus};
+use media::codec::{aac, g711, opus};
 use media::{Codec, Span};
 use opus_rs::OpusDecoder;
 use opus_rs::multistream::{ChannelMappingTable, MultistreamDecoder};
 
 #[cfg(feature = "fdk")]
 use super::fdk;
+use super::g711 as g711_law;
 use super::mix::CHANNELS_MAX;
 use crate::Error;
 
@@ -51,6 +52,7 @@ pub(super) enum Order {
 pub(super) enum Decoder {
     Opus(Box<OpusDecoder>, Format),
     Streams(Box<MultistreamDecoder>, Format),
+    G711(g711::Law, Format),
     #[cfg(feature = "fdk")]
     Aac(fdk::Decoder),
 }
@@ -66,10 +68,20 @@ impl Decoder {
         match source {
             Codec::Aac(params) => Self::aac(params),
             Codec::Opus(params) => Self::opus(params),
-            Codec::H264(_) | Codec::H265(_) | Codec::Av1(_) | Codec::Vp9(_) | Codec::Data(_) => {
-                Err(Error::Codec { codec: source.name(), target })
-            }
+            Codec::G711(params) => Ok(Self::g711(*params)),
+            Codec::H264(_)
+            | Codec::H265(_)
+            | Codec::Av1(_)
+            | Codec::Vp8(_)
+            | Codec::Vp9(_)
+            | Codec::Data(_) => Err(Error::Codec { codec: source.name(), target }),
         }
+    }
+
+    fn g711(params: g711::Params) -> Self {
+        let channels = usize::from(params.channels.max(1));
+        let format = Format { rate: g711::SAMPLE_RATE, channels, order: Order::Vorbis, delay: 0 };
+        Self::G711(params.law, format)
     }
 
     #[cfg(feature = "fdk")]
@@ -113,6 +125,7 @@ impl Decoder {
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Opus(..) | Self::Streams(..) => "Opus",
+            Self::G711(..) => "G.711",
             #[cfg(feature = "fdk")]
             Self::Aac(_) => "AAC",
         }
@@ -121,7 +134,7 @@ impl Decoder {
     /// How far a stamp may be from the count of samples before the source means it.
     pub(super) fn tolerance(&self) -> Span {
         match self {
-            Self::Opus(..) | Self::Streams(..) => OPUS_TOLERANCE,
+            Self::Opus(..) | Self::Streams(..) | Self::G711(..) => OPUS_TOLERANCE,
             #[cfg(feature = "fdk")]
             Self::Aac(_) => AAC_TOLERANCE,
         }
@@ -144,6 +157,10 @@ impl Decoder {
                 out.truncate(decoded * format.channels);
                 Ok(*format)
             }
+            Self::G711(law, format) => {
+                g711_law::decode(*law, packet, out);
+                Ok(*format)
+            }
             #[cfg(feature = "fdk")]
             Self::Aac(decoder) => decoder.decode(packet, out),
         }
@@ -155,6 +172,7 @@ impl Decoder {
             Self::Opus(..) | Self::Streams(..) => {
                 opus::packet_samples(packet).unwrap_or(format.rate / 50) as usize
             }
+            Self::G711(..) => packet.len() / format.channels,
             #[cfg(feature = "fdk")]
             Self::Aac(decoder) => decoder.frame_samples(),
         }
@@ -177,7 +195,7 @@ impl Decoder {
                     left -= now;
                 }
             }
-            Self::Streams(..) => {}
+            Self::Streams(..) | Self::G711(..) => {}
             #[cfg(feature = "fdk")]
             Self::Aac(decoder) => decoder.conceal(samples, format, out),
         }

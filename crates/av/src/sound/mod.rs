@@ -8,6 +8,7 @@ mod decode;
 mod encode;
 #[cfg(feature = "fdk")]
 mod fdk;
+mod g711;
 mod line;
 mod mix;
 mod resample;

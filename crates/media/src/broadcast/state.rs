@@ -51,6 +51,8 @@ pub struct TrackStats {
     pub group_span: Span,
     /// Frames dropped because no keyframe had come yet.
     pub dropped: u64,
+    /// Some were shown before others that had been decoded before them: B-pictures.
+    pub reordered: bool,
 }
 
 pub(super) struct Slot {
@@ -61,6 +63,7 @@ pub(super) struct Slot {
     reopen: bool,
     await_sync: bool,
     newest: Option<Timestamp>,
+    shown: Option<Timestamp>,
 }
 
 #[derive(Default)]
@@ -105,6 +108,8 @@ impl State {
         self.phase = Phase::Live;
         for slot in &mut self.slots {
             slot.reopen = true;
+            slot.shown = None;
+            slot.info.stats.reordered = false;
             slot.await_sync = has_keyframes(slot.info.kind);
         }
         self.epoch
@@ -144,7 +149,15 @@ impl State {
                 let ring = track::Producer::new(retention);
                 let await_sync = has_keyframes(kind);
                 let group = OpenGroup::default();
-                self.slots.push(Slot { info, ring, group, reopen: true, await_sync, newest: None });
+                self.slots.push(Slot {
+                    info,
+                    ring,
+                    group,
+                    reopen: true,
+                    await_sync,
+                    newest: None,
+                    shown: None,
+                });
                 self.slots.sort_by_key(|slot| slot.info.id);
                 self.catalog += 1;
             }
@@ -194,6 +207,8 @@ impl Slot {
         if opens {
             self.close_group(frame.dts);
         }
+        self.info.stats.reordered |= self.shown.is_some_and(|shown| frame.pts() < shown);
+        self.shown = self.shown.max(Some(frame.pts()));
         let (dts, bytes) = (frame.dts, frame.payload.len() as u64);
         self.group.frames += 1;
         self.group.bytes += bytes;
