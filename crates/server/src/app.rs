@@ -90,7 +90,7 @@ impl App {
         let rtmps = config.rtmp.tls_listen.map(|_| tls::acceptor(&config, &[])).transpose()?;
         let listeners = Listeners::bind(&config)?;
         let addresses = listeners.addresses();
-        let (rtc, ice_tcp) = rtc::Service::new(&config.rtc, listeners.rtc)
+        let (rtc, ice_tcp) = rtc::Service::new(&config.rtc, listeners.rtc, addresses.https)
             .map_err(|error| StartError::Listen { key: "rtc.listen", address: addresses.rtc, error })?;
         let context = context(config, addresses, rtc);
         let services = TaskTracker::new();

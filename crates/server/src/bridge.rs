@@ -1,4 +1,4 @@
-//! A broadcast as players of FLV, RTMP and HLS know it: sound in AAC whatever the publisher sends, and without the gaps
+//! A broadcast as players of FLV, RTMP and HLS know it: sound in AAC whatever a browser sends, and without the gaps
 //! of a muted microphone, over which such players stumble. Made once for all of them, while somebody watches.
 
 use std::collections::HashMap;
@@ -13,6 +13,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::audience::{Audience, Protocol};
 use crate::context::Context;
+use crate::derived::Derived as Derivations;
 
 mod sound;
 
@@ -63,19 +64,19 @@ fn is_needed(broadcast: &Broadcast) -> bool {
     let tracks = broadcast.tracks();
     let is_classic =
         tracks.iter().filter(|track| track.kind == Kind::Video).all(|track| is_h264(&track.codec));
-    let is_opus = tracks.iter().any(|track| is_opus(&track.codec));
+    let is_foreign = tracks.iter().any(|track| is_of_browsers(&track.codec));
     // A browser that has just begun has not said yet what it sends, and sends no AAC ever.
     let publisher = Audience::of(broadcast).publisher();
     let by_browser = publisher.is_some_and(|publisher| publisher.protocol == Protocol::Whip);
-    is_classic && (is_opus || by_browser)
+    is_classic && (is_foreign || by_browser)
 }
 
 fn is_h264(codec: &Codec) -> bool {
     matches!(codec, Codec::H264(_))
 }
 
-fn is_opus(codec: &Codec) -> bool {
-    matches!(codec, Codec::Opus(_))
+fn is_of_browsers(codec: &Codec) -> bool {
+    matches!(codec, Codec::Opus(_) | Codec::G711(_))
 }
 
 impl Bridge {
@@ -124,7 +125,13 @@ enum Over {
 
 async fn carry(source: &Broadcast, bridge: &Bridge) -> Over {
     let mut reader = source.read(Selection::All);
-    let mut carrier = Carrier { source, producer: None, sounds: HashMap::new(), newest: None };
+    let mut carrier = Carrier {
+        source,
+        producer: None,
+        sounds: HashMap::new(),
+        newest: None,
+        derived: Derivations::of(source),
+    };
     if source.phase() == Phase::Live {
         carrier.producer = Some(bridge.derived.claim());
     }
@@ -160,6 +167,7 @@ struct Carrier<'a> {
     /// Absent while the source has no publisher.
     producer: Option<Producer>,
     sounds: HashMap<TrackId, Sound>,
+    derived: Arc<Derivations>,
     /// The newest picture's time: sound has to keep up with it.
     newest: Option<Timestamp>,
 }
@@ -187,10 +195,10 @@ impl Carrier<'_> {
 
     fn set_codec(&mut self, track: TrackId, codec: &Codec) -> Result<(), WriteError> {
         let Some(producer) = &self.producer else { return Ok(()) };
-        if is_opus(codec) {
+        if is_of_browsers(codec) {
             let sound = match self.sounds.remove(&track) {
                 Some(sound) if sound.is_of(codec) => Some(sound),
-                _ => Sound::new(codec),
+                _ => Sound::new(codec, &self.derived),
             };
             if let Some(sound) = sound {
                 producer.set_codec(track, sound.codec().clone(), None)?;

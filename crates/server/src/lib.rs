@@ -8,6 +8,7 @@ pub mod config;
 pub mod context;
 pub mod counters;
 pub mod demo;
+pub mod derived;
 pub mod egress;
 mod guard;
 pub mod http;

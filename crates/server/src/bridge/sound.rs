@@ -1,12 +1,19 @@
-//! One track of Opus as AAC without gaps.
+//! One track of Opus or G.711 as AAC without gaps.
+
+use std::sync::Arc;
 
 use av::sound::{Converter, Target};
 use bytes::Bytes;
 use media::codec::Codec;
 use media::{Frame, Span, Timestamp};
 
+use crate::audience::Protocol;
+use crate::derived::{Cost, Derived};
+
 /// AAC for players: what broadcasters use for stereo.
 const AAC_BITRATE: u32 = 128_000;
+/// Whose viewers know AAC.
+const PLAYERS: &[Protocol] = &[Protocol::Rtmp, Protocol::Flv, Protocol::WsFlv, Protocol::Hls];
 /// Sound this far behind the picture has stopped: less is the network, and the conversion's own delay.
 const GAP_MIN: Span = Span::from_millis(400);
 /// Silence ends this far behind the picture, so that sound that comes back finds its place.
@@ -20,16 +27,24 @@ pub(super) struct Sound {
     /// Where the next packet belongs if nothing is missing.
     next: Option<Timestamp>,
     out: Vec<Frame>,
+    cost: Cost,
 }
 
 impl Sound {
     /// `None`, and a word in the log, where this build cannot convert it.
-    pub(super) fn new(source: &Codec) -> Option<Self> {
-        let converter = Converter::new(source, Target::Aac { bitrate_bps: AAC_BITRATE })
+    pub(super) fn new(source: &Codec, derived: &Arc<Derived>) -> Option<Self> {
+        let converter = converter(source)
             .inspect_err(|error| tracing::warn!(%error, "players of AAC get no sound of this broadcast"))
             .ok()?;
         let silence = av::silence(converter.codec());
-        Some(Self { source: source.clone(), converter, silence, next: None, out: Vec::new() })
+        Some(Self {
+            source: source.clone(),
+            converter,
+            silence,
+            next: None,
+            out: Vec::new(),
+            cost: derived.add(name(source), PLAYERS),
+        })
     }
 
     pub(super) fn is_of(&self, source: &Codec) -> bool {
@@ -43,10 +58,11 @@ impl Sound {
 
     /// A packet in, what it completes out.
     pub(super) fn handle_frame(&mut self, frame: &Frame) -> impl Iterator<Item = Frame> {
-        if let Err(error) = self.converter.handle_frame(frame, &mut self.out) {
+        let Self { converter, out, cost, .. } = self;
+        if let Err(error) = cost.measure(|| converter.handle_frame(frame, out)) {
             tracing::debug!(%error, "sound is converted anew");
-            if let Some(anew) = Self::new(&self.source) {
-                self.converter = anew.converter;
+            if let Ok(anew) = self::converter(&self.source) {
+                self.converter = anew;
             }
         }
         if let Some(last) = self.out.last() {
@@ -78,5 +94,16 @@ impl Sound {
             Codec::Aac(params) => Span::from_ticks(params.frame_samples.into(), params.core_sample_rate),
             _ => Span::ZERO,
         }
+    }
+}
+
+fn converter(source: &Codec) -> Result<Converter, av::Error> {
+    Converter::new(source, Target::Aac { bitrate_bps: AAC_BITRATE })
+}
+
+fn name(source: &Codec) -> &'static str {
+    match source {
+        Codec::G711(_) => "AAC from G.711",
+        _ => "AAC from Opus",
     }
 }

@@ -1,5 +1,6 @@
 //! Connections: taken within a limit, told apart by their first request, closed when they idle.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use crate::accept::{self, Accepted};
 use crate::audience::Protocol;
 use crate::context::Context;
 use crate::socket::Socket;
-use crate::tls;
+use crate::{rtc, tls};
 
 /// Refused connections that are still told why; beyond these they are just closed.
 const REFUSALS_MAX: usize = 64;
@@ -34,11 +35,11 @@ pub(crate) async fn serve(context: Arc<Context>, listener: TcpListener, tls: Opt
     let is_tls = tls.is_some();
     let door = Arc::new(Door { context: Arc::clone(&context), machinery, tls });
     let refusals = Arc::new(Semaphore::new(REFUSALS_MAX));
-    let take = |Accepted { stream, permit, .. }| {
+    let take = |Accepted { stream, peer, permit }| {
         let door = Arc::clone(&door);
         context.spawn(async move {
             let stopping = door.context.stopping.clone();
-            stopping.run_until_cancelled(door.connection(stream, permit)).await;
+            stopping.run_until_cancelled(door.connection(stream, peer, permit)).await;
         });
     };
     let beyond = |stream| {
@@ -63,13 +64,24 @@ struct Door {
 }
 
 impl Door {
-    async fn connection(&self, stream: TcpStream, permit: OwnedSemaphorePermit) {
+    async fn connection(&self, stream: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit) {
+        // The one port that every network lets through carries WebRTC, too: its frames begin with a length, whose first
+        // byte neither a TLS record nor a request can begin with.
+        if self.tls.is_some() && self.begins_with_zero(&stream).await {
+            return Box::pin(rtc::serve_tcp(&self.context, stream, peer)).await;
+        }
         let Some(tls) = &self.tls else { return self.plain(stream, permit).await };
         // Boxed, so that plain connections do not carry the room for either.
         let handshake = Box::pin(tls.accept(stream));
         let handshake = tokio::time::timeout(self.context.config.http.header, handshake).await;
         let Ok(Ok(stream)) = handshake else { return };
         Box::pin(self.secure(stream, permit)).await;
+    }
+
+    async fn begins_with_zero(&self, stream: &TcpStream) -> bool {
+        let mut first = [0xFF];
+        let peek = tokio::time::timeout(self.context.config.http.header, stream.peek(&mut first));
+        matches!(peek.await, Ok(Ok(1))) && first == [0]
     }
 
     /// Whatever a connection does only for a moment is boxed: a keep-alive connection holds the room of this future.

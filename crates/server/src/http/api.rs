@@ -15,6 +15,7 @@ use serde::Serialize;
 use super::{flv, target};
 use crate::audience::Audience;
 use crate::context::Context;
+use crate::derived::{self, Derived};
 
 /// `GET /api/v1/server`
 #[derive(Debug, Serialize)]
@@ -42,6 +43,18 @@ struct BroadcastInfo {
     viewers: BTreeMap<&'static str, u32>,
     tracks: Vec<Track>,
     publisher: Option<PublisherInfo>,
+    /// What is computed for viewers that cannot take it as it is, while it runs.
+    conversions: Vec<Conversion>,
+}
+
+#[derive(Debug, Serialize)]
+struct Conversion {
+    /// `Opus from AAC`
+    what: &'static str,
+    /// Whose viewers get it.
+    viewers: Vec<&'static str>,
+    /// The share of one core that it takes.
+    cores: f64,
 }
 
 #[derive(Debug, Serialize)]
@@ -114,6 +127,16 @@ fn describe(context: &Context, broadcast: &Broadcast) -> BroadcastInfo {
             address: publisher.address.map(|address| address.to_string()),
             agent: publisher.agent,
         }),
+        conversions: Derived::of(broadcast).conversions().iter().map(conversion).collect(),
+    }
+}
+
+fn conversion(running: &derived::Conversion) -> Conversion {
+    Conversion {
+        what: running.what,
+        viewers: running.viewers.iter().map(|protocol| protocol.name()).collect(),
+        // A ten-thousandth of a core is less than it varies.
+        cores: (running.cores * 1e4).round() / 1e4,
     }
 }
 

@@ -4,14 +4,15 @@ use std::future::poll_fn;
 use std::sync::{Arc, Weak};
 
 use media::Timestamp;
-use media::broadcast::{Event, Reader, Selection};
-use media::codec::{Codec, Kind as Track};
+use media::broadcast::{Event, Reader, Selection, TrackId};
+use media::codec::{Codec, Kind as Track, g711};
 use media::packet::Format;
 use tokio::sync::watch;
 
 use super::lanes::{Kind, Lanes};
 use super::packets::Packets;
 use crate::context::Context;
+use crate::derived::Derived;
 
 /// Frames packetized before others get their turn.
 const FRAMES_A_TURN: usize = 32;
@@ -26,7 +27,7 @@ pub(super) async fn run(lanes: Weak<Lanes>, context: Arc<Context>, mut forwarded
                 if forwarded.wait_for(|forwarded| !forwarded).await.is_err() {
                     return;
                 }
-                let Some(mut feed) = Feed::new(&lanes) else { return };
+                let Some(mut feed) = Feed::new(&lanes, &context) else { return };
                 tokio::select! {
                     () = feed.run(&lanes) => return,
                     changed = forwarded.wait_for(|forwarded| *forwarded) => if changed.is_err() { return },
@@ -42,13 +43,22 @@ struct Feed {
     after: Option<Timestamp>,
     video: Option<Packets>,
     audio: Option<Packets>,
+    derived: Arc<Derived>,
+    context: Arc<Context>,
 }
 
 impl Feed {
-    fn new(lanes: &Weak<Lanes>) -> Option<Self> {
+    fn new(lanes: &Weak<Lanes>, context: &Arc<Context>) -> Option<Self> {
         let lanes = lanes.upgrade()?;
         let reader = lanes.broadcast().read(Selection::Best);
-        Some(Self { reader, after: lanes.newest(Kind::Video), video: None, audio: None })
+        Some(Self {
+            reader,
+            after: lanes.newest(Kind::Video),
+            video: None,
+            audio: None,
+            derived: Derived::of(lanes.broadcast()),
+            context: Arc::clone(context),
+        })
     }
 
     /// Until the broadcast has ended, or nobody holds the lanes.
@@ -67,28 +77,32 @@ impl Feed {
 }
 
 impl Feed {
-    fn handle_event(&mut self, lanes: &Arc<Lanes>, event: Event) {
+    fn handle_event(&mut self, lanes: &Lanes, event: Event) {
         let Event::Frame { track, codec, opens_group, frame } = event else { return };
-        let (kind, lane) = match codec.as_deref().map(Codec::kind) {
-            Some(Track::Video) => (Kind::Video, &mut self.video),
-            Some(Track::Audio) => (Kind::Audio, &mut self.audio),
-            Some(Track::Data) => return,
-            None => match (&self.video, &self.audio) {
-                (Some(video), _) if video.track == track => (Kind::Video, &mut self.video),
-                (_, Some(audio)) if audio.track == track => (Kind::Audio, &mut self.audio),
-                _ => return,
-            },
-        };
-        if let Some(codec) = codec {
-            match lane {
-                Some(packets) if packets.track == track => packets.set_codec(lanes, kind, &codec),
-                _ => *lane = Packets::new(lanes, kind, track, &codec),
-            }
+        if codec.is_some() || opens_group {
+            self.handle_group(lanes, track);
         }
         // What a WebRTC publisher wrote before it left is in its lane already.
         let is_old = self.after.is_some_and(|after| frame.pts() <= after);
-        if let Some(packets) = lane.as_mut().filter(|_| !is_old) {
+        let packets = [&mut self.video, &mut self.audio].into_iter().flatten();
+        if let Some(packets) = packets.filter(|packets| packets.track == track && !is_old).last() {
             packets.handle_frame(opens_group, &frame);
+        }
+    }
+
+    /// Looks at what the track is now, whenever one of its groups opens.
+    fn handle_group(&mut self, lanes: &Lanes, track: TrackId) {
+        let tracks = lanes.broadcast().tracks();
+        let Some(info) = tracks.iter().find(|info| info.id == track) else { return };
+        let slot = match info.kind {
+            Track::Video => &mut self.video,
+            Track::Audio => &mut self.audio,
+            Track::Data => return,
+        };
+        let capacity = &self.context.rtc.capacity;
+        match slot {
+            Some(packets) if packets.track == track => packets.handle_group(lanes, capacity, info),
+            _ => *slot = Packets::new(lanes, capacity, &self.derived, info),
         }
     }
 }
@@ -100,6 +114,11 @@ pub(super) fn format_of(codec: &Codec) -> Option<Format> {
         Codec::H265(_) => Some(Format::H265),
         Codec::Av1(_) => Some(Format::Av1),
         Codec::Vp9(_) => Some(Format::Vp9),
+        Codec::Vp8(_) => Some(Format::Vp8),
+        Codec::G711(params) => Some(match params.law {
+            g711::Law::Mu => Format::Pcmu,
+            g711::Law::A => Format::Pcma,
+        }),
         // AAC is converted.
         Codec::Aac(_) | Codec::Opus(_) => Some(Format::Opus),
         Codec::Data(_) => None,

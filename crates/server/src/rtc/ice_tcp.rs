@@ -31,14 +31,15 @@ pub(super) async fn serve(context: Arc<Context>, endpoint: Arc<Endpoint>, listen
         let stopping = context.stopping.clone();
         context.spawn(async move {
             let _permit = permit;
-            stopping.run_until_cancelled(connection(&endpoint, stream, peer)).await;
-            endpoint.detach(peer);
+            stopping.run_until_cancelled(serve_one(&endpoint, stream, peer)).await;
         });
     };
     accept::run(&context, listener, take, drop).await;
 }
 
-async fn connection(endpoint: &Endpoint, mut stream: TcpStream, peer: SocketAddr) {
+/// Carries one connection's datagrams until it ends.
+pub(super) async fn serve_one(endpoint: &Endpoint, mut stream: TcpStream, peer: SocketAddr) {
+    let _attached = Attached { endpoint, peer };
     let (read, write) = stream.split();
     let (sender, queue) = mpsc::channel(QUEUE_DATAGRAMS_MAX);
     let receive = async {
@@ -61,6 +62,18 @@ async fn connection(endpoint: &Endpoint, mut stream: TcpStream, peer: SocketAddr
     tokio::select! {
         () = receive => {}
         () = send(write, queue) => {}
+    }
+}
+
+/// Takes the connection out of the table, however its task ends.
+struct Attached<'a> {
+    endpoint: &'a Endpoint,
+    peer: SocketAddr,
+}
+
+impl Drop for Attached<'_> {
+    fn drop(&mut self) {
+        self.endpoint.detach(self.peer);
     }
 }
 

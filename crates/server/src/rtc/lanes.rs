@@ -19,15 +19,16 @@ const SOUND_KEPT: Span = Span::from_millis(5_000);
 /// returns, or one of another protocol that takes over, goes on in the same rings.
 pub(super) struct Lanes {
     broadcast: Broadcast,
-    video: Lane,
-    audio: Lane,
-    /// Orders packets over both rings.
-    arrivals: AtomicU64,
+    video: Arc<Lane>,
+    audio: Arc<Lane>,
     /// A WebRTC publisher writes, so frames need not be packetized.
     forwarded: watch::Sender<bool>,
 }
 
 struct Lane {
+    kind: Kind,
+    /// Orders packets over both rings.
+    arrivals: Arc<AtomicU64>,
     ring: Producer<Packet>,
     state: Mutex<State>,
 }
@@ -55,12 +56,15 @@ impl Lanes {
             let pictures = Retention { budget: broadcast.budget(), ..Retention::default() };
             let sound = Retention { groups: None, ..pictures.clone() };
             let (forwarded, watched) = watch::channel(false);
-            let lane = |retention| Lane { ring: Producer::new(retention), state: Mutex::default() };
+            let arrivals = Arc::<AtomicU64>::default();
+            let lane = |kind, retention| {
+                let (arrivals, state) = (Arc::clone(&arrivals), Mutex::default());
+                Arc::new(Lane { kind, arrivals, ring: Producer::new(retention), state })
+            };
             let lanes = Arc::new(Self {
                 broadcast: broadcast.clone(),
-                video: lane(pictures),
-                audio: lane(sound),
-                arrivals: AtomicU64::new(0),
+                video: lane(Kind::Video, pictures),
+                audio: lane(Kind::Audio, sound),
                 forwarded,
             });
             context.spawn(feed::run(Arc::downgrade(&lanes), Arc::clone(context), watched));
@@ -72,7 +76,7 @@ impl Lanes {
         &self.broadcast
     }
 
-    fn lane(&self, kind: Kind) -> &Lane {
+    fn lane(&self, kind: Kind) -> &Arc<Lane> {
         match kind {
             Kind::Video => &self.video,
             Kind::Audio => &self.audio,
@@ -107,9 +111,10 @@ impl Lanes {
     }
 
     /// A writer of one lane whose packets follow what is there.
-    pub(super) fn write(self: &Arc<Self>, kind: Kind, format: Format) -> Writer {
-        self.lane(kind).state().format = Some(format);
-        Writer { lanes: Arc::clone(self), kind, format, offset: None }
+    pub(super) fn write(&self, kind: Kind, format: Format) -> Writer {
+        let lane = self.lane(kind);
+        lane.state().format = Some(format);
+        Writer { lane: Arc::clone(lane), format, offset: None }
     }
 
     /// Until the guard is dropped, frames are not packetized.
@@ -134,10 +139,9 @@ impl Drop for Forward {
     }
 }
 
-/// Writes one lane for one publisher.
+/// Writes one lane for one publisher. It does not keep the lanes: they go when nobody reads them.
 pub(super) struct Writer {
-    lanes: Arc<Lanes>,
-    kind: Kind,
+    lane: Arc<Lane>,
     format: Format,
     /// What is added to the source's sequence numbers.
     offset: Option<u64>,
@@ -150,21 +154,21 @@ impl Writer {
 
     /// Appends a packet; `opens` says that decoding can begin with it.
     pub(super) fn push(&mut self, mut packet: Packet, opens: bool) {
-        let lane = self.lanes.lane(self.kind);
+        let lane = &self.lane;
         let head = {
             let mut state = lane.state();
             // A packet of the former publisher and the first of this one leave a gap of one, as if one were lost:
             // nothing of the two belongs together.
             let offset = *self.offset.get_or_insert_with(|| (state.next + 1).wrapping_sub(packet.sequence));
             packet.sequence = packet.sequence.wrapping_add(offset);
-            let opens = opens || state.newest.is_none() || self.kind == Kind::Audio;
+            let opens = opens || state.newest.is_none() || lane.kind == Kind::Audio;
             state.next = state.next.max(packet.sequence.wrapping_add(1));
             state.newest = state.newest.max(Some(packet.at));
             opens.then(|| Arc::new(self.format))
         };
-        let arrival = self.lanes.arrivals.fetch_add(1, Ordering::Relaxed);
+        let arrival = lane.arrivals.fetch_add(1, Ordering::Relaxed);
         lane.ring.push(arrival, head, packet);
-        if self.kind == Kind::Audio {
+        if lane.kind == Kind::Audio {
             lane.ring.evict_older_than(SOUND_KEPT);
         }
     }

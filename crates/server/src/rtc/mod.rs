@@ -10,6 +10,7 @@ mod line;
 mod offer;
 mod packets;
 mod publish;
+mod reencode;
 mod repeat;
 mod session;
 mod watch;
@@ -27,7 +28,7 @@ use str0m::change::SdpOffer;
 use str0m::config::{CryptoProvider, DtlsCert};
 use str0m::net::{Protocol, TcpType};
 use str0m::{Candidate, IceCreds, Rtc, RtcConfig};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 use wire::sdp_fragment;
 
@@ -38,6 +39,7 @@ use endpoint::Endpoint;
 use lanes::{Kind, Lanes};
 pub(crate) use offer::{OFFER_BYTES_MAX, Refusal};
 use publish::Publish;
+use reencode::Capacity;
 use session::{Batch, Command, Role, Session};
 use watch::Watch;
 
@@ -63,6 +65,7 @@ pub struct Service {
     /// One for all: to make one takes a millisecond.
     certificate: DtlsCert,
     candidates: Vec<(Protocol, SocketAddr)>,
+    capacity: Capacity,
     sessions: Mutex<HashMap<String, Handle>>,
 }
 
@@ -123,7 +126,12 @@ impl Sockets {
 
 impl Service {
     /// The service behind `sockets`, and the listener of ICE-TCP for [`serve`].
-    pub(crate) fn new(config: &config::Rtc, sockets: Sockets) -> io::Result<(Self, TcpListener)> {
+    /// HTTPS, where it is served, takes ICE-TCP too.
+    pub(crate) fn new(
+        config: &config::Rtc,
+        sockets: Sockets,
+        https: Option<SocketAddr>,
+    ) -> io::Result<(Self, TcpListener)> {
         let endpoint = Arc::new(Endpoint::new(sockets.udp)?);
         let crypto = crypto::provider();
         let certificate = crypto
@@ -131,11 +139,17 @@ impl Service {
             .generate_certificate()
             .ok_or_else(|| io::Error::other("the cryptography made no certificate"))?;
         let addresses = reachable(endpoint.address(), &config.public);
-        let candidates = [Protocol::Udp, Protocol::Tcp]
-            .into_iter()
-            .flat_map(|protocol| addresses.iter().map(move |address| (protocol, *address)))
+        let secure = https.map(|address| reachable(address, &config.public)).unwrap_or_default();
+        let all = |protocol, addresses: Vec<SocketAddr>| {
+            addresses.into_iter().map(move |address| (protocol, address))
+        };
+        let candidates = all(Protocol::Udp, addresses.clone())
+            .chain(all(Protocol::Tcp, addresses))
+            .chain(all(Protocol::Tcp, secure))
             .collect();
-        let service = Self { endpoint, crypto, certificate, candidates, sessions: Mutex::default() };
+        let capacity = Capacity::of_this_machine();
+        let service =
+            Self { endpoint, crypto, certificate, candidates, capacity, sessions: Mutex::default() };
         Ok((service, sockets.tcp))
     }
 
@@ -336,6 +350,11 @@ pub(crate) async fn serve(context: Arc<Context>, listener: TcpListener) {
     let endpoint = Arc::clone(&context.rtc.endpoint);
     let receive = context.stopping.run_until_cancelled(endpoint.receive());
     tokio::join!(receive, ice_tcp::serve(Arc::clone(&context), Arc::clone(&endpoint), listener));
+}
+
+/// Serves an ICE-TCP connection that came in at another port.
+pub(crate) async fn serve_tcp(context: &Context, stream: TcpStream, peer: SocketAddr) {
+    ice_tcp::serve_one(&context.rtc.endpoint, stream, peer).await;
 }
 
 /// The addresses that peers are told: those of the configuration, else where we listen; every interface is the one that

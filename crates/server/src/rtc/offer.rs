@@ -67,7 +67,7 @@ pub(super) fn publishing(config: RtcConfig, offer: &str) -> RtcConfig {
     let config = config.clear_codecs().enable_opus(true, offers(offer, "red"));
     let mut config = match offers(offer, "H264") {
         true => config.enable_h264(true),
-        false => config.enable_vp9(true).enable_av1(true).enable_h265(true),
+        false => config.enable_vp8(true).enable_vp9(true).enable_av1(true).enable_h265(true),
     };
     // Sound that is asked for again costs next to nothing and saves the word it was in.
     let codecs = config.codec_config();

@@ -1,15 +1,19 @@
-//! One track of frames on its way into its lane: converted where WebRTC does not know its codec, then packetized.
+//! One track of frames on its way into its lane: converted where WebRTC does not know its codec or its order, then
+//! packetized.
 
 use std::sync::Arc;
 
 use av::sound::{Channels, Converter, Target};
-use media::broadcast::TrackId;
-use media::codec::Codec;
-use media::{Frame, Packet};
+use media::broadcast::{TrackId, TrackInfo};
+use media::codec::{Codec, h264};
+use media::{Frame, Packet, Timestamp};
 use wire::rtp::Packetizer;
 
 use super::feed::format_of;
 use super::lanes::{Kind, Lanes, Writer};
+use super::reencode::{Capacity, Reencode};
+use crate::audience::Protocol;
+use crate::derived::{Cost, Derived};
 
 /// Opus for WebRTC viewers: transparent for speech, good for music.
 const OPUS_BITRATE: u32 = 96_000;
@@ -18,7 +22,22 @@ const OPUS_BITRATE: u32 = 96_000;
 pub(super) struct Packets {
     pub(super) track: TrackId,
     codec: Arc<Codec>,
-    sound: Option<Converter>,
+    way: Way,
+    derived: Arc<Derived>,
+}
+
+/// How frames become packets.
+enum Way {
+    AsTheyAre(Output),
+    Sound(Box<Converter>, Cost, Output),
+    /// Pictures in showing order, from an encoder.
+    Reencoded(Reencode),
+    /// No core is free to encode: pictures that no other needs are left out, which mostly are those out of order.
+    Sparse(Output, Option<Timestamp>),
+}
+
+/// The last steps.
+struct Output {
     packetizer: Packetizer,
     writer: Writer,
     frames: Vec<Frame>,
@@ -27,45 +46,90 @@ pub(super) struct Packets {
 
 impl Packets {
     /// `None` when WebRTC has nothing for this codec.
-    pub(super) fn new(lanes: &Arc<Lanes>, kind: Kind, track: TrackId, codec: &Arc<Codec>) -> Option<Self> {
-        Some(Self {
-            track,
-            sound: converter(codec),
-            codec: Arc::clone(codec),
-            packetizer: Packetizer::default(),
-            writer: lanes.write(kind, format_of(codec)?),
-            frames: Vec::new(),
-            packets: Vec::new(),
-        })
+    pub(super) fn new(
+        lanes: &Lanes,
+        capacity: &Capacity,
+        derived: &Arc<Derived>,
+        info: &TrackInfo,
+    ) -> Option<Self> {
+        let way = Way::of(lanes, capacity, derived, info)?;
+        Some(Self { track: info.id, way, codec: Arc::clone(&info.codec), derived: Arc::clone(derived) })
     }
 
-    /// The next group's parameters.
-    pub(super) fn set_codec(&mut self, lanes: &Arc<Lanes>, kind: Kind, codec: &Arc<Codec>) {
-        if self.codec == *codec {
+    /// A group opens: its parameters may be others, and its pictures may have turned out to be out of order.
+    pub(super) fn handle_group(&mut self, lanes: &Lanes, capacity: &Capacity, info: &TrackInfo) {
+        let is_out_of_order = info.stats.reordered && matches!(self.way, Way::AsTheyAre(_));
+        if *self.codec == *info.codec && !is_out_of_order {
             return;
         }
-        if let Some(format) = format_of(codec).filter(|format| *format != self.writer.format()) {
-            self.writer = lanes.write(kind, format);
+        self.codec = Arc::clone(&info.codec);
+        if let Some(way) = Way::of(lanes, capacity, &self.derived, info) {
+            self.way = way;
         }
-        self.sound = converter(codec);
-        self.codec = Arc::clone(codec);
     }
 
     pub(super) fn handle_frame(&mut self, opens_group: bool, frame: &Frame) {
-        match &mut self.sound {
-            None => self.packetizer.handle_frame(&self.codec, opens_group, frame, &mut self.packets),
-            Some(converter) => {
-                if let Err(error) = converter.handle_frame(frame, &mut self.frames) {
-                    tracing::warn!(%error, "sound cannot be converted; it starts anew");
-                    self.sound = self::converter(&self.codec);
-                }
-                if let Some(converter) = &self.sound {
-                    for frame in self.frames.drain(..) {
-                        self.packetizer.handle_frame(converter.codec(), false, &frame, &mut self.packets);
-                    }
+        match &mut self.way {
+            Way::AsTheyAre(output) => output.put(&self.codec, opens_group, frame),
+            Way::Reencoded(encoder) => encoder.handle_frame(frame),
+            Way::Sparse(output, newest) => {
+                let in_order = newest.is_none_or(|newest| frame.pts() > newest);
+                if !h264::is_disposable(&frame.payload) && in_order {
+                    *newest = Some(frame.pts());
+                    output.put(&self.codec, opens_group, frame);
                 }
             }
+            Way::Sound(converter, cost, output) => {
+                let mut frames = std::mem::take(&mut output.frames);
+                if let Err(error) = cost.measure(|| converter.handle_frame(frame, &mut frames)) {
+                    tracing::warn!(%error, "sound cannot be converted; it starts anew");
+                    if let Some(anew) = converter_of(&self.codec) {
+                        **converter = anew;
+                    }
+                }
+                for frame in frames.drain(..) {
+                    output.put(converter.codec(), false, &frame);
+                }
+                output.frames = frames;
+            }
         }
+    }
+}
+
+impl Way {
+    fn of(lanes: &Lanes, capacity: &Capacity, derived: &Arc<Derived>, info: &TrackInfo) -> Option<Self> {
+        let format = format_of(&info.codec)?;
+        let kind = if format.is_video() { Kind::Video } else { Kind::Audio };
+        let output = || Output {
+            packetizer: Packetizer::default(),
+            writer: lanes.write(kind, format),
+            frames: Vec::new(),
+            packets: Vec::new(),
+        };
+        match &*info.codec {
+            Codec::Aac(_) => {
+                let cost = derived.add("Opus from AAC", &[Protocol::Whep]);
+                Some(Self::Sound(Box::new(converter_of(&info.codec)?), cost, output()))
+            }
+            Codec::H264(_) if info.stats.reordered => {
+                let encoder = Reencode::start(capacity, derived, info, lanes.write(kind, format));
+                Some(encoder.map_or_else(|| Self::Sparse(output(), None), Self::Reencoded))
+            }
+            Codec::H264(_)
+            | Codec::H265(_)
+            | Codec::Av1(_)
+            | Codec::Vp8(_)
+            | Codec::Vp9(_)
+            | Codec::G711(_)
+            | Codec::Opus(_)
+            | Codec::Data(_) => Some(Self::AsTheyAre(output())),
+        }
+    }
+}
+
+impl Output {
+    fn put(&mut self, codec: &Codec, opens_group: bool, frame: &Frame) {
+        self.packetizer.handle_frame(codec, opens_group, frame, &mut self.packets);
         let mut opens = opens_group;
         for packet in self.packets.drain(..) {
             self.writer.push(packet, std::mem::take(&mut opens));
@@ -73,7 +137,7 @@ impl Packets {
     }
 }
 
-fn converter(codec: &Codec) -> Option<Converter> {
+fn converter_of(codec: &Codec) -> Option<Converter> {
     let Codec::Aac(params) = codec else { return None };
     let channels = if params.channels == 1 { Channels::Mono } else { Channels::Stereo };
     let target = Target::Opus { channels, bitrate_bps: OPUS_BITRATE };

@@ -154,7 +154,7 @@ impl Publish {
         if self.streams.iter().any(|stream| stream.track == track) {
             return None;
         }
-        let payloads = payload_kind(format)?;
+        let payloads = payload_kind(format);
         self.streams.push(Stream {
             mid,
             track,
@@ -254,16 +254,17 @@ fn mid_of(rtc: &mut Rtc, packet: &RtpPacket) -> Option<Mid> {
     rtc.direct_api().stream_rx(&packet.header.ssrc).map(|stream| stream.mid())
 }
 
-/// `None` for what cannot be put together to frames, and is therefore not negotiated.
-fn payload_kind(format: Format) -> Option<PayloadKind> {
+fn payload_kind(format: Format) -> PayloadKind {
     match format {
-        Format::H264 => Some(PayloadKind::H264),
-        Format::H265 => Some(PayloadKind::H265),
-        Format::Vp9 => Some(PayloadKind::Vp9),
-        Format::Av1 => Some(PayloadKind::Av1),
+        Format::H264 => PayloadKind::H264,
+        Format::H265 => PayloadKind::H265,
+        Format::Vp9 => PayloadKind::Vp9,
+        Format::Av1 => PayloadKind::Av1,
         // Browsers send both channels when they have two, and one decoded to two is heard the same.
-        Format::Opus => Some(PayloadKind::Opus { channels: 2 }),
-        Format::Vp8 | Format::Pcmu | Format::Pcma => None,
+        Format::Opus => PayloadKind::Opus { channels: 2 },
+        Format::Vp8 => PayloadKind::Vp8,
+        Format::Pcmu => PayloadKind::Pcmu,
+        Format::Pcma => PayloadKind::Pcma,
     }
 }
 
