@@ -2,11 +2,14 @@
 
 import { type ServerInfo, encodePath } from './broadcasts.ts';
 
-/** Every way to play a stream, and the one to push it. */
+/** Every way to play a stream, and those to push it. */
 export interface Addresses {
   readonly httpFlv: string;
   readonly wsFlv: string;
   readonly hls: string;
+  /** WebRTC, to play and to publish. */
+  readonly whep: string;
+  readonly whip: string;
   readonly rtmp: string | undefined;
   readonly page: string;
   /** What OBS asks for, apart. */
@@ -27,6 +30,8 @@ export function addressesOf(path: string, origin: string, server: ServerInfo | u
     httpFlv: `${protocol}//${host}/${encoded}.flv`,
     wsFlv: `${protocol === 'https:' ? 'wss' : 'ws'}://${host}/${encoded}.flv`,
     hls: `${protocol}//${host}/${encoded}.m3u8`,
+    whep: `${protocol}//${host}/${encoded}/whep`,
+    whip: `${protocol}//${host}/${encoded}/whip`,
     rtmp: rtmpBase === undefined ? undefined : `${rtmpBase}/${encoded}`,
     page: `${protocol}//${host}/play/${encoded}`,
     push:

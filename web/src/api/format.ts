@@ -1,6 +1,7 @@
 //! Numbers and durations as people read them.
 
 import type { Messages } from '../i18n/index.ts';
+import type { EngineKind } from '../play/address.ts';
 import type { Track, Viewers } from './broadcasts.ts';
 
 const MINUTE_S = 60;
@@ -14,6 +15,15 @@ export function duration(totalS: number, messages: Messages): string {
   if (s < HOUR_S) return messages.minutes(Math.floor(s / MINUTE_S));
   if (s < DAY_S) return messages.hours(Math.floor(s / HOUR_S), Math.floor((s % HOUR_S) / MINUTE_S));
   return messages.days(Math.floor(s / DAY_S), Math.floor((s % DAY_S) / HOUR_S));
+}
+
+/** Steps of a delay in milliseconds: finer ones would only flicker. */
+const DELAY_STEP_MS = 10;
+
+/** `1.2 s`; below a second and by WebRTC, where that is the usual range, `180 ms`. */
+export function delayText(delayS: number, kind: EngineKind, messages: Messages): string {
+  const ms = Math.round((delayS * 1000) / DELAY_STEP_MS) * DELAY_STEP_MS;
+  return kind === 'whep' && ms < 1000 ? messages.delayMs(ms) : messages.delay(delayS.toFixed(1));
 }
 
 /** `2.4 Mbit/s`, `128 kbit/s`. */
@@ -50,7 +60,7 @@ function channels(count: number, messages: Messages): string {
   return count === 2 ? messages.stereo : messages.channels(count);
 }
 
-const PROTOCOLS: Readonly<Record<string, string>> = { flv: 'HTTP-FLV', ws_flv: 'WS-FLV' };
+const PROTOCOLS: Readonly<Record<string, string>> = { flv: 'HTTP-FLV', ws_flv: 'WS-FLV', webrtc: 'WebRTC', whep: 'WebRTC' };
 
 /** Protocols that have viewers, most first. */
 export function viewersByProtocol(viewers: Viewers): readonly (readonly [name: string, count: number])[] {

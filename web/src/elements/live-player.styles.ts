@@ -301,7 +301,7 @@ export const playerStyles = css`
   }
 
   .delay {
-    min-inline-size: 3.2ch;
+    min-inline-size: 6ch;
     color: var(--_muted);
     font-weight: 400;
     font-variant-numeric: tabular-nums;

@@ -2,7 +2,7 @@
 //! methods and events. Watching itself is `Playback`, what is drawn is `live-player.view.ts`.
 
 import { LitElement, type PropertyValues, type TemplateResult } from 'lit';
-import type { AddressProblem, EngineKind } from '../play/address.ts';
+import type { AddressProblem, EngineKind, Mode } from '../play/address.ts';
 import { Code, messageOf } from '../play/codes.ts';
 import type { Bounds } from '../play/latency.ts';
 import type { NetStatus } from '../play/netstatus.ts';
@@ -20,9 +20,13 @@ const CONTROLS_SHOWN_MS = 3_000;
 const BADGE_EVERY_MS = 500;
 const WORDS_EVERY_MS = 1_000;
 const VOLUME_STEP = 0.1;
-/** WeChat's defaults in seconds, and what its documentation advises for calls. */
+/**
+ * WeChat's defaults in seconds, and what its documentation advises for calls: the shorter one where
+ * lost packets do not hold up those behind them.
+ */
 const CACHE_LIVE: Bounds = { minS: 1, maxS: 3 };
 const CACHE_CALL: Bounds = { minS: 0.2, maxS: 0.8 };
+const CACHE_WEBRTC: Bounds = { minS: 0.1, maxS: 0.3 };
 
 /** Attributes of a Mini Program arrive as `"false"` too; in HTML, presence means true. */
 const flag = (byDefault: boolean) => ({
@@ -55,7 +59,7 @@ export class LivePlayer extends LitElement {
   };
 
   declare src: string;
-  declare mode: 'live' | 'RTC';
+  declare mode: Mode;
   declare autoplay: boolean;
   declare muted: boolean;
   declare orientation: 'vertical' | 'horizontal';
@@ -117,8 +121,9 @@ export class LivePlayer extends LitElement {
       // Safari unlocks the element only when `play` is called in the gesture itself.
       void video.play().catch(() => undefined);
     }
-    const { src, autoResume, referrerPolicy } = this;
-    const started = Playback.start(video, { src, autoResume, referrerPolicy, bounds: this.#bounds() }, this.#listener);
+    const { src, mode, autoResume, referrerPolicy } = this;
+    const boundsOf = this.#boundsOf();
+    const started = Playback.start(video, { src, mode, autoResume, referrerPolicy, boundsOf }, this.#listener);
     if (started instanceof Playback) {
       this.#playback = started;
       return;
@@ -336,7 +341,8 @@ export class LivePlayer extends LitElement {
   protected override updated(changed: PropertyValues<this>): void {
     const video = this.#media();
     if (changed.has('muted')) video.muted = this.muted;
-    if (changed.has('src') && changed.get('src') !== undefined) {
+    // The first values are no change; later ones switch over.
+    if (['src', 'mode'].some((name) => changed.get(name as 'src' | 'mode') !== undefined)) {
       const wasActive = this.#playback !== undefined;
       this.stop();
       if (this.src !== '' && (wasActive || this.autoplay)) this.play();
@@ -354,9 +360,14 @@ export class LivePlayer extends LitElement {
     return this.#video;
   }
 
-  #bounds(): Bounds {
+  /** The asked-for bounds, as they are when playing begins. */
+  #boundsOf(): (kind: EngineKind) => Bounds {
+    const { minCache, maxCache } = this;
     const byMode = this.mode === 'RTC' ? CACHE_CALL : CACHE_LIVE;
-    return { minS: this.minCache ?? byMode.minS, maxS: this.maxCache ?? byMode.maxS };
+    return (kind) => {
+      const byDefault = kind === 'whep' ? CACHE_WEBRTC : byMode;
+      return { minS: minCache ?? byDefault.minS, maxS: maxCache ?? byDefault.maxS };
+    };
   }
 
   readonly #listener = {

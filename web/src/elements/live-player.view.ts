@@ -2,6 +2,7 @@
 
 import { type TemplateResult, html, nothing } from 'lit';
 import { classMap } from 'lit/directives/class-map.js';
+import { delayText } from '../api/format.ts';
 import type { Messages } from '../i18n/index.ts';
 import { RETRIES_MAX } from '../play/policy.ts';
 import { icon } from './icons.ts';
@@ -166,24 +167,26 @@ function renderButton(name: Parameters<typeof icon>[0], label: string, press: ()
   `;
 }
 
-/** How far behind live; pressing it goes to live. */
+/** Which way the picture comes and how far behind live it is; pressing it goes to live. */
 function renderBadge(player: LivePlayer, messages: Messages): TemplateResult | typeof nothing {
-  const { delay } = player;
+  const { delay, transport } = player;
   const shown = ['playing', 'loading', 'paused'].includes(player.view.kind);
-  if (delay === undefined || !shown) return nothing;
-  const seconds = delay.toFixed(1);
+  if (delay === undefined || transport === undefined || !shown) return nothing;
+  const name = messages.transportName(transport);
+  const told = delayText(delay, transport, messages);
+  const label = messages.delayLabel(name, told);
   return html`
     <button
       part="badge"
       class=${classMap({ badge: true, behind: player.isBehind })}
       type="button"
-      aria-label=${messages.delayLabel(seconds)}
-      title=${messages.delayLabel(seconds)}
+      aria-label=${label}
+      title=${label}
       @click=${() => player.goLive()}
     >
       <span class="dot" aria-hidden="true"></span>
-      <span>${messages.live}</span>
-      <span class="delay">${messages.delay(seconds)}</span>
+      <span>${name}</span>
+      <span class="delay">· ${told}</span>
     </button>
   `;
 }
@@ -206,7 +209,7 @@ function wordsOf(view: View, messages: Messages): Words | undefined {
     case 'idle':
       return { line: '', action: 'play' };
     case 'connecting':
-      return { line: messages.connecting, busy: true };
+      return { line: messages.connecting(messages.transportName(view.engine)), busy: true };
     case 'loading':
       return { line: messages.loading, busy: true };
     case 'paused':

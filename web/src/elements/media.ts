@@ -2,7 +2,7 @@
 //! picture, snapshots, capabilities. Each where the standard has it, with Safari's older names.
 
 import type { Support } from '../play/address.ts';
-import type { Reading } from '../play/session.ts';
+import { DEAD_MS, FIRST_BYTES_MS, type Reading } from '../play/session.ts';
 import type { EngineFacts } from './engines/engine.ts';
 
 /** H.264 baseline with AAC-LC: what every browser with Media Source plays. */
@@ -24,18 +24,20 @@ export function detectSupport(): Support {
     mse: source !== undefined && source.isTypeSupported(PROBE),
     nativeHls: document.createElement('video').canPlayType(HLS_TYPE) !== '',
     webSocket: globalThis.WebSocket !== undefined,
+    webRtc: globalThis.RTCPeerConnection !== undefined && 'addTransceiver' in RTCPeerConnection.prototype,
   };
 }
 
-const NO_FACTS: Pick<EngineFacts, 'delayS' | 'delayFloorS' | 'lastDataMs' | 'silenceMs'> = {
+const NO_FACTS: Pick<EngineFacts, 'delayS' | 'delayFloorS' | 'lastDataMs' | 'limits' | 'selfPaced'> = {
   delayS: undefined,
   delayFloorS: 0,
   lastDataMs: undefined,
-  silenceMs: Infinity,
+  limits: { firstBytesMs: FIRST_BYTES_MS, silenceMs: Infinity, deadMs: DEAD_MS },
+  selfPaced: false,
 };
 
 export function readMedia(video: HTMLVideoElement, facts: EngineFacts | undefined): Reading {
-  const { delayS, delayFloorS, lastDataMs, silenceMs } = facts ?? NO_FACTS;
+  const { delayS, delayFloorS, lastDataMs, limits, selfPaced } = facts ?? NO_FACTS;
   return {
     positionS: video.currentTime,
     buffered: rangesOf(video.buffered),
@@ -48,7 +50,8 @@ export function readMedia(video: HTMLVideoElement, facts: EngineFacts | undefine
     engineDelayS: delayS,
     delayFloorS,
     lastDataMs,
-    silenceMs,
+    limits,
+    selfPaced,
   };
 }
 

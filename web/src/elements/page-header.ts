@@ -4,31 +4,20 @@ import { LitElement, type TemplateResult, css, html, nothing } from 'lit';
 import { LANGUAGES, type Language, messagesOf, pickLanguage } from '../i18n/index.ts';
 import { icon } from './icons.ts';
 import { Localized } from './localized.ts';
+import { keepPreference, readPreference } from './preference.ts';
 import { sharedStyles } from './shared.styles.ts';
 
-const STORAGE_KEY = 'openmic-language';
+/** Under this name the choice is kept. */
+const PREFERENCE = 'language';
 
 /** Sets the language of the page: the reader's earlier choice, else the browser's wish. */
 export function applyPageLanguage(): void {
-  document.documentElement.lang = pickLanguage([storedLanguage() ?? '', ...navigator.languages]);
-}
-
-function storedLanguage(): string | null {
-  try {
-    return localStorage.getItem(STORAGE_KEY);
-  } catch {
-    // Storage may be forbidden; then the choice lasts as long as the page.
-    return null;
-  }
+  document.documentElement.lang = pickLanguage([readPreference(PREFERENCE) ?? '', ...navigator.languages]);
 }
 
 function choose(language: Language): void {
   document.documentElement.lang = language;
-  try {
-    localStorage.setItem(STORAGE_KEY, language);
-  } catch {
-    // See `storedLanguage`.
-  }
+  keepPreference(PREFERENCE, language);
 }
 
 export class PageHeader extends LitElement {

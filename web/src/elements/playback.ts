@@ -1,7 +1,7 @@
 //! One viewing in one media element: runs a `Session`, performs what it orders, and measures.
 //! `<live-player>` keeps to attributes, events and words.
 
-import { type EngineKind, type Plan, plan, statusUrl } from '../play/address.ts';
+import { type EngineKind, type Mode, type Plan, plan, statusUrl } from '../play/address.ts';
 import { Code, messageOf } from '../play/codes.ts';
 import type { Bounds } from '../play/latency.ts';
 import { type NetStatus, NetMeter } from '../play/netstatus.ts';
@@ -21,7 +21,8 @@ const BEHIND_S = 1;
 
 export interface Watch {
   readonly src: string;
-  readonly bounds: Bounds;
+  readonly mode: Mode;
+  readonly boundsOf: (kind: EngineKind) => Bounds;
   readonly autoResume: boolean;
   readonly referrerPolicy: ReferrerPolicy;
 }
@@ -57,8 +58,8 @@ export class Playback {
     this.#video = video;
     this.#watch = watch;
     this.#listener = listener;
-    const { bounds, autoResume } = watch;
-    this.#session = new Session({ candidates: planned.candidates, bounds, autoResume });
+    const { boundsOf, autoResume } = watch;
+    this.#session = new Session({ candidates: planned.candidates, boundsOf, autoResume });
     this.#ticker = setInterval(() => this.#tick(), TICK_MS);
     this.#session.play(performance.now());
     this.#drain();
@@ -70,7 +71,7 @@ export class Playback {
     watch: Watch,
     listener: PlaybackListener,
   ): Playback | Extract<Plan, { ok: false }> {
-    const planned = plan(watch.src, document.baseURI, detectSupport());
+    const planned = plan(watch.src, document.baseURI, detectSupport(), watch.mode);
     return planned.ok ? new Playback(video, watch, planned, listener) : planned;
   }
 
@@ -119,6 +120,7 @@ export class Playback {
   /** Something changed for the better: do not sit out a wait. */
   hurry(): void {
     this.#session.hurry(performance.now());
+    this.#engine?.handleShown?.();
   }
 
   /** The page is shown again: phones stop a hidden video, and the viewer wants what is live now. */
@@ -226,6 +228,7 @@ export class Playback {
       url,
       video: this.#video,
       referrerPolicy: this.#watch.referrerPolicy,
+      bounds: this.#watch.boundsOf(kind),
       emit: (event) => {
         this.#session.handleEngine(event, performance.now());
         this.#drain();
@@ -253,7 +256,8 @@ export class Playback {
     if (facts === undefined) return;
     const { videoWidth: width, videoHeight: height } = this.#video;
     const bufferedS = aheadS(this.#reading());
-    const counters = { ...facts, framesShown: framesShown(this.#video), bufferedS, width, height };
+    const { videoS: videoCacheS, audioS: audioCacheS } = facts.cacheS ?? { videoS: bufferedS, audioS: bufferedS };
+    const counters = { ...facts, framesShown: framesShown(this.#video), videoCacheS, audioCacheS, width, height };
     const info = this.#meter.handleCounters(counters, nowMs);
     if (info === undefined) return;
     const wasStable = (this.#netstatus?.netQualityLevel ?? 1) < UNSTABLE_LEVEL;

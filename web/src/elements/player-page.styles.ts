@@ -43,6 +43,51 @@ export const playerPageStyles = css`
     overflow-wrap: anywhere;
   }
 
+  .modes {
+    display: flex;
+    flex-wrap: wrap;
+    gap: 0.75rem;
+    margin: 0;
+    padding: 0;
+    border: 0;
+    min-inline-size: 0;
+  }
+
+  .modes label {
+    position: relative;
+    flex: 0 1 20rem;
+    min-block-size: 44px;
+    padding: 0.625rem 1rem;
+    border: 1px solid var(--om-line);
+    border-radius: 10px;
+    background: var(--om-surface);
+    cursor: pointer;
+    touch-action: manipulation;
+  }
+
+  .modes label:has(:checked) {
+    border-color: var(--om-accent);
+    box-shadow: inset 0 0 0 1px var(--om-accent);
+  }
+
+  .modes label:has(:focus-visible) {
+    outline: 2px solid var(--om-focus);
+    outline-offset: 2px;
+  }
+
+  .modes .name {
+    font-weight: 600;
+  }
+
+  .note {
+    flex-basis: 100%;
+    font-size: 0.9375rem;
+  }
+
+  .note:empty {
+    display: none;
+  }
+
   .facts {
     display: grid;
     grid-template-columns: repeat(auto-fit, minmax(min(100%, 8.5rem), 1fr));

@@ -9,14 +9,20 @@ import {
   getServer,
   streamOfPage,
 } from '../api/broadcasts.ts';
-import { audioParts, bitrate, duration, frameRate, videoParts, viewersTotal } from '../api/format.ts';
+import { audioParts, bitrate, delayText, duration, frameRate, videoParts, viewersTotal } from '../api/format.ts';
 import type { Messages } from '../i18n/index.ts';
+import type { Mode } from '../play/address.ts';
 import type { NetStatus } from '../play/netstatus.ts';
 import type { LivePlayer } from './live-player.ts';
 import { Localized } from './localized.ts';
 import { playerPageStyles } from './player-page.styles.ts';
 import { Polling } from './polling.ts';
+import { keepPreference, readPreference } from './preference.ts';
 import { sharedStyles } from './shared.styles.ts';
+
+/** Under this name the choice of the mode is kept. */
+const PREFERENCE = 'mode';
+const MODES: readonly Mode[] = ['live', 'RTC'];
 
 interface Numbers {
   readonly info: NetStatus;
@@ -29,6 +35,7 @@ export class PlayerPage extends LitElement {
     broadcast: { state: true },
     server: { state: true },
     player: { state: true },
+    mode: { state: true },
   };
 
   static override styles = [sharedStyles, playerPageStyles];
@@ -37,6 +44,7 @@ export class PlayerPage extends LitElement {
   declare server: ServerInfo | undefined;
   /** The player's numbers, as of its last `netstatus`. */
   declare player: Numbers | undefined;
+  declare mode: Mode;
   readonly #localized = new Localized(this);
   readonly #path = streamOfPage(location.pathname);
 
@@ -45,6 +53,7 @@ export class PlayerPage extends LitElement {
     this.broadcast = undefined;
     this.server = undefined;
     this.player = undefined;
+    this.mode = readPreference(PREFERENCE) === 'RTC' ? 'RTC' : 'live';
     const path = this.#path;
     if (path !== undefined) new Polling(this, () => this.#ask(path));
   }
@@ -73,6 +82,7 @@ export class PlayerPage extends LitElement {
         <div class="stage">
           <live-player
             src=${src}
+            mode=${this.mode}
             autoplay
             auto-resume
             @netstatus=${(event: CustomEvent<{ info: NetStatus }>) => this.#handleNetstatus(event)}
@@ -83,12 +93,14 @@ export class PlayerPage extends LitElement {
             <h1>${path}</h1>
             ${this.#renderState(messages)}
           </div>
+          ${this.#renderModes(messages)}
           ${this.broadcast === undefined && this.player === undefined ? nothing : this.#renderDetails(messages)}
           <section class="share" aria-labelledby="share">
             <h2 id="share">${messages.watchElsewhere}</h2>
             <div class="addresses">
               <om-copy label=${messages.playHttpFlv} value=${addresses.httpFlv}></om-copy>
               <om-copy label=${messages.playHls} value=${addresses.hls}></om-copy>
+              <om-copy label=${messages.playWhep} value=${addresses.whep}></om-copy>
               ${addresses.rtmp === undefined
                 ? nothing
                 : html`<om-copy label=${messages.playRtmp} value=${addresses.rtmp}></om-copy>`}
@@ -113,6 +125,40 @@ export class PlayerPage extends LitElement {
     `;
   }
 
+  /** Smooth or with the least delay; and the truth where the latter cannot be had. */
+  #renderModes(messages: Messages): TemplateResult {
+    const transport = this.player?.transport;
+    const fellBack = this.mode === 'RTC' && transport !== undefined && transport !== 'whep';
+    return html`
+      <fieldset class="modes">
+        <legend class="visually-hidden">${messages.chooseMode}</legend>
+        ${MODES.map(
+          (mode) => html`
+            <label>
+              <input
+                class="visually-hidden"
+                type="radio"
+                name="mode"
+                value=${mode}
+                .checked=${mode === this.mode}
+                @change=${() => this.#choose(mode)}
+              />
+              <span class="name">${messages.modeName(mode)}</span>
+              <span class="more">${messages.modeHelp(mode)}</span>
+            </label>
+          `,
+        )}
+        <p class="note muted" role="status">${fellBack ? messages.modeFellBack(messages.transportName(transport)) : nothing}</p>
+      </fieldset>
+    `;
+  }
+
+  #choose(mode: Mode): void {
+    this.mode = mode;
+    this.player = undefined;
+    keepPreference(PREFERENCE, mode);
+  }
+
   #renderDetails(messages: Messages): TemplateResult {
     const tracks = this.broadcast?.tracks ?? [];
     const video = tracks.find(({ kind }) => kind === 'video');
@@ -127,7 +173,9 @@ export class PlayerPage extends LitElement {
       [
         messages.transport,
         transport === undefined ? undefined : messages.transportName(transport),
-        delay === undefined ? undefined : messages.behindLive(delay.toFixed(1)),
+        delay === undefined || transport === undefined
+          ? undefined
+          : messages.behindLive(delayText(delay, transport, messages)),
       ],
     ];
     return html`

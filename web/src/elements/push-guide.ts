@@ -1,4 +1,4 @@
-//! `<om-push-guide>`: how to go live from OBS and ffmpeg, with lines ready to copy.
+//! `<om-push-guide>`: how to go live from OBS (by RTMP or by WHIP) and ffmpeg, with lines ready to copy.
 
 import { LitElement, type TemplateResult, css, html } from 'lit';
 import { addressesOf, ffmpegFile, ffmpegTest } from '../api/addresses.ts';
@@ -80,7 +80,7 @@ export class PushGuide extends LitElement {
     const { messages } = this.#localized;
     const typed = this.path?.replace(/^\/+|\/+$/g, '') ?? '';
     const path = /.\/./.test(typed) ? typed : this.suggested;
-    const { rtmp, push } = addressesOf(path, location.origin, this.server);
+    const { rtmp, push, whip } = addressesOf(path, location.origin, this.server);
     return html`
       <div class="guide">
         <div class="intro">
@@ -102,6 +102,11 @@ export class PushGuide extends LitElement {
           <p class="steps">${messages.pushObsSteps}</p>
           <om-copy label=${messages.pushObsServer} value=${push?.server ?? ''}></om-copy>
           <om-copy label=${messages.pushObsKey} value=${push?.key ?? ''}></om-copy>
+        </section>
+        <section>
+          <h3>${messages.pushWebRtc}</h3>
+          <p class="steps">${messages.pushWebRtcSteps}</p>
+          <om-copy label=${messages.pushWebRtcServer} value=${whip}></om-copy>
         </section>
         <section>
           <h3>${messages.pushFfmpeg}</h3>

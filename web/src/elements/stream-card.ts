@@ -63,6 +63,8 @@ export class StreamCard extends LitElement {
             <om-copy label=${messages.playHttpFlv} value=${addresses.httpFlv}></om-copy>
             <om-copy label=${messages.playWsFlv} value=${addresses.wsFlv}></om-copy>
             <om-copy label=${messages.playHls} value=${addresses.hls}></om-copy>
+            <om-copy label=${messages.playWhep} value=${addresses.whep}></om-copy>
+            <om-copy label=${messages.pushWhip} value=${addresses.whip}></om-copy>
             ${addresses.rtmp === undefined
               ? nothing
               : html`

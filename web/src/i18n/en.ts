@@ -1,9 +1,10 @@
 //! English. Every text a person reads is here; the other catalogues have the same keys.
 
 import type { Failure } from '../play/policy.ts';
-import type { EngineKind } from '../play/address.ts';
+import type { EngineKind, Mode } from '../play/address.ts';
 
 const ENGINES: Readonly<Record<EngineKind, string>> = {
+  whep: 'WebRTC',
   'http-flv': 'HTTP-FLV',
   'ws-flv': 'WebSocket-FLV',
   hls: 'HLS',
@@ -49,6 +50,11 @@ const FAILURES: Readonly<Record<Failure['kind'], { title: string; help: string }
   },
 };
 
+const MODES: Readonly<Record<Mode, { name: string; help: string }>> = {
+  live: { name: 'Smooth', help: '1 to 3 s behind, rides out a weak network' },
+  RTC: { name: 'Lowest delay', help: 'under half a second behind, by WebRTC' },
+};
+
 export const en = {
   language: 'English',
   switchLanguage: 'Language',
@@ -67,11 +73,11 @@ export const en = {
   exitPictureInPicture: 'Leave picture in picture',
   tryAgain: 'Try again',
   startPlaying: 'Watch live',
-  live: 'Live',
   delay: (seconds: string): string => `${seconds} s`,
-  delayLabel: (seconds: string): string => `Live ${seconds} s behind. Go to live.`,
+  delayMs: (milliseconds: number): string => `${milliseconds} ms`,
+  delayLabel: (transport: string, delay: string): string => `Live by ${transport}, ${delay} behind. Go to live.`,
   transportName: (kind: EngineKind): string => ENGINES[kind],
-  connecting: 'Connecting…',
+  connecting: (transport: string): string => `Connecting by ${transport}…`,
   loading: 'Loading…',
   playing: 'Playing',
   paused: 'Paused',
@@ -127,17 +133,22 @@ export const en = {
   playWsFlv: 'WebSocket-FLV',
   playHls: 'HLS',
   playRtmp: 'RTMP',
+  playWhep: 'WebRTC (WHEP)',
   pushRtmp: 'Push (RTMP)',
+  pushWhip: 'Push (WebRTC, WHIP)',
   copyOf: (name: string): string => `Copy ${name}`,
   copied: 'Copied',
   copyFailed: 'Select the text and copy it yourself',
   pushTitle: 'Go live',
-  pushIntro: 'Any RTMP encoder will do. Pick a name for the stream; the page follows by itself.',
+  pushIntro: 'Any RTMP or WHIP encoder will do. Pick a name for the stream; the page follows by itself.',
   pushStream: 'Name of the stream (app/name)',
   pushObs: 'OBS Studio',
   pushObsSteps: 'Settings → Stream → Service “Custom…”, then:',
   pushObsServer: 'Server',
   pushObsKey: 'Stream key',
+  pushWebRtc: 'OBS Studio 30 or newer, with less delay',
+  pushWebRtcSteps: 'Settings → Stream → Service “WHIP”; leave the bearer token empty unless you were given one.',
+  pushWebRtcServer: 'WHIP server',
   pushFfmpeg: 'ffmpeg',
   pushFfmpegFile: 'A file, in real time',
   pushFfmpegTest: 'A test picture with sound',
@@ -150,7 +161,11 @@ export const en = {
   details: 'Details',
   embed: 'Put this player on a page',
   watchElsewhere: 'Watch in another player',
-  behindLive: (seconds: string): string => `${seconds} s behind live`,
+  behindLive: (delay: string): string => `${delay} behind live`,
+  chooseMode: 'How to watch',
+  modeName: (mode: Mode): string => MODES[mode].name,
+  modeHelp: (mode: Mode): string => MODES[mode].help,
+  modeFellBack: (transport: string): string => `WebRTC does not get through here; watching by ${transport}.`,
   transport: 'Transport',
   unknown: '–',
   noSuchStream: 'This page needs a stream in its address, like /play/live/demo',

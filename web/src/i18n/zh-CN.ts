@@ -1,10 +1,11 @@
 //! Simplified Chinese.
 
 import type { Failure } from '../play/policy.ts';
-import type { EngineKind } from '../play/address.ts';
+import type { EngineKind, Mode } from '../play/address.ts';
 import type { Messages } from './en.ts';
 
 const ENGINES: Readonly<Record<EngineKind, string>> = {
+  whep: 'WebRTC',
   'http-flv': 'HTTP-FLV',
   'ws-flv': 'WebSocket-FLV',
   hls: 'HLS',
@@ -25,6 +26,11 @@ const FAILURES: Readonly<Record<Failure['kind'], { title: string; help: string }
   decode: { title: '无法解码', help: '请重试。如果一直这样，可能是主播的编码器有问题。' },
 };
 
+const MODES: Readonly<Record<Mode, { name: string; help: string }>> = {
+  live: { name: '流畅优先', help: '晚 1 到 3 秒，网络不好也能播' },
+  RTC: { name: '延迟最低', help: '晚不到半秒，走 WebRTC' },
+};
+
 export const zhCN: Messages = {
   language: '简体中文',
   switchLanguage: '语言',
@@ -42,11 +48,11 @@ export const zhCN: Messages = {
   exitPictureInPicture: '退出画中画',
   tryAgain: '重试',
   startPlaying: '观看直播',
-  live: '直播',
   delay: (seconds) => `${seconds} 秒`,
-  delayLabel: (seconds) => `直播 ${seconds} 秒前的画面。点击回到直播。`,
+  delayMs: (milliseconds) => `${milliseconds} 毫秒`,
+  delayLabel: (transport, delay) => `${transport} 直播，晚 ${delay}。点击回到直播。`,
   transportName: (kind) => ENGINES[kind],
-  connecting: '正在连接…',
+  connecting: (transport) => `正在通过 ${transport} 连接…`,
   loading: '正在加载…',
   playing: '正在播放',
   paused: '已暂停',
@@ -95,17 +101,22 @@ export const zhCN: Messages = {
   playWsFlv: 'WebSocket-FLV',
   playHls: 'HLS',
   playRtmp: 'RTMP',
+  playWhep: 'WebRTC（WHEP）',
   pushRtmp: '推流（RTMP）',
+  pushWhip: '推流（WebRTC，WHIP）',
   copyOf: (name) => `复制${name}`,
   copied: '已复制',
   copyFailed: '请选中文字自行复制',
   pushTitle: '开播',
-  pushIntro: '任何 RTMP 编码器都可以。给这路流起个名字，本页会自动更新。',
+  pushIntro: '任何 RTMP 或 WHIP 编码器都可以。给这路流起个名字，本页会自动更新。',
   pushStream: '流名（应用/名称）',
   pushObs: 'OBS Studio',
   pushObsSteps: '设置 → 直播 → 服务选“自定义…”，然后填写：',
   pushObsServer: '服务器',
   pushObsKey: '推流码',
+  pushWebRtc: 'OBS Studio 30 及以上，延迟更低',
+  pushWebRtcSteps: '设置 → 直播 → 服务选“WHIP”；没有给您令牌时，不记名令牌留空。',
+  pushWebRtcServer: 'WHIP 服务器',
   pushFfmpeg: 'ffmpeg',
   pushFfmpegFile: '按实时速度推一个文件',
   pushFfmpegTest: '推带声音的测试画面',
@@ -117,7 +128,11 @@ export const zhCN: Messages = {
   details: '详情',
   embed: '把播放器放进网页',
   watchElsewhere: '用其他播放器观看',
-  behindLive: (seconds) => `落后直播 ${seconds} 秒`,
+  behindLive: (delay) => `落后直播 ${delay}`,
+  chooseMode: '观看方式',
+  modeName: (mode) => MODES[mode].name,
+  modeHelp: (mode) => MODES[mode].help,
+  modeFellBack: (transport) => `WebRTC 在这里不通，正在通过 ${transport} 观看。`,
   transport: '传输方式',
   unknown: '–',
   noSuchStream: '地址里需要写明是哪路流，例如 /play/live/demo',

@@ -1,8 +1,8 @@
-//! From one address to the ways of playing it. `x.flv`, `x.m3u8` and `rtmp://…/x` name the same
-//! stream on an openmic server, so any of them yields all candidates, the asked-for one first.
+//! From one address to the ways of playing it. `x.flv`, `x.m3u8`, `x/whep` and `rtmp://…/x` name the
+//! same stream on an openmic server, so any of them yields all candidates, the asked-for one first.
 
 /** A way of bringing a stream into a media element. */
-export type EngineKind = 'http-flv' | 'ws-flv' | 'hls' | 'native-hls';
+export type EngineKind = 'whep' | 'http-flv' | 'ws-flv' | 'hls' | 'native-hls';
 
 /** One thing to try: an engine and the absolute address it reads. */
 export interface Candidate {
@@ -17,7 +17,12 @@ export interface Support {
   /** The media element reads HLS by itself. */
   readonly nativeHls: boolean;
   readonly webSocket: boolean;
+  /** Peer connections that receive. */
+  readonly webRtc: boolean;
 }
+
+/** `mode` of the tag: smooth, or with the least delay. */
+export type Mode = 'live' | 'RTC';
 
 /** Why an address gives nothing to try. */
 export type AddressProblem = 'empty' | 'malformed' | 'rtmp-elsewhere' | 'unsupported-browser';
@@ -26,7 +31,9 @@ export type Plan =
   | { readonly ok: true; readonly candidates: readonly [Candidate, ...Candidate[]] }
   | { readonly ok: false; readonly problem: AddressProblem };
 
-const ORDERS: Readonly<Record<'flv' | 'ws' | 'hls', readonly EngineKind[]>> = {
+/** WebRTC is tried only where it is asked for, by `mode` or by the address: it gives up quality for delay. */
+const ORDERS: Readonly<Record<'whep' | 'flv' | 'ws' | 'hls', readonly EngineKind[]>> = {
+  whep: ['whep', 'http-flv', 'ws-flv', 'hls', 'native-hls'],
   flv: ['http-flv', 'ws-flv', 'hls', 'native-hls'],
   ws: ['ws-flv', 'http-flv', 'hls', 'native-hls'],
   hls: ['hls', 'native-hls', 'http-flv', 'ws-flv'],
@@ -35,15 +42,16 @@ const ORDERS: Readonly<Record<'flv' | 'ws' | 'hls', readonly EngineKind[]>> = {
 /**
  * Lists what to try for `src`, best first.
  *
- * `src` may be `http(s)://…flv|m3u8`, `ws(s)://…flv`, a path relative to `base`, a bare
+ * `src` may be `http(s)://…flv|m3u8|/whep`, `ws(s)://…flv`, a path relative to `base`, a bare
  * `{app}/{stream}`, or `rtmp://` of the page's own host (browsers speak no RTMP, but an openmic
- * server offers the same stream over HTTP).
+ * server offers the same stream over HTTP). In the mode `RTC`, WebRTC comes before what `src` asks for.
  */
-export function plan(src: string, base: string, support: Support): Plan {
+export function plan(src: string, base: string, support: Support, mode: Mode = 'live'): Plan {
   if (src.trim() === '') return { ok: false, problem: 'empty' };
   const located = locate(src.trim(), base);
   if (typeof located === 'string') return { ok: false, problem: located };
-  const candidates = ORDERS[located.asked]
+  const order = ORDERS[located.asked];
+  const candidates = (mode === 'RTC' ? (['whep', ...order.filter((kind) => kind !== 'whep')] as const) : order)
     .filter((kind) => isPossible(kind, support))
     .map((kind): Candidate => ({ kind, url: addressOf(kind, located.url) }));
   const [first, ...rest] = candidates;
@@ -76,6 +84,7 @@ function locate(src: string, base: string): Located | AddressProblem {
   if (url.protocol === 'rtmp:' || url.protocol === 'rtmps:') return fromRtmp(url, base);
   if (url.protocol === 'ws:' || url.protocol === 'wss:') return { url, asked: 'ws' };
   if (url.protocol !== 'http:' && url.protocol !== 'https:') return 'malformed';
+  if (url.pathname.endsWith('/whep')) return { url, asked: 'whep' };
   return { url, asked: url.pathname.endsWith('.m3u8') ? 'hls' : 'flv' };
 }
 
@@ -87,6 +96,8 @@ function fromRtmp(url: URL, base: string): Located | AddressProblem {
 
 function isPossible(kind: EngineKind, support: Support): boolean {
   switch (kind) {
+    case 'whep':
+      return support.webRtc;
     case 'http-flv':
     case 'hls':
       return support.mse;
@@ -102,6 +113,8 @@ function addressOf(kind: EngineKind, url: URL): string {
   const path = withoutExtension(url.pathname);
   const s = secure(url) ? 's' : '';
   switch (kind) {
+    case 'whep':
+      return `http${s}://${url.host}${path}/whep${url.search}`;
     case 'http-flv':
       return `http${s}://${url.host}${path}.flv${url.search}`;
     case 'ws-flv':
@@ -113,7 +126,7 @@ function addressOf(kind: EngineKind, url: URL): string {
 }
 
 function withoutExtension(path: string): string {
-  return path.replace(/\.(flv|m3u8)$/, '');
+  return path.replace(/(\.flv|\.m3u8|\/whep)$/, '');
 }
 
 function secure(url: URL): boolean {

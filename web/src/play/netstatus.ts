@@ -32,7 +32,10 @@ export interface Counters {
   readonly framesShown: number;
   readonly groupS: number;
   readonly jitterMs: number;
-  readonly bufferedS: number;
+  /** Share of packets lost on the way, 0 … 1; nothing is lost over TCP. */
+  readonly lossShare: number;
+  readonly videoCacheS: number;
+  readonly audioCacheS: number;
   readonly width: number;
   readonly height: number;
 }
@@ -41,6 +44,8 @@ export interface Counters {
 const STALL_MEMORY_MS = 10_000;
 /** Upper limits of jitter in milliseconds for the levels 1 to 5. */
 const JITTER_LEVELS_MS: readonly number[] = [30, 80, 150, 300, 600];
+/** Upper limits of the lost share: what repair hides, what it hides mostly, what stands now and then… */
+const LOSS_LEVELS: readonly number[] = [0.02, 0.05, 0.1, 0.3, 0.5];
 
 export class NetMeter {
   #last: { readonly nowMs: number; readonly counters: Counters } | undefined;
@@ -63,7 +68,6 @@ export class NetMeter {
     const seconds = (nowMs - last.nowMs) / 1000;
     const kbps = (bytes: number): number => Math.max(0, Math.round((bytes * 8) / 1000 / seconds));
     const shown = Math.max(0, counters.framesShown - last.counters.framesShown);
-    const cacheMs = Math.round(counters.bufferedS * 1000);
     return {
       videoBitrate: kbps(counters.videoBytes - last.counters.videoBytes),
       audioBitrate: kbps(counters.audioBytes - last.counters.audioBytes),
@@ -74,14 +78,15 @@ export class NetMeter {
       netQualityLevel: this.#level(counters, nowMs),
       videoWidth: counters.width,
       videoHeight: counters.height,
-      videoCache: cacheMs,
-      audioCache: cacheMs,
+      videoCache: Math.round(counters.videoCacheS * 1000),
+      audioCache: Math.round(counters.audioCacheS * 1000),
     };
   }
 
   #level(counters: Counters, nowMs: number): number {
     this.#stallsMs = this.#stallsMs.filter((at) => nowMs - at < STALL_MEMORY_MS);
     const byJitter = 1 + JITTER_LEVELS_MS.filter((limit) => counters.jitterMs > limit).length;
-    return Math.min(6, byJitter + this.#stallsMs.length);
+    const byLoss = 1 + LOSS_LEVELS.filter((limit) => counters.lossShare > limit).length;
+    return Math.min(6, Math.max(byJitter, byLoss) + this.#stallsMs.length);
   }
 }

@@ -40,8 +40,18 @@ export type Decision =
   /** Stop. `resumeAfterMs` says when to look again by ourselves, if ever. */
   | { readonly kind: 'give-up'; readonly failure: Failure; readonly resumeAfterMs: number | undefined };
 
+/** Who decodes: engines that share a decoder share its limits. */
+const DECODERS: Readonly<Record<EngineKind, 'webrtc' | 'media-source' | 'native'>> = {
+  whep: 'webrtc',
+  'http-flv': 'media-source',
+  'ws-flv': 'media-source',
+  hls: 'media-source',
+  'native-hls': 'native',
+};
+
 /** What reads each kind of address: two that share it know the same codecs. */
-const READERS: Readonly<Record<EngineKind, 'mpegts.js' | 'hls.js' | 'browser'>> = {
+const READERS: Readonly<Record<EngineKind, 'webrtc' | 'mpegts.js' | 'hls.js' | 'browser'>> = {
+  whep: 'webrtc',
   'http-flv': 'mpegts.js',
   'ws-flv': 'mpegts.js',
   hls: 'hls.js',
@@ -59,6 +69,7 @@ export class Policy {
   readonly #candidates: readonly [Candidate, ...Candidate[]];
   readonly #autoResume: boolean;
   readonly #impossible = new Set<Candidate>();
+  readonly #proven = new Set<Candidate>();
   #index = 0;
   #attempt = 0;
   #resumes = 0;
@@ -75,6 +86,7 @@ export class Policy {
 
   /** It plays: count failures from zero again. */
   handlePlaying(): void {
+    this.#proven.add(this.candidate);
     this.#attempt = 0;
     this.#resumes = 0;
   }
@@ -97,9 +109,11 @@ export class Policy {
 
   handleFailure(failure: Failure): Decision {
     switch (failure.kind) {
-      case 'codec':
-        // What one engine over Media Source cannot decode, the next cannot either; the native player might.
-        return this.#dropOr(failure, (kind) => kind !== 'native-hls' || kind === this.candidate.kind);
+      case 'codec': {
+        // What one engine over Media Source cannot decode, the next cannot either; others might.
+        const decoder = DECODERS[this.candidate.kind];
+        return this.#dropOr(failure, (kind) => DECODERS[kind] === decoder);
+      }
       case 'engine': {
         // Only what reads the same container fails alike: VP9 in FLV may play from fMP4.
         const reader = READERS[this.candidate.kind];
@@ -109,8 +123,10 @@ export class Policy {
         return { kind: 'give-up', failure, resumeAfterMs: undefined };
       case 'connect':
       case 'handshake':
-      case 'silent':
         return this.#switchOr(failure);
+      case 'silent':
+        // A transport that has brought this stream before is not what holds it back.
+        return this.#proven.has(this.candidate) ? this.#retry(failure) : this.#switchOr(failure);
       case 'offline':
       case 'lost':
       case 'decode':

@@ -8,7 +8,8 @@ import { type Failure, Policy } from './policy.ts';
 
 export interface Options {
   readonly candidates: readonly [Candidate, ...Candidate[]];
-  readonly bounds: Bounds;
+  /** The bounds of the delay; what is little for one engine is unreachable for another. */
+  readonly boundsOf: (kind: EngineKind) => Bounds;
   /** Keep looking after the three tries are used up. */
   readonly autoResume: boolean;
 }
@@ -20,6 +21,8 @@ export type EngineEvent =
   | { readonly type: 'keyframe' }
   | { readonly type: 'discontinuity' }
   | { readonly type: 'message'; readonly text: string }
+  /** The connection broke and the engine is mending it itself. */
+  | { readonly type: 'interrupted'; readonly detail: string }
   | { readonly type: 'ended' }
   | { readonly type: 'failed'; readonly failure: Failure; readonly code?: StateCode };
 
@@ -40,8 +43,19 @@ export interface Reading {
   readonly delayFloorS: number;
   /** When media bytes last arrived, on the session's clock; undefined before the first. */
   readonly lastDataMs: number | undefined;
-  /** How long this engine may be without bytes before that means something. */
+  readonly limits: Limits;
+  /** The engine keeps its delay itself; speed and jumps would do nothing. */
+  readonly selfPaced: boolean;
+}
+
+/** How long an engine may be without bytes before that means something. */
+export interface Limits {
+  /** From the connection to the first byte: later, something holds the stream back. */
+  readonly firstBytesMs: number;
+  /** A pause this long is worth asking the server about. */
   readonly silenceMs: number;
+  /** A silent connection to a stream that is not called away is dead after this. */
+  readonly deadMs: number;
 }
 
 /** What the server says about the stream when asked. */
@@ -72,9 +86,9 @@ export type Output =
 
 /** WeChat reports a stall at a render gap of 800 ms. */
 export const STALL_GAP_MS = 800;
-/** A connection that brings nothing for this long may sit behind a buffering middlebox. */
+/** Over HTTP, a connection that brings nothing for this long may sit behind a buffering middlebox. */
 export const FIRST_BYTES_MS = 6_000;
-/** A silent connection to a server that calls the stream live is dead after this. */
+/** Over HTTP, a silent connection to a server that calls the stream live is dead after this. */
 export const DEAD_MS = 20_000;
 /** While nothing arrives, the server is asked this often. */
 export const ASK_EVERY_MS = 3_000;
@@ -90,6 +104,8 @@ const RANGE_MARGIN_S = 0.05;
 /** What is known about the current connection. */
 interface Link {
   readonly startedMs: number;
+  connectedMs: number | undefined;
+  firstBytesLimitMs: number;
   firstBytesMs: number | undefined;
   keyframe: boolean;
   keyframeMissed: boolean;
@@ -101,7 +117,8 @@ interface Link {
 export class Session {
   readonly #policy: Policy;
   readonly #latency: LatencyController;
-  readonly #asked: Bounds;
+  readonly #boundsOf: Options['boundsOf'];
+  #asked: Bounds;
   readonly #outputs: Output[] = [];
   #phase: Phase = { kind: 'idle' };
   #link: Link | undefined;
@@ -115,8 +132,9 @@ export class Session {
 
   constructor(options: Options) {
     this.#policy = new Policy(options.candidates, options.autoResume);
-    this.#asked = options.bounds;
-    this.#latency = new LatencyController(options.bounds);
+    this.#boundsOf = options.boundsOf;
+    this.#asked = options.boundsOf(options.candidates[0].kind);
+    this.#latency = new LatencyController(this.#asked);
   }
 
   get phase(): Phase {
@@ -181,6 +199,7 @@ export class Session {
     if (link === undefined) return;
     switch (event.type) {
       case 'connected':
+        link.connectedMs = nowMs;
         this.#emit(Code.Connected);
         return;
       case 'first-bytes':
@@ -198,6 +217,10 @@ export class Session {
       case 'message':
         this.#emit(Code.Message, event.text);
         return;
+      case 'interrupted':
+        this.#emit(Code.Reconnecting, event.detail);
+        this.#setPhase({ kind: 'reconnecting', attempt: 1, offline: false });
+        return;
       case 'ended':
         this.#end(nowMs);
         return;
@@ -214,12 +237,19 @@ export class Session {
       const publisherLeft = status === 'waiting';
       if (publisherLeft !== phase.publisherLeft) this.#setPhase({ ...phase, publisherLeft });
     }
-    if (this.#link === undefined || this.#link.firstBytesMs !== undefined) return;
+    const link = this.#link;
+    if (link === undefined) return;
+    if (link.firstBytesMs !== undefined) {
+      // A silence where the stream is gone was its end: WebRTC has no other word for it.
+      if (phase.kind === 'waiting' && status === 'absent') this.#end(nowMs);
+      return;
+    }
     // A connection without its first byte: the publisher is away (wait), or something holds bytes back.
+    const limitMs = link.firstBytesLimitMs;
     if (status === 'waiting') {
-      this.#setPhase({ kind: 'waiting', sinceMs: this.#link.startedMs, publisherLeft: true });
-    } else if (nowMs - this.#link.startedMs >= FIRST_BYTES_MS) {
-      this.#fail({ kind: 'silent', detail: `no byte in ${FIRST_BYTES_MS} ms` }, nowMs);
+      this.#setPhase({ kind: 'waiting', sinceMs: link.startedMs, publisherLeft: true });
+    } else if (nowMs - (link.connectedMs ?? link.startedMs) >= limitMs) {
+      this.#fail({ kind: 'silent', detail: `no byte in ${limitMs} ms` }, nowMs);
     }
   }
 
@@ -242,7 +272,7 @@ export class Session {
     const wasPlaying = this.#phase.kind === 'playing';
     this.#checkMotion(link, reading, nowMs);
     // The first motion may have jumped; this reading no longer says where we are.
-    if (wasPlaying && this.#phase.kind === 'playing') this.#steer(reading, nowMs);
+    if (wasPlaying && this.#phase.kind === 'playing' && !reading.selfPaced) this.#steer(reading, nowMs);
   }
 
   #connect(candidate: Candidate, nowMs: number): void {
@@ -252,6 +282,8 @@ export class Session {
     this.#moved = { positionS: -1, framesShown: -1, atMs: nowMs };
     this.#link = {
       startedMs: nowMs,
+      connectedMs: undefined,
+      firstBytesLimitMs: FIRST_BYTES_MS,
       firstBytesMs: undefined,
       keyframe: false,
       keyframeMissed: false,
@@ -259,6 +291,8 @@ export class Session {
       frame: false,
       playingSinceMs: undefined,
     };
+    this.#asked = this.#boundsOf(candidate.kind);
+    this.#latency.bounds = this.#asked;
     this.#setRate(1);
     // Words that stand there (reconnecting, ended, failed) stay until bytes arrive, or they would flicker.
     const words = this.#phase.kind;
@@ -320,12 +354,14 @@ export class Session {
   }
 
   #checkSilence(link: Link, reading: Reading, nowMs: number): void {
-    const quietMs = nowMs - (reading.lastDataMs ?? link.startedMs);
+    const { firstBytesMs, silenceMs, deadMs } = reading.limits;
     if (link.firstBytesMs === undefined) {
-      if (quietMs >= FIRST_BYTES_MS) this.#ask(nowMs);
+      if (link.connectedMs !== undefined) link.firstBytesLimitMs = firstBytesMs;
+      if (nowMs - (link.connectedMs ?? link.startedMs) >= link.firstBytesLimitMs) this.#ask(nowMs);
       return;
     }
-    if (quietMs < reading.silenceMs) {
+    const quietMs = nowMs - (reading.lastDataMs ?? link.startedMs);
+    if (quietMs < silenceMs) {
       if (this.#phase.kind === 'waiting') this.#setPhase({ kind: 'loading' });
       return;
     }
@@ -334,8 +370,8 @@ export class Session {
     if (waiting === undefined && aheadS(reading) < 0.2) {
       this.#setPhase({ kind: 'waiting', sinceMs: nowMs - quietMs, publisherLeft: false });
     }
-    if (quietMs >= DEAD_MS && !(waiting?.publisherLeft ?? false)) {
-      this.#fail({ kind: 'lost', detail: `no byte in ${DEAD_MS} ms` }, nowMs);
+    if (quietMs >= deadMs && !(waiting?.publisherLeft ?? false)) {
+      this.#fail({ kind: 'lost', detail: `no byte in ${deadMs} ms` }, nowMs);
     }
   }
 
@@ -430,7 +466,7 @@ export class Session {
 
   #jump(reading: Reading, toDelayS: number): void {
     const last = reading.buffered.at(-1);
-    if (last === undefined) return;
+    if (last === undefined || reading.selfPaced) return;
     const behind = delayS(reading);
     if (behind <= toDelayS) return;
     const wanted = reading.positionS + (behind - toDelayS);

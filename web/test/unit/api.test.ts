@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { addressesOf, embedCode } from '../../src/api/addresses.ts';
 import { type Track, encodePath, streamOfPage } from '../../src/api/broadcasts.ts';
-import { audioParts, bitrate, duration, frameRate, videoParts, viewersByProtocol } from '../../src/api/format.ts';
+import { audioParts, bitrate, delayText, duration, frameRate, videoParts, viewersByProtocol } from '../../src/api/format.ts';
 import { messagesOf, pickLanguage } from '../../src/i18n/index.ts';
 
 const SERVER = { version: '0.1.0', rtmp_port: 1935, rtmps_port: null, uptime_s: 1 };
@@ -27,6 +27,8 @@ describe('addressesOf', () => {
       httpFlv: 'https://host:8443/class/3/demo.flv',
       wsFlv: 'wss://host:8443/class/3/demo.flv',
       hls: 'https://host:8443/class/3/demo.m3u8',
+      whep: 'https://host:8443/class/3/demo/whep',
+      whip: 'https://host:8443/class/3/demo/whip',
       rtmp: 'rtmp://host:1936/class/3/demo',
       page: 'https://host:8443/play/class/3/demo',
       push: { server: 'rtmp://host:1936/class/3', key: 'demo' },
@@ -68,6 +70,12 @@ describe('words', () => {
   it('rounds_rates_as_people_read_them', () => {
     expect([bitrate(96_000), bitrate(2_449_000)]).toEqual(['96 kbit/s', '2.4 Mbit/s']);
     expect([frameRate(30.001), frameRate(29.97)]).toEqual(['30 fps', '29.97 fps']);
+  });
+
+  it('tells_a_short_delay_by_webrtc_in_milliseconds_and_others_in_seconds', () => {
+    expect(delayText(0.1834, 'whep', en)).toBe('180 ms');
+    expect(delayText(1.23, 'whep', en)).toBe('1.2 s');
+    expect(delayText(0.18, 'http-flv', en)).toBe('0.2 s');
   });
 
   it('describes_tracks_as_far_as_they_are_known', () => {

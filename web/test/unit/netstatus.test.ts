@@ -10,7 +10,9 @@ const ZERO: Counters = {
   framesShown: 0,
   groupS: 2,
   jitterMs: 12.4,
-  bufferedS: 1.25,
+  lossShare: 0,
+  videoCacheS: 1.25,
+  audioCacheS: 1.3,
   width: 1280,
   height: 720,
 };
@@ -31,7 +33,7 @@ describe('NetMeter', () => {
       videoWidth: 1280,
       videoHeight: 720,
       videoCache: 1250,
-      audioCache: 1250,
+      audioCache: 1300,
     });
   });
 
@@ -41,6 +43,14 @@ describe('NetMeter', () => {
     expect(meter.handleCounters(ZERO, 1_000)).toBeUndefined();
     meter.restart();
     expect(meter.handleCounters({ ...ZERO, bytes: 900 }, 2_000)).toBeUndefined();
+  });
+
+  it('lowers_the_quality_for_lost_packets', () => {
+    const meter = new NetMeter();
+    const levels = [0, 0, 0.03, 0.2, 0.6].map(
+      (lossShare, at) => meter.handleCounters({ ...ZERO, bytes: at, lossShare }, at * 1_000)?.netQualityLevel,
+    );
+    expect(levels).toEqual([undefined, 1, 2, 4, 6]);
   });
 
   it('lowers_the_quality_for_jitter_and_for_stalls_that_are_fresh', () => {

@@ -5,6 +5,7 @@ import type { Candidate } from '../../src/play/address.ts';
 import { type Failure, Policy, RESUME_DELAYS_MS, RETRY_DELAYS_MS } from '../../src/play/policy.ts';
 
 const HTTP: Candidate = { kind: 'http-flv', url: 'http://h/a/b.flv' };
+const WHEP: Candidate = { kind: 'whep', url: 'http://h/a/b/whep' };
 const WS: Candidate = { kind: 'ws-flv', url: 'ws://h/a/b.flv' };
 const HLS: Candidate = { kind: 'hls', url: 'http://h/a/b.m3u8' };
 const NATIVE: Candidate = { kind: 'native-hls', url: 'http://h/a/b.m3u8' };
@@ -70,6 +71,22 @@ describe('Policy', () => {
     const policy = new Policy([HTTP, WS, HLS], true);
     policy.handleFailure(failure('engine'));
     expect(policy.handleFailure(failure('codec'))).toMatchObject({ kind: 'give-up' });
+  });
+
+  it('goes_from_webrtc_to_flv_when_there_is_no_common_codec_and_back_when_media_source_cannot_decode', () => {
+    const policy = new Policy([WHEP, HTTP, HLS], false);
+    expect(policy.handleFailure(failure('codec'))).toEqual({ kind: 'switch', candidate: HTTP });
+    expect(policy.handleFailure(failure('codec')).kind).toBe('give-up');
+    const other = new Policy([WHEP, HTTP, HLS], false);
+    expect(other.handleFailure(failure('connect'))).toEqual({ kind: 'switch', candidate: HTTP });
+    expect(other.handleFailure(failure('codec'))).toEqual({ kind: 'switch', candidate: WHEP });
+  });
+
+  it('does_not_leave_a_transport_that_has_played_because_the_stream_is_silent', () => {
+    const policy = new Policy([WHEP, HTTP], false);
+    policy.handlePlaying();
+    expect(policy.handleFailure(failure('silent'))).toMatchObject({ kind: 'retry', candidate: WHEP });
+    expect(policy.handleFailure(failure('connect'))).toEqual({ kind: 'switch', candidate: HTTP });
   });
 
   it('gives_up_at_once_when_refused_even_with_auto_resume', () => {

@@ -12,8 +12,10 @@ import {
   type Reading,
   Session,
 } from '../../src/play/session.ts';
+import { RTC_LIMITS } from '../../src/play/whep-link.ts';
 
 const HTTP: Candidate = { kind: 'http-flv', url: 'http://h/a/b.flv' };
+const WHEP: Candidate = { kind: 'whep', url: 'http://h/a/b/whep' };
 const WS: Candidate = { kind: 'ws-flv', url: 'ws://h/a/b.flv' };
 const TICK_MS = 200;
 
@@ -33,11 +35,12 @@ class Stage {
     engineDelayS: undefined,
     delayFloorS: 0,
     lastDataMs: undefined,
-    silenceMs: 2_000,
+    limits: { firstBytesMs: FIRST_BYTES_MS, silenceMs: 2_000, deadMs: DEAD_MS },
+    selfPaced: false,
   };
 
   constructor(options: Partial<Options> = {}) {
-    const all = { candidates: [HTTP, WS] as const, bounds: { minS: 1, maxS: 3 }, autoResume: false };
+    const all = { candidates: [HTTP, WS] as const, boundsOf: () => ({ minS: 1, maxS: 3 }), autoResume: false };
     this.session = new Session({ ...all, ...options });
   }
 
@@ -286,12 +289,86 @@ describe('Session', () => {
   });
 
   it('keeps_at_least_the_delay_that_the_engine_needs', () => {
-    const stage = new Stage({ bounds: { minS: 0.2, maxS: 0.8 } });
+    const stage = new Stage({ boundsOf: () => ({ minS: 0.2, maxS: 0.8 }) });
     stage.reading = { ...stage.reading, delayFloorS: 1.5, engineDelayS: 1.7 };
     stage.start();
     stage.run(2_000);
     expect(stage.outputs.filter((output) => output.do === 'rate')).toEqual([]);
     expect(stage.session.targetS).toBeGreaterThan(1.5);
+  });
+
+  it('leaves_the_pace_to_an_engine_that_keeps_it_itself', () => {
+    const stage = new Stage();
+    stage.reading = { ...stage.reading, selfPaced: true, engineDelayS: 9 };
+    stage.start();
+    stage.run(3_000);
+    expect(stage.outputs.filter((output) => output.do === 'rate' || output.do === 'seek')).toEqual([]);
+  });
+
+  it('takes_the_bounds_of_the_engine_that_plays', () => {
+    const boundsOf: Options['boundsOf'] = (kind) => (kind === 'whep' ? { minS: 0.1, maxS: 0.3 } : { minS: 1, maxS: 3 });
+    const stage = new Stage({ candidates: [WHEP, HTTP], boundsOf });
+    stage.session.play(stage.nowMs);
+    expect(stage.session.targetS).toBeCloseTo(0.2, 5);
+    stage.engine({ type: 'failed', failure: { kind: 'connect', detail: 'no ICE' } });
+    expect(stage.session.targetS).toBeCloseTo(2, 5);
+    expect(stage.starts()).toEqual([WHEP, HTTP]);
+    expect(stage.codes).toEqual([3002]);
+  });
+
+  it('falls_on_when_webrtc_is_connected_and_no_byte_comes_in_three_seconds', () => {
+    const stage = new Stage({ candidates: [WHEP, HTTP] });
+    stage.reading = { ...stage.reading, limits: RTC_LIMITS };
+    stage.session.play(stage.nowMs);
+    stage.run(2_000, { arriving: false, moving: false });
+    stage.engine({ type: 'connected' });
+    stage.run(2_800, { arriving: false, moving: false });
+    expect(stage.outputs).not.toContainEqual({ do: 'ask' });
+    stage.run(200, { arriving: false, moving: false });
+    expect(stage.outputs).toContainEqual({ do: 'ask' });
+    stage.session.handleStatus('live', stage.nowMs);
+    stage.drain();
+    expect(stage.starts()).toEqual([WHEP, HTTP]);
+  });
+
+  it('says_that_webrtc_mends_itself_and_that_it_plays_again', () => {
+    const stage = new Stage({ candidates: [WHEP, HTTP] });
+    stage.start();
+    stage.clear();
+    stage.engine({ type: 'interrupted', detail: 'ICE failed' });
+    expect(stage.session.phase.kind).toBe('reconnecting');
+    stage.run(400);
+    expect(stage.codes).toEqual([2103, 2004]);
+    expect(stage.starts()).toEqual([]);
+  });
+
+  it('takes_a_silence_where_nothing_is_live_any_more_for_the_end', () => {
+    const stage = new Stage({ candidates: [WHEP, HTTP] });
+    stage.reading = { ...stage.reading, limits: RTC_LIMITS, selfPaced: true };
+    stage.start();
+    stage.clear();
+    stage.reading = { ...stage.reading, buffered: [] };
+    for (let at = 0; at < 16; at += 1) {
+      stage.nowMs += TICK_MS;
+      stage.session.handleReading(stage.reading, stage.nowMs);
+    }
+    stage.drain();
+    expect(stage.outputs).toContainEqual({ do: 'ask' });
+    stage.session.handleStatus('absent', stage.nowMs);
+    stage.drain();
+    expect(stage.codes).toEqual([2105, 2007, 2006]);
+    expect(stage.session.phase.kind).toBe('ended');
+  });
+
+  it('reconnects_by_webrtc_when_it_is_silent_though_the_stream_is_live', () => {
+    const stage = new Stage({ candidates: [WHEP, HTTP] });
+    stage.reading = { ...stage.reading, limits: RTC_LIMITS, selfPaced: true };
+    stage.start();
+    stage.run(6_000);
+    stage.clear();
+    stage.run(RTC_LIMITS.deadMs + 800, { arriving: false, moving: false });
+    expect(stage.codes).toEqual([2105, 2007, 3005, 2103]);
+    expect(stage.starts()).toEqual([WHEP]);
   });
 
   it('does_not_sit_out_a_wait_when_the_network_comes_back', () => {

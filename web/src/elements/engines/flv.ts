@@ -6,12 +6,13 @@ import { FlvScanner } from '../../play/flv-scan.ts';
 import type { Failure } from '../../play/policy.ts';
 import { type Source, openSource } from '../../play/source.ts';
 import { decodeText } from '../sei.ts';
+import { DEAD_MS, FIRST_BYTES_MS, type Limits } from '../../play/session.ts';
 import type { Engine, EngineContext, EngineFacts } from './engine.ts';
 
 type Library = typeof Mpegts;
 
 /** FLV brings a frame every few tens of milliseconds; two seconds without one is a silence. */
-const SILENCE_MS = 2_000;
+const LIMITS: Limits = { firstBytesMs: FIRST_BYTES_MS, silenceMs: 2_000, deadMs: DEAD_MS };
 /** Played media kept behind for snapshots and short rewinds of the decoder. */
 const BACK_BUFFER_MAX_S = 30;
 const BACK_BUFFER_MIN_S = 10;
@@ -40,10 +41,13 @@ export class FlvEngine implements Engine {
       audioBytes,
       groupS,
       jitterMs,
+      lossShare: 0,
       lastDataMs: this.#lastDataMs,
-      silenceMs: SILENCE_MS,
+      limits: LIMITS,
       delayS: undefined,
       delayFloorS: 0,
+      cacheS: undefined,
+      selfPaced: false,
     };
   }
 

@@ -6,10 +6,11 @@ import type { ErrorData } from 'hls.js';
 import { Code } from '../../play/codes.ts';
 import { failureOfStatus } from '../../play/source.ts';
 import type { Failure } from '../../play/policy.ts';
+import { DEAD_MS, FIRST_BYTES_MS, type Limits } from '../../play/session.ts';
 import type { Engine, EngineContext, EngineFacts } from './engine.ts';
 
 /** Longer than a target duration of 6 s: a plain playlist brings nothing for that long. */
-const SILENCE_MS = 8_000;
+const LIMITS: Limits = { firstBytesMs: FIRST_BYTES_MS, silenceMs: 8_000, deadMs: DEAD_MS };
 const BACK_BUFFER_S = 30;
 /** hls.js recovers most media errors itself; beyond this many in a session something is wrong. */
 const RECOVERIES_MAX = 2;
@@ -40,10 +41,13 @@ export class HlsEngine implements Engine {
       audioBytes: 0,
       groupS: this.#groupS,
       jitterMs: 0,
+      lossShare: 0,
       lastDataMs: this.#lastDataMs,
-      silenceMs: SILENCE_MS,
+      limits: LIMITS,
       delayS: hls === undefined || hls.latency === 0 ? undefined : hls.latency,
       delayFloorS: hls?.targetLatency ?? 0,
+      cacheS: undefined,
+      selfPaced: false,
     };
   }
 

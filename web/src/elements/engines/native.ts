@@ -1,9 +1,10 @@
 //! HLS by the media element itself: iOS before Managed Media Source, and the last resort elsewhere.
 
+import { DEAD_MS, FIRST_BYTES_MS, type Limits } from '../../play/session.ts';
 import type { Engine, EngineContext, EngineFacts } from './engine.ts';
 
 /** The element loads by its own rhythm; only a long pause means something. */
-const SILENCE_MS = 12_000;
+const LIMITS: Limits = { firstBytesMs: FIRST_BYTES_MS, silenceMs: 12_000, deadMs: DEAD_MS };
 /** Safari keeps at least three target durations without, and the hold-back with low latency. */
 const DELAY_FLOOR_S = 3;
 
@@ -33,10 +34,13 @@ export class NativeEngine implements Engine {
       audioBytes: 0,
       groupS: 0,
       jitterMs: 0,
+      lossShare: 0,
       lastDataMs: this.#lastDataMs,
-      silenceMs: SILENCE_MS,
+      limits: LIMITS,
       delayS: this.#delayS(),
       delayFloorS: DELAY_FLOOR_S,
+      cacheS: undefined,
+      selfPaced: false,
     };
   }
 

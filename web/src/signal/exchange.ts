@@ -1,0 +1,133 @@
+//! The HTTP of WHIP (RFC 9725) and WHEP: an offer goes in, an answer comes out; ICE fragments by PATCH;
+//! DELETE at the end. `fetch` is passed in, so that it runs anywhere.
+
+import type { Failure } from '../play/policy.ts';
+import { FRAGMENT_TYPE } from './sdp.ts';
+
+export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+
+export interface ExchangeOptions {
+  readonly url: string;
+  readonly fetch: Fetch;
+  /** Sent as `Authorization: Bearer`. */
+  readonly token?: string | undefined;
+  readonly referrerPolicy?: ReferrerPolicy | undefined;
+}
+
+export type Opened =
+  | { readonly ok: true; readonly answer: string }
+  | { readonly ok: false; readonly failure: Failure };
+
+/** A server that has not answered by then is treated as unreachable. */
+export const ANSWER_MS = 5_000;
+
+export class Exchange {
+  readonly #options: ExchangeOptions;
+  #resource: string | undefined;
+  #etag: string | undefined;
+  #closed = false;
+
+  constructor(options: ExchangeOptions) {
+    this.#options = options;
+  }
+
+  /** Sends the offer. Closed meanwhile, the session that the server made is deleted when it answers. */
+  async open(offer: string): Promise<Opened> {
+    let response: Response;
+    try {
+      response = await this.#send(this.#options.url, 'POST', 'application/sdp', offer);
+    } catch (error) {
+      return failed('connect', error instanceof Error ? error.message : String(error));
+    }
+    if (!response.ok) return { ok: false, failure: await failureOf(response) };
+    const location = response.headers.get('location');
+    if (location !== null) this.#resource = new URL(location, response.url || this.#options.url).href;
+    this.#etag = response.headers.get('etag') ?? undefined;
+    if (this.#closed) {
+      this.#delete();
+      return failed('connect', 'closed meanwhile');
+    }
+    return { ok: true, answer: await response.text() };
+  }
+
+  /** Tells candidates; false when the server does not want them. */
+  async trickle(fragment: string): Promise<boolean> {
+    return (await this.#patch(fragment, this.#etag)) !== undefined;
+  }
+
+  /** Asks for an ICE restart; resolves to the server's fragment, or undefined when it refuses. */
+  async restart(fragment: string): Promise<string | undefined> {
+    const response = await this.#patch(fragment, '*');
+    const text = await response?.text();
+    return text === undefined || text.trim() === '' ? undefined : text;
+  }
+
+  /** Ends the session on the server, even while the page is being left. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#delete();
+  }
+
+  #delete(): void {
+    const resource = this.#resource;
+    this.#resource = undefined;
+    if (resource === undefined) return;
+    const { fetch, referrerPolicy } = this.#options;
+    const headers = this.#headers();
+    // Nobody is left who could do anything about a failure; the server forgets silent sessions itself.
+    fetch(resource, { method: 'DELETE', keepalive: true, headers, ...(referrerPolicy && { referrerPolicy }) }).catch(
+      () => undefined,
+    );
+  }
+
+  async #patch(fragment: string, match: string | undefined): Promise<Response | undefined> {
+    if (this.#resource === undefined) return undefined;
+    try {
+      const response = await this.#send(this.#resource, 'PATCH', FRAGMENT_TYPE, fragment, match);
+      if (!response.ok) return undefined;
+      this.#etag = response.headers.get('etag') ?? this.#etag;
+      return response;
+    } catch {
+      return undefined;
+    }
+  }
+
+  #send(url: string, method: string, type: string, body: string, match?: string): Promise<Response> {
+    const { fetch, referrerPolicy } = this.#options;
+    const headers = { ...this.#headers(), 'content-type': type, ...(match !== undefined && { 'if-match': match }) };
+    const signal = AbortSignal.timeout(ANSWER_MS);
+    return fetch(url, { method, headers, body, signal, cache: 'no-store', ...(referrerPolicy && { referrerPolicy }) });
+  }
+
+  #headers(): Record<string, string> {
+    const { token } = this.#options;
+    return token === undefined ? {} : { authorization: `Bearer ${token}` };
+  }
+}
+
+function failed(kind: Failure['kind'], detail: string): Opened {
+  return { ok: false, failure: { kind, detail } };
+}
+
+/** What a refusal means. Only a problem document (RFC 9457) comes from a server that knows the stream. */
+async function failureOf(response: Response): Promise<Failure> {
+  const { status } = response;
+  const problem = await problemOf(response);
+  const detail = ['HTTP ' + status, problem].filter((part) => part !== undefined).join(': ');
+  if (status === 406) return { kind: 'codec', detail, status };
+  if (status === 401 || status === 403) return { kind: 'refused', detail, status };
+  // Another server's 404 says that it has no such door; our own that nothing is live behind it.
+  if ((status === 404 || status === 410) && problem !== undefined) return { kind: 'offline', detail, status };
+  return { kind: 'handshake', detail, status };
+}
+
+async function problemOf(response: Response): Promise<string | undefined> {
+  if (!/^application\/problem\+json\b/.test(response.headers.get('content-type') ?? '')) return undefined;
+  try {
+    const body = (await response.json()) as { title?: unknown; detail?: unknown };
+    return [body.title, body.detail].filter((part) => typeof part === 'string').join(': ');
+  } catch {
+    return '';
+  }
+}
