@@ -6,6 +6,7 @@ export { LivePlayer };
 export { Code, type StateCode } from './play/codes.ts';
 export type { NetStatus } from './play/netstatus.ts';
 export type { Phase } from './play/session.ts';
+export { publish, PublishError, type Publication, type PublishOptions } from './publish/whip.ts';
 
 // Two copies of the script on one page must not end in an exception.
 if (customElements.get('live-player') === undefined) customElements.define('live-player', LivePlayer);
