@@ -55,7 +55,7 @@ export const playerPageStyles = css`
 
   .modes label {
     position: relative;
-    flex: 0 1 20rem;
+    flex: 0 1 22rem;
     min-block-size: 44px;
     padding: 0.625rem 1rem;
     border: 1px solid var(--om-line);

@@ -9,12 +9,12 @@ const LOSS_CALM = 0.05;
 const JITTER_CALM_MS = 30;
 /** At 500 ms, 30 % loss still plays without a gap; more would no longer be a conversation. */
 export const TARGET_MAX_MS = 500;
-/** Going up it doubles with each measurement, going down it takes small steps nobody hears. */
+/** Weather this long is no gust: going up it doubles each time, going down it takes steps nobody hears. */
 const RISE_MS = 1_000;
 const STEP_DOWN_MS = 100;
 export const CALM_MS = 10_000;
 const FALL_EVERY_MS = 1_000;
-/** A silence this long is an outage. What piled up meanwhile says nothing about the network now. */
+/** A silence this long is an outage. What piled up in it, or before the start, says nothing about now. */
 const OUTAGE_MS = 1_000;
 const OUTAGE_FORGOTTEN_MS = 2_000;
 
@@ -29,8 +29,9 @@ export class JitterTarget {
   readonly #maxMs: number;
   #targetMs: number;
   #roughMs = -Infinity;
+  #roughSinceMs: number | undefined;
   #changedMs = -Infinity;
-  #blindUntilMs = -Infinity;
+  #blindUntilMs: number | undefined;
 
   constructor(baseMs: number) {
     this.#baseMs = baseMs;
@@ -45,11 +46,13 @@ export class JitterTarget {
   /** Takes a measurement; call about twice a second. */
   handleWeather({ lossShare, jitterMs, lastDataMs }: Weather, nowMs: number): void {
     if (lastDataMs === undefined) return;
-    if (nowMs - lastDataMs >= OUTAGE_MS) this.#blindUntilMs = nowMs + OUTAGE_FORGOTTEN_MS;
+    if (this.#blindUntilMs === undefined || nowMs - lastDataMs >= OUTAGE_MS) this.#blindUntilMs = nowMs + OUTAGE_FORGOTTEN_MS;
     if (nowMs < this.#blindUntilMs) return;
     const rough = lossShare > LOSS_HIGH || jitterMs > JITTER_HIGH_MS;
     if (rough || lossShare > LOSS_CALM || jitterMs > JITTER_CALM_MS) this.#roughMs = nowMs;
-    if (rough && nowMs - this.#changedMs >= RISE_MS) {
+    this.#roughSinceMs = rough ? (this.#roughSinceMs ?? nowMs) : undefined;
+    if (this.#roughSinceMs !== undefined) {
+      if (nowMs - Math.max(this.#roughSinceMs, this.#changedMs) < RISE_MS) return;
       this.#set(Math.min(this.#maxMs, Math.max(this.#targetMs * 2, this.#targetMs + STEP_DOWN_MS)), nowMs);
     } else if (nowMs - this.#roughMs >= CALM_MS && nowMs - this.#changedMs >= FALL_EVERY_MS) {
       this.#set(Math.max(this.#baseMs, this.#targetMs - STEP_DOWN_MS), nowMs);

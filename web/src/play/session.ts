@@ -203,13 +203,10 @@ export class Session {
         this.#emit(Code.Connected);
         return;
       case 'first-bytes':
-        link.firstBytesMs = nowMs;
-        this.#emit(Code.Pulling);
-        this.#setPhase({ kind: 'loading' });
+        this.#handleFirstBytes(link, nowMs);
         return;
       case 'keyframe':
-        if (!link.keyframe) this.#emit(Code.FirstKeyframe);
-        link.keyframe = true;
+        this.#handleKeyframe(link);
         return;
       case 'discontinuity':
         this.#emit(Code.Discontinuity);
@@ -381,8 +378,23 @@ export class Session {
     this.#outputs.push({ do: 'ask' });
   }
 
+  #handleFirstBytes(link: Link, nowMs: number): void {
+    if (link.firstBytesMs !== undefined) return;
+    link.firstBytesMs = nowMs;
+    this.#emit(Code.Pulling);
+    this.#setPhase({ kind: 'loading' });
+  }
+
+  #handleKeyframe(link: Link): void {
+    if (!link.keyframe) this.#emit(Code.FirstKeyframe);
+    link.keyframe = true;
+  }
+
   #checkPicture(link: Link, reading: Reading, nowMs: number): void {
     if (reading.hasMetadata && !link.decoder) {
+      // A picture proves its bytes and its keyframe; an engine that counts now and then tells them later.
+      this.#handleFirstBytes(link, nowMs);
+      if (reading.width > 0) this.#handleKeyframe(link);
       link.decoder = true;
       this.#emit(Code.DecoderStart);
     }

@@ -1,13 +1,15 @@
 //! What the browser tests share: the server under test, a fresh Chromium, and helpers that read a
 //! player from outside as a page would.
 
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 import { startMock } from '../mock/server.mjs';
 
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 export const OUTPUT = fileURLToPath(new URL('../../../test-output/web/', import.meta.url));
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const FLAGS = [
@@ -19,6 +21,9 @@ const FLAGS = [
   '--disable-component-update',
   '--disable-sync',
   '--mute-audio',
+  // Peers of one page must find each other on a machine without a network.
+  '--disable-features=WebRtcHideLocalIpsWithMdns',
+  '--allow-loopback-in-peer-connection',
 ];
 
 /** The server named by OPENMIC_URL, or a mock of our own. `mock` is undefined with the former. */
@@ -140,4 +145,11 @@ export async function until(read, isIt, limitMs = 15_000) {
 export function outputFile(name) {
   mkdirSync(OUTPUT, { recursive: true });
   return join(OUTPUT, name);
+}
+
+/** Everything axe-core finds, in every shadow root. It runs as a page script, so the policy is off for it. */
+export async function findProblems(page) {
+  await page.evaluate(AXE);
+  const { violations } = await page.evaluate(() => window.axe.run(document, { iframes: false }));
+  return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' | ')}`);
 }

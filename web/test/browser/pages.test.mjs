@@ -2,13 +2,10 @@
 //! policy, weight, and pictures of every look for us to see.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { openBrowser, openPage, openServer, outputFile, readPlayer, until } from './harness.mjs';
+import { findProblems, openBrowser, openPage, openServer, outputFile, readPlayer, until } from './harness.mjs';
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 /** What a player page may weigh before hls.js and mpegts.js, gzipped. */
 const FIRST_LOAD_BYTES_MAX = 150_000;
 const PAGES = { console: '/', player: '/play/live/demo' };
@@ -21,13 +18,6 @@ before(async () => {
 });
 
 after(() => server?.close());
-
-/** Everything axe-core finds, in every shadow root. It runs as a page script, so the policy is off for it. */
-async function findProblems(page) {
-  await page.evaluate(AXE);
-  const { violations } = await page.evaluate(() => window.axe.run(document, { iframes: false }));
-  return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' | ')}`);
-}
 
 for (const [size, viewport] of Object.entries(SIZES)) {
   for (const colorScheme of ['light', 'dark']) {

@@ -331,6 +331,16 @@ describe('Session', () => {
     expect(stage.starts()).toEqual([WHEP, HTTP]);
   });
 
+  it('tells_the_codes_in_order_though_the_picture_comes_before_the_count_of_its_bytes', () => {
+    const stage = new Stage({ candidates: [WHEP, HTTP] });
+    stage.session.play(stage.nowMs);
+    stage.engine({ type: 'connected' });
+    stage.reading = { ...stage.reading, hasMetadata: true, width: 640, height: 360, selfPaced: true };
+    stage.run(600);
+    stage.engine({ type: 'first-bytes' }, { type: 'keyframe' });
+    expect(stage.codes).toEqual([2001, 2002, 2003, 2008, 2009, 2032, 2004]);
+  });
+
   it('says_that_webrtc_mends_itself_and_that_it_plays_again', () => {
     const stage = new Stage({ candidates: [WHEP, HTTP] });
     stage.start();

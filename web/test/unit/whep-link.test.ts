@@ -201,7 +201,7 @@ describe('WhepLink', () => {
   it('buffers_more_under_loss_up_to_half_a_second_and_little_again_after_ten_calm_seconds', () => {
     const stage = new Stage();
     stage.up();
-    stage.run(2_000, { arriving: true });
+    stage.run(2_500, { arriving: true });
     stage.run(5_000, { arriving: true, lossShare: 0.3 });
     expect(stage.targets).toEqual([100, 200, 400, 500]);
     stage.run(10_000, { arriving: true });
@@ -213,8 +213,19 @@ describe('WhepLink', () => {
   it('buffers_more_when_packets_scatter', () => {
     const stage = new Stage();
     stage.up();
-    stage.run(1_000, { arriving: true, jitterS: 0.08 });
+    stage.run(2_500, { arriving: true });
+    stage.run(1_250, { arriving: true, jitterS: 0.08 });
     expect(stage.link.targetMs).toBe(200);
+  });
+
+  it('does_not_take_the_rush_of_the_start_or_a_single_gust_for_the_weather', () => {
+    const stage = new Stage();
+    stage.up();
+    stage.run(2_000, { arriving: true, jitterS: 0.2 });
+    stage.run(3_000, { arriving: true });
+    stage.run(750, { arriving: true, jitterS: 0.2 });
+    stage.run(3_000, { arriving: true });
+    expect(stage.targets).toEqual([100]);
   });
 
   it('keeps_its_target_through_an_outage_so_that_the_delay_is_back_at_once', () => {
