@@ -174,7 +174,7 @@ function renderBadge(player: LivePlayer, messages: Messages): TemplateResult | t
   if (delay === undefined || transport === undefined || !shown) return nothing;
   const name = messages.transportName(transport);
   const told = delayText(delay, transport, messages);
-  const label = messages.delayLabel(name, told);
+  const label = messages.delayLabel(`${name} · ${told}`);
   return html`
     <button
       part="badge"

@@ -75,7 +75,8 @@ export const en = {
   startPlaying: 'Watch live',
   delay: (seconds: string): string => `${seconds} s`,
   delayMs: (milliseconds: number): string => `${milliseconds} ms`,
-  delayLabel: (transport: string, delay: string): string => `Live by ${transport}, ${delay} behind. Go to live.`,
+  // What is seen on the badge has to stand in its label as it is, or voice control cannot name it.
+  delayLabel: (badge: string): string => `Live by ${badge} behind. Go to live.`,
   transportName: (kind: EngineKind): string => ENGINES[kind],
   connecting: (transport: string): string => `Connecting by ${transport}…`,
   loading: 'Loading…',

@@ -50,7 +50,7 @@ export const zhCN: Messages = {
   startPlaying: '观看直播',
   delay: (seconds) => `${seconds} 秒`,
   delayMs: (milliseconds) => `${milliseconds} 毫秒`,
-  delayLabel: (transport, delay) => `${transport} 直播，晚 ${delay}。点击回到直播。`,
+  delayLabel: (badge) => `${badge}前的直播画面。点击回到直播。`,
   transportName: (kind) => ENGINES[kind],
   connecting: (transport) => `正在通过 ${transport} 连接…`,
   loading: '正在加载…',

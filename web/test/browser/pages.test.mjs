@@ -147,7 +147,7 @@ test('the_empty_console_tells_how_to_push', async () => {
   try {
     const { page } = await openPage(browser.context, empty.origin);
     await page.getByRole('heading', { name: 'Nothing is live yet' }).waitFor();
-    assert.equal(await page.getByRole('textbox', { name: 'Server' }).innerText(), 'rtmp://127.0.0.1/live');
+    assert.equal(await page.getByRole('textbox', { name: 'Server', exact: true }).innerText(), 'rtmp://127.0.0.1/live');
     await page.screenshot({ path: outputFile('console-empty-desktop-light.png'), fullPage: true });
     assert.deepEqual(await findProblems(page), []);
   } finally {
