@@ -166,7 +166,7 @@ export const en = {
   chooseMode: 'How to watch',
   modeName: (mode: Mode): string => MODES[mode].name,
   modeHelp: (mode: Mode): string => MODES[mode].help,
-  modeFellBack: (transport: string): string => `WebRTC does not get through here; watching by ${transport}.`,
+  modeFellBack: (transport: string): string => `WebRTC does not work here; watching by ${transport}.`,
   transport: 'Transport',
   unknown: '–',
   noSuchStream: 'This page needs a stream in its address, like /play/live/demo',

@@ -132,7 +132,7 @@ export const zhCN: Messages = {
   chooseMode: '观看方式',
   modeName: (mode) => MODES[mode].name,
   modeHelp: (mode) => MODES[mode].help,
-  modeFellBack: (transport) => `WebRTC 在这里不通，正在通过 ${transport} 观看。`,
+  modeFellBack: (transport) => `这里用不了 WebRTC，正在通过 ${transport} 观看。`,
   transport: '传输方式',
   unknown: '–',
   noSuchStream: '地址里需要写明是哪路流，例如 /play/live/demo',

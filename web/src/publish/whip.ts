@@ -44,8 +44,7 @@ export async function publish(url: string, stream: MediaStream, options: Publish
   const ends = new AbortController();
   const stop = (): void => {
     ends.abort();
-    exchange.close();
-    peer.close();
+    void exchange.close().then(() => peer.close());
   };
   try {
     for (const track of stream.getTracks()) send(peer, track, stream);

@@ -20,6 +20,8 @@ export type Opened =
 
 /** A server that has not answered by then is treated as unreachable. */
 export const ANSWER_MS = 5_000;
+/** How long the end of a session is waited for. */
+const DELETE_MS = 1_000;
 
 export class Exchange {
   readonly #options: ExchangeOptions;
@@ -44,7 +46,7 @@ export class Exchange {
     if (location !== null) this.#resource = new URL(location, response.url || this.#options.url).href;
     this.#etag = response.headers.get('etag') ?? undefined;
     if (this.#closed) {
-      this.#delete();
+      void this.#delete();
       return failed('connect', 'closed meanwhile');
     }
     return { ok: true, answer: await response.text() };
@@ -62,23 +64,28 @@ export class Exchange {
     return text === undefined || text.trim() === '' ? undefined : text;
   }
 
-  /** Ends the session on the server, even while the page is being left. */
-  close(): void {
+  /**
+   * Ends the session on the server, even while the page is being left; resolves when that is done or has
+   * taken too long. Close the peer connection after it: closed before, the server takes the session for
+   * lost, and has none left to delete.
+   */
+  async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    this.#delete();
+    await Promise.race([this.#delete(), new Promise((done) => setTimeout(done, DELETE_MS))]);
   }
 
-  #delete(): void {
+  async #delete(): Promise<void> {
     const resource = this.#resource;
     this.#resource = undefined;
     if (resource === undefined) return;
     const { fetch, referrerPolicy } = this.#options;
     const headers = this.#headers();
-    // Nobody is left who could do anything about a failure; the server forgets silent sessions itself.
-    fetch(resource, { method: 'DELETE', keepalive: true, headers, ...(referrerPolicy && { referrerPolicy }) }).catch(
-      () => undefined,
-    );
+    try {
+      await fetch(resource, { method: 'DELETE', keepalive: true, headers, ...(referrerPolicy && { referrerPolicy }) });
+    } catch {
+      // Nobody is left who could do anything about it; the server forgets silent sessions itself.
+    }
   }
 
   async #patch(fragment: string, match: string | undefined): Promise<Response | undefined> {

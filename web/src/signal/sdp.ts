@@ -48,6 +48,16 @@ export function promisesVideo(answer: string): boolean {
   );
 }
 
+/**
+ * Puts all tracks of an answer into one stream. Browsers keep lips and voice together only within a
+ * stream, and some servers name one for each track.
+ */
+export function inOneStream(answer: string): string {
+  const stream = /^a=msid:(\S+)/m.exec(answer)?.[1];
+  if (stream === undefined || stream === '-') return answer;
+  return answer.replace(/^(a=msid:|a=ssrc:\d+ msid:)\S+/gm, (_, head: string) => head + stream);
+}
+
 /** A full ICE agent that speaks trickle can use our candidates; a lite one finds us by our checks. */
 export function wantsCandidates(answer: string): boolean {
   const lines = linesOf(answer);

@@ -195,7 +195,7 @@ test('the_player_page_lets_people_choose_the_least_delay_and_says_when_it_cannot
   await until(transport, (kind) => kind === 'http-flv');
   await page.evaluate(() => (window.whep.behaviour = 406));
   await page.getByText('Lowest delay').click();
-  await page.getByText('WebRTC does not get through here; watching by HTTP-FLV.').waitFor();
+  await page.getByText('WebRTC does not work here; watching by HTTP-FLV.').waitFor();
   await page.screenshot({ path: outputFile('player-page-fell-back.png'), fullPage: true });
   await page.getByText('Smooth').click();
   await page.close();

@@ -60,8 +60,7 @@ describe('Exchange', () => {
     const { requests, fetch } = serve(new Response('answer', CREATED));
     const exchange = new Exchange({ url: URL, fetch, token: 't' });
     await exchange.open('offer');
-    exchange.close();
-    exchange.close();
+    await Promise.all([exchange.close(), exchange.close()]);
     expect(requests.slice(1)).toEqual([
       {
         url: 'https://host/live/demo/whep/7',
@@ -77,7 +76,7 @@ describe('Exchange', () => {
     const { requests, fetch } = serve(new Response('answer', CREATED));
     const exchange = new Exchange({ url: URL, fetch });
     const opening = exchange.open('offer');
-    exchange.close();
+    void exchange.close();
     expect((await opening).ok).toBe(false);
     expect(requests.map(({ method }) => method)).toEqual(['POST', 'DELETE']);
   });
@@ -86,7 +85,7 @@ describe('Exchange', () => {
     const { requests, fetch } = serve(new Response('answer', { status: 201 }));
     const exchange = new Exchange({ url: URL, fetch });
     await exchange.open('offer');
-    exchange.close();
+    await exchange.close();
     expect(requests).toHaveLength(1);
   });
 

@@ -1,7 +1,7 @@
 //! Session descriptions as browsers write them: what is changed, what is kept.
 
 import { describe, expect, it } from 'vitest';
-import { askForRobustSound, fragmentOf, promisesVideo, wantsCandidates, withFragment } from '../../src/signal/sdp.ts';
+import { askForRobustSound, fragmentOf, inOneStream, promisesVideo, wantsCandidates, withFragment } from '../../src/signal/sdp.ts';
 
 const lines = (...all: string[]): string => all.map((line) => `${line}\r\n`).join('');
 
@@ -72,6 +72,14 @@ describe('what an answer says', () => {
     expect(promisesVideo(OFFER.replace('m=video 9', 'm=video 0'))).toBe(false);
     expect(promisesVideo(lines(...SESSION, ...AUDIO, ...VIDEO.slice(0, -2), 'a=inactive'))).toBe(false);
     expect(promisesVideo(lines(...SESSION, ...AUDIO))).toBe(false);
+  });
+
+  it('belongs_together_however_many_streams_it_names', () => {
+    const answer = lines('v=0', 'm=audio 9', 'a=msid:one a', 'a=ssrc:1 msid:one a', 'm=video 9', 'a=msid:two v', 'a=ssrc:2 msid:two v');
+    expect(inOneStream(answer)).toBe(answer.replaceAll('two', 'one'));
+    expect(inOneStream(OFFER)).toBe(OFFER);
+    const none = lines('v=0', 'm=audio 9', 'a=msid:- a', 'm=video 9', 'a=msid:- v');
+    expect(inOneStream(none)).toBe(none);
   });
 
   it('wants_candidates_when_it_trickles_and_is_no_lite_agent', () => {

@@ -78,6 +78,7 @@ describe('WhepEngine', () => {
     page.peer.dispatchEvent(Object.assign(track, { track: {} }));
     expect(page.video.srcObject).not.toBeNull();
     engine.destroy();
+    await vi.advanceTimersByTimeAsync(1);
     expect(page.requests.at(-1)).toMatchObject({ method: 'DELETE', url: 'https://h/live/demo/whep/1' });
     expect(page.peer.closed).toBe(true);
     expect(page.video.srcObject).toBeNull();

@@ -51,6 +51,7 @@ describe('publish', () => {
     expect(requests[0]?.init.headers).toMatchObject({ authorization: 'Bearer secret' });
     expect(requests[0]?.init.body).toContain('a=rtcp-fb:111 nack');
     publication.stop();
+    await vi.advanceTimersByTimeAsync(1);
     expect(requests.at(-1)).toMatchObject({ url: 'https://h/a/b/whip/1', init: { method: 'DELETE', keepalive: true } });
     expect(peer.closed).toBe(true);
   });
@@ -70,6 +71,7 @@ describe('publish', () => {
     const error = await start().catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(PublishError);
     expect((error as PublishError).failure).toEqual({ kind: 'refused', detail: 'HTTP 401', status: 401 });
+    await vi.advanceTimersByTimeAsync(1);
     expect(peer.closed).toBe(true);
   });
 

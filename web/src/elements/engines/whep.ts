@@ -4,7 +4,7 @@
 import { RTC_LIMITS, WhepLink } from '../../play/whep-link.ts';
 import { readSample } from '../../play/rtc-stats.ts';
 import { Exchange } from '../../signal/exchange.ts';
-import { askForRobustSound, fragmentOf, promisesVideo, wantsCandidates, withFragment } from '../../signal/sdp.ts';
+import { askForRobustSound, fragmentOf, inOneStream, promisesVideo, wantsCandidates, withFragment } from '../../signal/sdp.ts';
 import type { Engine, EngineContext, EngineFacts } from './engine.ts';
 
 /** How often deadlines are looked at. */
@@ -65,8 +65,7 @@ export class WhepEngine implements Engine {
 
   #leave(): void {
     clearInterval(this.#ticker);
-    this.#exchange.close();
-    this.#peer.close();
+    void this.#exchange.close().then(() => this.#peer.close());
   }
 
   #listen(): void {
@@ -104,7 +103,7 @@ export class WhepEngine implements Engine {
         this.#drain();
         return;
       }
-      const { answer } = opened;
+      const answer = inOneStream(opened.answer);
       await peer.setRemoteDescription({ type: 'answer', sdp: answer });
       this.#wantsCandidates = wantsCandidates(answer);
       this.#link.handleAnswer(promisesVideo(answer), performance.now());
