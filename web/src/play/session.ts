@@ -96,6 +96,8 @@ export const ASK_EVERY_MS = 3_000;
 export const PAUSE_KEPT_MS = 10_000;
 /** Bytes without a keyframe for this long are worth an event: the longest groups are 10 s. */
 export const KEYFRAME_WAIT_MS = 12_000;
+/** Pictures that move for this long after a stall are no mere repetition of the last ones. */
+const STEADY_MS = 600;
 /** Played this long, the earlier failures are forgotten. */
 const SETTLED_MS = 5_000;
 /** Land this far inside a buffered range, or the decoder may still see the gap. */
@@ -129,6 +131,10 @@ export class Session {
   #rate = 1;
   #moved = { positionS: -1, framesShown: -1, atMs: 0 };
   #stalled = false;
+  /** Since the first of the stalls that no steady playing has ended. */
+  #unsteadySinceMs: number | undefined;
+  /** Since when pictures move. */
+  #movingSinceMs: number | undefined;
 
   constructor(options: Options) {
     this.#policy = new Policy(options.candidates, options.autoResume);
@@ -237,8 +243,12 @@ export class Session {
     const link = this.#link;
     if (link === undefined) return;
     if (link.firstBytesMs !== undefined) {
+      const sinceMs = this.#unsteadySinceMs;
       // A silence where the stream is gone was its end: WebRTC has no other word for it.
-      if (phase.kind === 'waiting' && status === 'absent') this.#end(nowMs);
+      if (status === 'absent' && (phase.kind === 'waiting' || sinceMs !== undefined)) this.#end(nowMs);
+      if (status === 'waiting' && phase.kind === 'loading' && sinceMs !== undefined) {
+        this.#setPhase({ kind: 'waiting', sinceMs, publisherLeft: true });
+      }
       return;
     }
     // A connection without its first byte: the publisher is away (wait), or something holds bytes back.
@@ -276,6 +286,8 @@ export class Session {
     this.#startAtMs = undefined;
     this.#pausedSinceMs = undefined;
     this.#stalled = false;
+    this.#unsteadySinceMs = undefined;
+    this.#movingSinceMs = undefined;
     this.#moved = { positionS: -1, framesShown: -1, atMs: nowMs };
     this.#link = {
       startedMs: nowMs,
@@ -359,7 +371,9 @@ export class Session {
     }
     const quietMs = nowMs - (reading.lastDataMs ?? link.startedMs);
     if (quietMs < silenceMs) {
-      if (this.#phase.kind === 'waiting') this.#setPhase({ kind: 'loading' });
+      // What arrives may be the last group again, for a decoder that asks for a keyframe.
+      if (this.#unsteadySinceMs !== undefined && nowMs - this.#unsteadySinceMs >= silenceMs) this.#ask(nowMs);
+      else if (this.#phase.kind === 'waiting') this.#setPhase({ kind: 'loading' });
       return;
     }
     this.#ask(nowMs);
@@ -424,8 +438,10 @@ export class Session {
       return;
     }
     if (nowMs - this.#moved.atMs < STALL_GAP_MS) return;
+    this.#movingSinceMs = undefined;
     if (!this.#stalled && link.frame) {
       this.#stalled = true;
+      this.#unsteadySinceMs ??= this.#moved.atMs;
       this.#latency.handleStall(nowMs);
       this.#emit(Code.Stalled, `render gap of ${Math.round(nowMs - this.#moved.atMs)} ms`);
       this.#emit(Code.Loading);
@@ -435,6 +451,12 @@ export class Session {
   }
 
   #handleMotion(link: Link, reading: Reading, nowMs: number): void {
+    this.#movingSinceMs ??= nowMs;
+    const isSteady = nowMs - this.#movingSinceMs >= STEADY_MS;
+    if (isSteady) this.#unsteadySinceMs = undefined;
+    // By WebRTC, a picture now and then while the publisher is away is not playing.
+    const isAway = reading.selfPaced && this.#phase.kind === 'waiting' && this.#phase.publisherLeft;
+    if (isAway && this.#stalled && !isSteady) return;
     this.#stalled = false;
     if (!link.frame) {
       link.frame = true;

@@ -370,6 +370,37 @@ describe('Session', () => {
     expect(stage.session.phase.kind).toBe('ended');
   });
 
+  it('does_not_take_the_last_picture_sent_again_for_the_stream_while_the_publisher_is_away', () => {
+    const stage = new Stage({ candidates: [WHEP, HTTP] });
+    stage.reading = { ...stage.reading, limits: RTC_LIMITS, selfPaced: true };
+    stage.start();
+    stage.clear();
+    const answer = (status: 'waiting' | 'absent'): void => {
+      stage.session.handleStatus(status, stage.nowMs);
+      stage.drain();
+    };
+    stage.run(2_800, { arriving: false, moving: false });
+    stage.run(200);
+    expect(stage.codes).toEqual([2105, 2007, 2004]);
+    stage.run(1_200, { arriving: false, moving: false });
+    expect(stage.outputs).toContainEqual({ do: 'ask' });
+    answer('waiting');
+    expect(stage.session.phase).toMatchObject({ kind: 'waiting', publisherLeft: true });
+    stage.clear();
+    for (let at = 0; at < 3; at += 1) {
+      stage.run(200);
+      stage.run(2_600, { arriving: false, moving: false });
+      answer('waiting');
+    }
+    expect(stage.codes).toEqual([]);
+    expect(stage.session.phase.kind).toBe('waiting');
+    stage.run(1_400);
+    expect(stage.codes).toEqual([2004]);
+    stage.run(3_800, { arriving: false, moving: false });
+    answer('absent');
+    expect(stage.codes.at(-1)).toBe(2006);
+  });
+
   it('reconnects_by_webrtc_when_it_is_silent_though_the_stream_is_live', () => {
     const stage = new Stage({ candidates: [WHEP, HTTP] });
     stage.reading = { ...stage.reading, limits: RTC_LIMITS, selfPaced: true };
