@@ -40,7 +40,7 @@ const CONNECT_MS = 10_000;
 export async function publish(url: string, stream: MediaStream, options: PublishOptions = {}): Promise<Publication> {
   const { token, fetch = (to, init) => globalThis.fetch(to, init), connect = () => new RTCPeerConnection() } = options;
   const peer = connect();
-  const exchange = new Exchange({ url, fetch, token });
+  const exchange = new Exchange({ url: absolute(url), fetch, token });
   const ends = new AbortController();
   const stop = (): void => {
     ends.abort();
@@ -59,6 +59,11 @@ export async function publish(url: string, stream: MediaStream, options: Publish
   }
   if (typeof addEventListener === 'function') addEventListener('pagehide', stop, { signal: ends.signal });
   return { peer, lost: lossOf(peer, ends.signal), stop };
+}
+
+/** Relative to the page, where there is one. */
+function absolute(url: string): string {
+  return typeof location === 'undefined' ? url : new URL(url, location.href).href;
 }
 
 function send(peer: RTCPeerConnection, track: MediaStreamTrack, stream: MediaStream): void {

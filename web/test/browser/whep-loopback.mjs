@@ -1,5 +1,5 @@
-//! A WHEP server inside the page: `fetch` of `/whep` is answered by a second peer connection that
-//! publishes a moving canvas and a tone. Tests steer it by `window.whep`.
+//! A WHEP and WHIP server inside the page: `fetch` of `/whep` is answered by a second peer connection that
+//! publishes a moving canvas and a tone, that of `/whip` by one that receives. Tests steer them by `window.whep`.
 
 /** Installs it before any script of the page runs. */
 export async function installLoopback(context) {
@@ -21,6 +21,7 @@ export async function installLoopback(context) {
       requests: [],
       players,
       server: undefined,
+      ingest: undefined,
       /** While true, encoded frames are thrown away before they are sent; the connection stays. */
       hushed: false,
     };
@@ -112,13 +113,25 @@ export async function installLoopback(context) {
       return new Response(shown, { status: 201, headers: { 'content-type': 'application/sdp', ...told } });
     };
 
+    const take = async (method, sdp) => {
+      if (method !== 'POST') return new Response(null, { status: method === 'DELETE' ? 200 : 204 });
+      whep.making = true;
+      const peer = new window.RTCPeerConnection();
+      whep.making = false;
+      whep.ingest = peer;
+      await peer.setRemoteDescription({ type: 'offer', sdp });
+      await peer.setLocalDescription(await peer.createAnswer());
+      await gathered(peer);
+      return new Response(peer.localDescription.sdp, { status: 201, headers: { location: '/live/mine/whip/1' } });
+    };
+
     const fetch = window.fetch.bind(window);
     window.fetch = async (to, init = {}) => {
       const { pathname } = new URL(to, location.href);
-      if (!/\/whep(\/1)?$/.test(pathname)) return fetch(to, init);
+      if (!/\/wh[ei]p(\/1)?$/.test(pathname)) return fetch(to, init);
       const { method, headers, body } = init;
       whep.requests.push({ method, pathname, body });
-      return answer(method, headers, body);
+      return pathname.includes('/whip') ? take(method, body) : answer(method, headers, body);
     };
   });
 }

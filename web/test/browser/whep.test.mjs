@@ -177,6 +177,42 @@ test('tells_a_silence_and_is_back_at_its_usual_delay_five_seconds_after_it', loo
   await page.close();
 });
 
+test('publishes_h264_and_sound_by_whip_and_ends_its_session', async () => {
+  const page = await browser.context.newPage();
+  await page.goto(`${server.origin}/`);
+  const receiving = await page.evaluate(async (real) => {
+    const { publish } = await import('/assets/openmic.js');
+    const canvas = Object.assign(document.createElement('canvas'), { width: 320, height: 180 });
+    const context = canvas.getContext('2d');
+    setInterval(() => {
+      context.fillStyle = `hsl(${performance.now() / 20} 60% 50%)`;
+      context.fillRect(0, 0, 320, 180);
+    }, 33);
+    const audio = new AudioContext();
+    const tone = new OscillatorNode(audio);
+    const sink = audio.createMediaStreamDestination();
+    tone.connect(sink);
+    tone.start();
+    const stream = new MediaStream([...canvas.captureStream(30).getTracks(), ...sink.stream.getTracks()]);
+    window.publication = await publish('/live/mine/whip', stream);
+    await new Promise((done) => setTimeout(done, 2_000));
+    const stats = [...(await (real ? window.publication.peer : window.whep.ingest).getStats()).values()];
+    const of = (kind) => stats.find((each) => each.kind === kind && /^(in|out)bound-rtp$/.test(each.type));
+    const { codecId, framesDecoded, framesSent } = of('video');
+    const { bytesReceived, bytesSent } = of('audio');
+    const { mimeType } = stats.find(({ id }) => id === codecId);
+    return { mimeType, frames: framesDecoded ?? framesSent, soundBytes: bytesReceived ?? bytesSent };
+  }, REAL);
+  assert.equal(receiving.mimeType, 'video/H264');
+  assert.ok(receiving.frames > 15 && receiving.soundBytes > 1_000, JSON.stringify(receiving));
+  const watch = () => page.evaluate(async () => (await fetch('/api/v1/broadcasts/live/mine')).status);
+  if (REAL) assert.equal(await watch(), 200);
+  await page.evaluate(() => window.publication.stop());
+  if (REAL) await until(watch, (status) => status === 404);
+  else await until(() => page.evaluate(() => window.whep.requests.at(-1)), ({ method, pathname }) => method === 'DELETE' && pathname === '/live/mine/whip/1');
+  await page.close();
+});
+
 test('the_player_page_lets_people_choose_the_least_delay_and_says_when_it_cannot_be_had', loopbackOnly, async () => {
   const page = await browser.context.newPage();
   await page.goto(`${server.origin}/play/live/demo`);
