@@ -1,5 +1,5 @@
 //! A broadcast as players of FLV, RTMP and HLS know it: sound in AAC whatever a browser sends, and without the gaps
-//! of a muted microphone, over which such players stumble. Made once for all of them, while somebody watches.
+//! of a muted microphone or a camera that is off, over which such players stumble. Made once for all of them, while somebody watches.
 
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use media::broadcast::{Broadcast, Derived, Event, Phase, Producer, Selection, TrackId, WriteError};
 use media::codec::{Codec, Kind};
-use media::{Frame, Timestamp};
+use media::{Frame, Span, Timestamp};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::audience::{Audience, Protocol};
@@ -16,6 +16,8 @@ use crate::context::Context;
 use crate::derived::Derived as Derivations;
 
 mod sound;
+#[cfg(test)]
+mod tests;
 
 use sound::Sound;
 
@@ -23,6 +25,10 @@ use sound::Sound;
 const LINGER: Duration = Duration::from_secs(5);
 /// How often gaps are looked for.
 const TICK: Duration = Duration::from_millis(100);
+/// Without a picture for this long while there is sound, the last keyframe is shown again, and again each time.
+const STILL_AFTER: Span = Span::from_millis(1_000);
+/// It lies this far behind the sound, so that a picture that comes back finds its place.
+const STILL_BEHIND: Span = Span::from_millis(200);
 /// Frames before others get their turn.
 const FRAMES_A_TURN: u32 = 32;
 
@@ -130,6 +136,8 @@ async fn carry(source: &Broadcast, bridge: &Bridge) -> Over {
         producer: None,
         sounds: HashMap::new(),
         newest: None,
+        still: None,
+        heard: None,
         derived: Derivations::of(source),
     };
     if source.phase() == Phase::Live {
@@ -170,6 +178,10 @@ struct Carrier<'a> {
     derived: Arc<Derivations>,
     /// The newest picture's time: sound has to keep up with it.
     newest: Option<Timestamp>,
+    /// The newest picture that needs no other, to be shown again while none comes.
+    still: Option<(TrackId, Frame)>,
+    /// The newest sound's time: the picture has to keep up with it.
+    heard: Option<Timestamp>,
 }
 
 impl Carrier<'_> {
@@ -215,9 +227,15 @@ impl Carrier<'_> {
     fn handle_frame(&mut self, track: TrackId, frame: Frame) -> Result<(), WriteError> {
         let Some(producer) = &self.producer else { return Ok(()) };
         match self.sounds.get_mut(&track) {
-            Some(sound) => sound.handle_frame(&frame).try_for_each(|frame| producer.write(track, frame)),
+            Some(sound) => {
+                self.heard = Some(frame.dts);
+                sound.handle_frame(&frame).try_for_each(|frame| producer.write(track, frame))
+            }
             None => {
                 self.newest = Some(frame.dts);
+                if frame.sync {
+                    self.still = Some((track, frame.clone()));
+                }
                 match producer.write(track, frame) {
                     // Sound that cannot be converted is left out; the picture goes on.
                     Err(WriteError::NoCodec(_)) => Ok(()),
@@ -227,9 +245,17 @@ impl Carrier<'_> {
         }
     }
 
-    /// Puts silence where sound has stopped while pictures go on.
+    /// Puts silence where sound has stopped while pictures go on, and a still picture where they have stopped.
     fn fill(&mut self) -> Result<(), WriteError> {
         let (Some(producer), Some(newest)) = (&self.producer, self.newest) else { return Ok(()) };
+        if let (Some((track, still)), Some(heard)) = (&self.still, self.heard)
+            && heard - newest > STILL_AFTER
+        {
+            let dts = heard - STILL_BEHIND;
+            producer.write(*track, Frame { dts, cts: Span::ZERO, ..still.clone() })?;
+            self.newest = Some(dts);
+        }
+        let newest = self.newest.unwrap_or(newest);
         for (track, sound) in &mut self.sounds {
             sound.fill(newest).try_for_each(|frame| producer.write(*track, frame))?;
         }
