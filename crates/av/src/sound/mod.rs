@@ -132,7 +132,7 @@ impl Converter {
     }
 
     /// Takes one packet and appends what it completes to `out`, without gaps except where the source paused for more
-    /// than [`line::PAUSE_MIN`].
+    /// than a second.
     ///
     /// # Errors
     /// [`Error::Broken`] after [`BROKEN_MAX`] packets in a row that do not decode; [`Error::Library`] when the encoder

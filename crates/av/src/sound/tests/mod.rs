@@ -3,6 +3,7 @@
 mod gaps;
 mod hostile;
 mod ogg;
+mod silent;
 mod stranger;
 mod stream;
 mod timing;
