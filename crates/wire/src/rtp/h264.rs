@@ -30,15 +30,20 @@ const FORMAT: Format = Format { header_bytes: 1, aggregate, fragment };
 pub(super) fn write(params: &Params, opens: bool, payload: &[u8], sink: &mut Sink<'_>) -> bool {
     let sets = params.parameter_sets();
     let known = |unit: &&[u8]| sets.sps.iter().chain(&sets.pps).any(|set| set == unit);
-    let sent: Vec<&[u8]> = units::units(payload)
-        .filter(|unit| !matches!(unit_type(unit), ACCESS_UNIT_DELIMITER | FILLER) && !known(unit))
-        .collect();
+    let sent: Vec<&[u8]> =
+        units::units(payload).filter(|unit| is_carried(unit_type(unit)) && !known(unit)).collect();
     if sent.is_empty() {
         return false;
     }
     let front = sets.sps.iter().chain(&sets.pps).map(|set| &set[..]).filter(|_| opens);
     FORMAT.write(front.chain(sent.iter().copied()), sink);
     is_unreferenced(sent.iter().copied())
+}
+
+/// Delimiters and filler are for byte streams; the types outside 1–23 mean payload structures here (§5.2, table 1), so
+/// that a unit of one would be read as something else.
+fn is_carried(kind: u8) -> bool {
+    (1..STAP_A).contains(&kind) && !matches!(kind, ACCESS_UNIT_DELIMITER | FILLER)
 }
 
 /// STAP-A (§5.7.1): the F bits of all units, and the highest NRI.
@@ -140,8 +145,7 @@ impl Reader {
                 nal::replace(&mut found.pps, Bytes::copy_from_slice(unit), pps_number);
                 false
             }
-            ACCESS_UNIT_DELIMITER | FILLER => false,
-            _ => true,
+            kind => is_carried(kind),
         };
         for payload in payloads {
             read_payload(payload, &mut unit, &mut sort)?;

@@ -35,7 +35,7 @@ pub(super) fn write(params: &Params, opens: bool, payload: &[u8], sink: &mut Sin
     let sets = params.parameter_sets();
     let all = || sets.vps.iter().chain(&sets.sps).chain(&sets.pps);
     let sent: Vec<&[u8]> = units::units(payload)
-        .filter(|unit| !matches!(unit_type(unit), ACCESS_UNIT_DELIMITER | FILLER))
+        .filter(|unit| is_carried(unit_type(unit)))
         .filter(|unit| unit.len() > HEADER_BYTES && !all().any(|set| set == unit))
         .collect();
     if sent.is_empty() {
@@ -44,6 +44,12 @@ pub(super) fn write(params: &Params, opens: bool, payload: &[u8], sink: &mut Sin
     let front = all().map(|set| &set[..]).filter(|_| opens);
     FORMAT.write(front.chain(sent.iter().copied()), sink);
     is_unreferenced(sent.iter().copied())
+}
+
+/// Delimiters and filler are for byte streams; types from 48 on mean payload structures here (§4.4), so that a unit of
+/// one would be read as something else.
+fn is_carried(kind: u8) -> bool {
+    kind < AGGREGATION && !matches!(kind, ACCESS_UNIT_DELIMITER | FILLER)
 }
 
 /// §4.4.2: the F bits of all units, the lowest layer and the lowest temporal identifier.
@@ -143,7 +149,7 @@ impl Reader {
                 VPS => &mut found.vps,
                 SPS => &mut found.sps,
                 PPS => &mut found.pps,
-                kind => return !matches!(kind, ACCESS_UNIT_DELIMITER | FILLER),
+                kind => return unit.len() > HEADER_BYTES && is_carried(kind),
             };
             nal::replace(sets, Bytes::copy_from_slice(unit), number);
             false

@@ -40,6 +40,13 @@ fn a_keyframe_goes_with_its_parameter_sets_in_one_stap_a() {
 }
 
 #[test]
+fn units_of_types_that_mean_payload_structures_are_left_out() {
+    let packets = packets(1_000, &frame(false, &[&[0x78, 0, 1, 0x65], &[0x60, 1], &[0x41, 0x9A]]));
+    let payloads: Vec<&[u8]> = packets.iter().map(|packet| &packet.payload[..]).collect();
+    assert_eq!(payloads, [[0x41, 0x9A]]);
+}
+
+#[test]
 fn a_long_unit_is_cut_into_fu_a_of_nearly_equal_size() {
     let unit: Vec<u8> = [0x41].into_iter().chain(0..150).collect();
     let packets = packets(64, &frame(false, &[&unit]));
