@@ -246,7 +246,10 @@ export class Session {
       const sinceMs = this.#unsteadySinceMs;
       // A silence where the stream is gone was its end: WebRTC has no other word for it.
       if (status === 'absent' && (phase.kind === 'waiting' || sinceMs !== undefined)) this.#end(nowMs);
-      if (status === 'waiting' && phase.kind === 'loading' && sinceMs !== undefined) {
+      const isShowing = phase.kind === 'loading' || phase.kind === 'playing';
+      if (status === 'waiting' && isShowing && sinceMs !== undefined) {
+        // Told already; the next stall is the same one.
+        this.#stalled = true;
         this.#setPhase({ kind: 'waiting', sinceMs, publisherLeft: true });
       }
       return;
@@ -456,7 +459,7 @@ export class Session {
     if (isSteady) this.#unsteadySinceMs = undefined;
     // By WebRTC, a picture now and then while the publisher is away is not playing.
     const isAway = reading.selfPaced && this.#phase.kind === 'waiting' && this.#phase.publisherLeft;
-    if (isAway && this.#stalled && !isSteady) return;
+    if (isAway && !isSteady) return;
     this.#stalled = false;
     if (!link.frame) {
       link.frame = true;

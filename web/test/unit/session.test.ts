@@ -380,9 +380,8 @@ describe('Session', () => {
       stage.drain();
     };
     stage.run(2_800, { arriving: false, moving: false });
-    stage.run(200);
+    stage.run(400);
     expect(stage.codes).toEqual([2105, 2007, 2004]);
-    stage.run(1_200, { arriving: false, moving: false });
     expect(stage.outputs).toContainEqual({ do: 'ask' });
     answer('waiting');
     expect(stage.session.phase).toMatchObject({ kind: 'waiting', publisherLeft: true });
