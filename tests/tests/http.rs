@@ -140,7 +140,8 @@ async fn the_api_describes_the_server_and_what_is_live() {
     let one = get(http, "/api/v1/broadcasts/live/%E6%95%B0%E5%AD%A6").await.json();
     assert_eq!(list["broadcasts"], serde_json::json!([one]));
     assert_eq!((&one["path"], &one["state"]), (&"live/数学".into(), &"live".into()));
-    assert_eq!(one["viewers"], serde_json::json!({ "rtmp": 0, "flv": 1, "ws_flv": 0, "hls": 0 }));
+    assert_eq!(one["viewers"], serde_json::json!({ "rtmp": 0, "flv": 1, "ws_flv": 0, "hls": 0, "whep": 0 }));
+    assert_eq!(one["conversions"], serde_json::json!([]), "players of H.264 and AAC need none");
     let since = one["since"].as_str().expect("a time");
     assert!(since.starts_with("20") && since.ends_with('Z') && since.len() == 24, "{since}");
     assert_eq!(one["publisher"]["protocol"], "rtmp");
