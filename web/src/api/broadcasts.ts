@@ -26,6 +26,16 @@ export interface Publisher {
   readonly agent: string | null;
 }
 
+/** What the server computes for viewers that cannot take the stream as it is, while somebody needs it. */
+export interface Conversion {
+  /** `Opus from AAC` */
+  readonly what: string;
+  /** Protocols, as in `Viewers`. */
+  readonly viewers: readonly string[];
+  /** The share of one core that it takes. */
+  readonly cores: number;
+}
+
 export interface Broadcast {
   /** `{app}/{stream}`; the app may contain slashes. */
   readonly path: string;
@@ -34,6 +44,8 @@ export interface Broadcast {
   readonly viewers: Viewers;
   readonly tracks: readonly Track[];
   readonly publisher: Publisher | null;
+  /** Absent from servers that convert nothing. */
+  readonly conversions?: readonly Conversion[];
 }
 
 export interface ServerInfo {

@@ -115,7 +115,7 @@ export class StreamCard extends LitElement {
 }
 
 function renderFacts(broadcast: Broadcast, messages: Messages): TemplateResult {
-  const { tracks, viewers, publisher } = broadcast;
+  const { tracks, viewers, publisher, conversions = [] } = broadcast;
   const of = (kind: Track['kind']): readonly Track[] => tracks.filter((track) => track.kind === kind);
   const total = tracks.reduce((sum, { bitrate_bps: bps }) => sum + (bps ?? 0), 0);
   const group = of('video')[0]?.group_ms ?? null;
@@ -132,6 +132,12 @@ function renderFacts(broadcast: Broadcast, messages: Messages): TemplateResult {
       ${publisher === null
         ? nothing
         : renderFact(messages.publisher, [publisherParts(publisher, messages)])}
+      ${conversions.length === 0
+        ? nothing
+        : renderFact(
+            messages.conversions,
+            conversions.map(({ what, cores }) => [what, messages.coreShare((cores * 100).toFixed(1))]),
+          )}
     </dl>
   `;
 }

@@ -120,6 +120,8 @@ export const en = {
   noVideo: 'no video',
   noAudio: 'no sound',
   bitrate: 'Bitrate',
+  conversions: 'Converted',
+  coreShare: (percent: string): string => `${percent} % of a core`,
   keyframeEvery: (seconds: string): string => `keyframes ${seconds}\u00a0s`,
   viewers: 'Viewers',
   viewersNone: 'nobody yet',

@@ -87,6 +87,8 @@ export const zhCN: Messages = {
   noVideo: '无视频',
   noAudio: '无声音',
   bitrate: '码率',
+  conversions: '转换',
+  coreShare: (percent) => `占一个核心的 ${percent}%`,
   keyframeEvery: (seconds) => `关键帧间隔 ${seconds}\u00a0秒`,
   viewers: '观众',
   viewersNone: '还没有人',

@@ -183,6 +183,7 @@ function describe(path, at, { control, startedMs, viewers }) {
         ...{ sample_rate: 48000, channels: 2, bitrate_bps: 96_000, fps: null, group_ms: null },
       },
     ],
+    conversions: at === 1 ? [] : [{ what: 'Opus from AAC', viewers: ['whep'], cores: 0.0084 }],
     publisher: { protocol: 'rtmp', address: '127.0.0.1:52114', agent: 'FMLE/3.0 (compatible; FMSc/1.0)' },
   };
 }
