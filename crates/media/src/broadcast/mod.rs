@@ -100,7 +100,12 @@ impl Inner {
     fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
         let (result, wakers) = {
             let mut state = self.state();
-            (change(&mut state), state.wakers.take())
+            let result = change(&mut state);
+            let mut wakers = state.wakers.take();
+            if state.phase == Phase::Ended {
+                wakers.extend(state.ending.take());
+            }
+            (result, wakers)
         };
         for waker in wakers {
             waker.wake();
@@ -212,6 +217,38 @@ impl Derived {
     /// Readers now.
     pub fn readers(&self) -> usize {
         self.0.0.state().demand.readers
+    }
+}
+
+/// Waits for the end of a broadcast. It is no reader: the publisher does not learn of it.
+pub struct Ending {
+    inner: Arc<Inner>,
+    waiter: WaiterId,
+}
+
+impl Broadcast {
+    /// What waits for its end.
+    pub fn ending(&self) -> Ending {
+        let waiter = self.0.state().ending.enter();
+        Ending { inner: Arc::clone(&self.0), waiter }
+    }
+}
+
+impl Ending {
+    /// Ready once the broadcast has ended.
+    pub fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.inner.state();
+        if state.phase == Phase::Ended {
+            return Poll::Ready(());
+        }
+        state.ending.register(self.waiter, cx.waker());
+        Poll::Pending
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.inner.state().ending.leave(self.waiter);
     }
 }
 

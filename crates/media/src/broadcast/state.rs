@@ -82,6 +82,8 @@ pub(super) struct State {
     pub(super) newest: Option<Timestamp>,
     pub(super) demand: Demand,
     pub(super) wakers: WakerSet,
+    /// Of those who wait for the end alone: frames do not wake them.
+    pub(super) ending: WakerSet,
 }
 
 impl Default for State {
@@ -94,6 +96,7 @@ impl Default for State {
             newest: None,
             demand: Demand::default(),
             wakers: WakerSet::default(),
+            ending: WakerSet::default(),
         }
     }
 }

@@ -253,3 +253,32 @@ fn an_ended_broadcast_is_read_to_its_end() {
     assert_eq!(frames(&mut reader).len(), 3);
     assert!(matches!(next(&mut reader), Poll::Ready(None)));
 }
+
+#[derive(Default)]
+struct Woken(std::sync::atomic::AtomicUsize);
+
+impl std::task::Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn who_waits_for_the_end_alone_is_woken_by_it_and_by_nothing_else_and_is_no_reader() {
+    let broadcast = broadcast();
+    let mut producer = publisher(&broadcast);
+    let woken = Arc::new(Woken::default());
+    let waker = std::task::Waker::from(Arc::clone(&woken));
+    let mut cx = Context::from_waker(&waker);
+    let mut ending = broadcast.ending();
+    assert!(ending.poll_ended(&mut cx).is_pending());
+    write(&producer, 0, 1_000);
+    assert!(producer.poll_demand(&mut cx).is_pending(), "nobody reads");
+    drop(producer);
+    let producer = broadcast.claim();
+    assert_eq!(woken.0.load(std::sync::atomic::Ordering::Relaxed), 0);
+    producer.end();
+    assert_eq!(woken.0.load(std::sync::atomic::Ordering::Relaxed), 1);
+    assert!(ending.poll_ended(&mut cx).is_ready());
+    assert!(broadcast.ending().poll_ended(&mut cx).is_ready(), "who comes late learns at once");
+}

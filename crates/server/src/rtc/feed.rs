@@ -9,7 +9,7 @@ use media::codec::{Codec, Kind as Track, g711};
 use media::packet::Format;
 use tokio::sync::watch;
 
-use super::lanes::{Kind, Lanes};
+use super::lanes::{Forwarded, Kind, Lanes};
 use super::packets::Packets;
 use crate::context::Context;
 use crate::derived::Derived;
@@ -17,24 +17,29 @@ use crate::derived::Derived;
 /// Frames packetized before others get their turn.
 const FRAMES_A_TURN: usize = 32;
 
-/// Runs while somebody holds the lanes; rests while a WebRTC publisher writes them itself.
-pub(super) async fn run(lanes: Weak<Lanes>, context: Arc<Context>, mut forwarded: watch::Receiver<bool>) {
-    let stopping = context.stopping.clone();
-    stopping
-        .run_until_cancelled(async {
-            loop {
-                // The sender goes with the lanes.
-                if forwarded.wait_for(|forwarded| !forwarded).await.is_err() {
-                    return;
-                }
-                let Some(mut feed) = Feed::new(&lanes, &context) else { return };
-                tokio::select! {
-                    () = feed.run(&lanes) => return,
-                    changed = forwarded.wait_for(|forwarded| *forwarded) => if changed.is_err() { return },
-                }
-            }
-        })
-        .await;
+/// Runs while somebody holds the lanes, until the broadcast has ended; rests while a WebRTC publisher writes them itself.
+pub(super) async fn run(lanes: Weak<Lanes>, context: Arc<Context>, forwarded: watch::Receiver<Forwarded>) {
+    if context.stopping.run_until_cancelled(fill(&lanes, &context, forwarded)).await.is_some()
+        && let Some(lanes) = lanes.upgrade()
+    {
+        lanes.end();
+    }
+}
+
+async fn fill(lanes: &Weak<Lanes>, context: &Arc<Context>, mut forwarded: watch::Receiver<Forwarded>) {
+    let Some(mut ending) = lanes.upgrade().map(|lanes| lanes.broadcast().ending()) else { return };
+    loop {
+        tokio::select! {
+            // The sender goes with the lanes.
+            rests = forwarded.wait_for(|forwarded| !forwarded.is_on()) => if rests.is_err() { return },
+            () = poll_fn(|cx| ending.poll_ended(cx)) => return,
+        }
+        let Some(mut feed) = Feed::new(lanes, context) else { return };
+        tokio::select! {
+            () = feed.run(lanes) => return,
+            goes_on = forwarded.wait_for(Forwarded::is_on) => if goes_on.is_err() { return },
+        }
+    }
 }
 
 struct Feed {

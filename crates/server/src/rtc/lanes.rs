@@ -21,25 +21,43 @@ pub(super) struct Lanes {
     broadcast: Broadcast,
     video: Arc<Lane>,
     audio: Arc<Lane>,
-    /// A WebRTC publisher writes, so frames need not be packetized.
-    forwarded: watch::Sender<bool>,
+    /// While WebRTC publishers write, frames need not be packetized.
+    forwarded: watch::Sender<Forwarded>,
+}
+
+/// WebRTC publishers that write: two for the moment in which one takes over from the other.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Forwarded {
+    publishers: usize,
+    /// Kinds that the newest of them has agreed to send.
+    kinds: usize,
+}
+
+impl Forwarded {
+    /// Somebody writes.
+    pub(super) fn is_on(&self) -> bool {
+        self.publishers > 0
+    }
 }
 
 struct Lane {
     kind: Kind,
     /// Orders packets over both rings.
     arrivals: Arc<AtomicU64>,
-    ring: Producer<Packet>,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
+    /// Absent once the broadcast has ended, by which readers learn of it.
+    ring: Option<Arc<Producer<Packet>>>,
     format: Option<Format>,
     /// After the highest sequence number written.
     next: u64,
     /// The newest packet's time.
     newest: Option<Timestamp>,
+    /// Writers so far; the last of them writes.
+    writers: u64,
 }
 
 /// Which of the two.
@@ -55,11 +73,12 @@ impl Lanes {
         broadcast.derivations().get_or_start(0, || {
             let pictures = Retention { budget: broadcast.budget(), ..Retention::default() };
             let sound = Retention { groups: None, ..pictures.clone() };
-            let (forwarded, watched) = watch::channel(false);
+            let (forwarded, watched) = watch::channel(Forwarded::default());
             let arrivals = Arc::<AtomicU64>::default();
             let lane = |kind, retention| {
-                let (arrivals, state) = (Arc::clone(&arrivals), Mutex::default());
-                Arc::new(Lane { kind, arrivals, ring: Producer::new(retention), state })
+                let ring = Some(Arc::new(Producer::new(retention)));
+                let state = Mutex::new(State { ring, ..State::default() });
+                Arc::new(Lane { kind, arrivals: Arc::clone(&arrivals), state })
             };
             let lanes = Arc::new(Self {
                 broadcast: broadcast.clone(),
@@ -88,16 +107,28 @@ impl Lanes {
         self.lane(kind).state().format
     }
 
-    /// Tracks of pictures and sound that the broadcast has, of which each kind has one lane.
-    pub(super) fn tracks(&self) -> usize {
+    /// How many of the two kinds the broadcast has, or is going to have as far as its publisher said.
+    pub(super) fn kinds(&self) -> usize {
+        let forwarded = *self.forwarded.borrow();
+        if forwarded.is_on() {
+            return forwarded.kinds;
+        }
         let tracks = self.broadcast.tracks();
         let has = |kind| usize::from(tracks.iter().any(|track| track.kind == kind));
         has(media::codec::Kind::Video) + has(media::codec::Kind::Audio)
     }
 
-    /// A cursor over one lane.
+    /// A cursor over one lane; at its end already once the broadcast has ended.
     pub(super) fn read(&self, kind: Kind) -> Consumer<Packet> {
-        self.lane(kind).ring.subscribe()
+        let ring = self.lane(kind).state().ring.clone();
+        ring.unwrap_or_else(|| Arc::new(Producer::new(Retention::default()))).subscribe()
+    }
+
+    /// The broadcast has ended: readers come to the end once they have read what is there.
+    pub(super) fn end(&self) {
+        for kind in [Kind::Video, Kind::Audio] {
+            self.lane(kind).state().ring = None;
+        }
     }
 
     /// The newest packet's time on one lane.
@@ -107,19 +138,25 @@ impl Lanes {
 
     /// A WebRTC publisher writes here, so a keyframe can be asked for.
     pub(super) fn is_forwarded(&self) -> bool {
-        *self.forwarded.borrow()
+        self.forwarded.borrow().is_on()
     }
 
-    /// A writer of one lane whose packets follow what is there.
+    /// The writer of one lane from now on, whose packets follow what is there. What a former one still writes is
+    /// dropped: its numbers would fall among the new ones.
     pub(super) fn write(&self, kind: Kind, format: Format) -> Writer {
         let lane = self.lane(kind);
-        lane.state().format = Some(format);
-        Writer { lane: Arc::clone(lane), format, offset: None }
+        let mut state = lane.state();
+        state.format = Some(format);
+        state.writers += 1;
+        Writer { lane: Arc::clone(lane), format, number: state.writers, offset: None }
     }
 
-    /// Until the guard is dropped, frames are not packetized.
-    pub(super) fn forward(self: &Arc<Self>) -> Forward {
-        self.forwarded.send_replace(true);
+    /// Until the guard is dropped, frames are not packetized. The publisher has agreed to send so many `kinds`.
+    pub(super) fn forward(self: &Arc<Self>, kinds: usize) -> Forward {
+        self.forwarded.send_modify(|forwarded| {
+            forwarded.publishers += 1;
+            forwarded.kinds = kinds;
+        });
         Forward(Arc::clone(self))
     }
 }
@@ -133,9 +170,16 @@ impl Lane {
 /// Says that a WebRTC publisher writes.
 pub(super) struct Forward(Arc<Lanes>);
 
+impl Forward {
+    /// Where it writes.
+    pub(super) fn lanes(&self) -> &Arc<Lanes> {
+        &self.0
+    }
+}
+
 impl Drop for Forward {
     fn drop(&mut self) {
-        self.0.forwarded.send_replace(false);
+        self.0.forwarded.send_modify(|forwarded| forwarded.publishers -= 1);
     }
 }
 
@@ -143,6 +187,8 @@ impl Drop for Forward {
 pub(super) struct Writer {
     lane: Arc<Lane>,
     format: Format,
+    /// Which of the lane's writers.
+    number: u64,
     /// What is added to the source's sequence numbers.
     offset: Option<u64>,
 }
@@ -155,8 +201,11 @@ impl Writer {
     /// Appends a packet; `opens` says that decoding can begin with it.
     pub(super) fn push(&mut self, mut packet: Packet, opens: bool) {
         let lane = &self.lane;
-        let head = {
+        let (ring, head) = {
             let mut state = lane.state();
+            if state.writers != self.number {
+                return;
+            }
             // A packet of the former publisher and the first of this one leave a gap of one, as if one were lost:
             // nothing of the two belongs together.
             let offset = *self.offset.get_or_insert_with(|| (state.next + 1).wrapping_sub(packet.sequence));
@@ -164,12 +213,13 @@ impl Writer {
             let opens = opens || state.newest.is_none() || lane.kind == Kind::Audio;
             state.next = state.next.max(packet.sequence.wrapping_add(1));
             state.newest = state.newest.max(Some(packet.at));
-            opens.then(|| Arc::new(self.format))
+            let Some(ring) = state.ring.clone() else { return };
+            (ring, opens.then(|| Arc::new(self.format)))
         };
         let arrival = lane.arrivals.fetch_add(1, Ordering::Relaxed);
-        lane.ring.push(arrival, head, packet);
+        ring.push(arrival, head, packet);
         if lane.kind == Kind::Audio {
-            lane.ring.evict_older_than(SOUND_KEPT);
+            ring.evict_older_than(SOUND_KEPT);
         }
     }
 }

@@ -229,7 +229,7 @@ pub(crate) fn publish(
     let (parsed, offer) = offer::read(offer)?;
     let (config, credentials) = service.machine(&offer);
     let (rtc, answer) = answer(service, offer::publishing(config, &offer), parsed, now)?;
-    offer::check_answer(&answer)?;
+    let kinds = offer::agreed(&answer)?;
     let permit = Arc::clone(&context.connections).try_acquire_owned().map_err(|_| BeginError::Full)?;
     let producer = context.hub.claim(path, rtmp::takeover(&context.config), now)?;
     let broadcast = producer.broadcast();
@@ -237,7 +237,7 @@ pub(crate) fn publish(
     tracing::info!(%path, agent = publisher.agent, epoch = broadcast.epoch(), "publishing by WebRTC");
     audience.set_publisher(publisher);
     let lanes = Lanes::of(context, &broadcast);
-    let role = Role::Publish(Box::new(Publish::new(producer, lanes, audience, now)));
+    let role = Role::Publish(Box::new(Publish::new(producer, lanes.forward(kinds), audience, now)));
     Ok(service.start(context, rtc, role, Offered { credentials, offer, answer, permit, now }))
 }
 
@@ -255,7 +255,7 @@ pub(crate) async fn watch(
     let (config, credentials) = service.machine(&offer);
     let config = offer::watching(config, &offer, formats.into_iter())?;
     let (rtc, answer) = answer(service, config, parsed, now)?;
-    offer::check_answer(&answer)?;
+    offer::agreed(&answer)?;
     let permit = Arc::clone(&context.connections).try_acquire_owned().map_err(|_| BeginError::Full)?;
     let seat = Audience::of(&broadcast).sit(audience::Protocol::Whep);
     let role = Role::Watch(Box::new(Watch::new(lanes, seat)));
@@ -268,8 +268,7 @@ async fn formats(lanes: &Lanes) -> Option<Vec<media::packet::Format>> {
     loop {
         let known: Vec<_> =
             [Kind::Video, Kind::Audio].into_iter().filter_map(|kind| lanes.format(kind)).collect();
-        let all = lanes.is_forwarded() || known.len() >= lanes.tracks();
-        if all && !known.is_empty() {
+        if known.len() >= lanes.kinds() && !known.is_empty() {
             return Some(known);
         }
         if Instant::now() >= end {

@@ -99,11 +99,12 @@ pub(super) fn watching(
         some = true;
         config = enable(config, format, offers(offer, "red"));
     }
-    match missing.is_empty() && some {
-        true => Ok(config),
-        false => Err(Refusal::NoCodec(format!(
+    match (missing.is_empty(), some) {
+        (true, true) => Ok(config),
+        (true, false) => Err(Refusal::NoCodec("the offer asks for nothing that this stream has".into())),
+        (false, _) => Err(Refusal::NoCodec(format!(
             "this stream is {}, which the offer does not have; watch it by HTTP-FLV or HLS",
-            if missing.is_empty() { "nothing that was asked for".into() } else { missing.join(" and ") }
+            missing.join(" and ")
         ))),
     }
 }
@@ -121,17 +122,18 @@ fn enable(config: RtcConfig, format: Format, red: bool) -> RtcConfig {
     }
 }
 
-/// An answer in which nothing was agreed on is a refusal.
-pub(super) fn check_answer(answer: &str) -> Result<(), Refusal> {
-    let agreed = answer.lines().filter(|line| line.starts_with("m=")).any(|line| {
-        let mut words = line.split(' ').skip(1);
-        words.next().is_some_and(|port| port != "0")
-    });
-    match agreed {
-        true => Ok(()),
-        false => Err(Refusal::NoCodec(
-            "the offer and this server have no codec in common; offer H.264, VP8, VP9, AV1 or H.265, and Opus".into(),
+/// How many media sections an answer agrees to; none is a refusal, whatever data channels there are.
+pub(super) fn agreed(answer: &str) -> Result<usize, Refusal> {
+    let is_agreed = |line: &&str| {
+        let port = ["m=audio ", "m=video "].iter().find_map(|kind| line.strip_prefix(kind));
+        port.is_some_and(|port| !port.starts_with("0 "))
+    };
+    match answer.lines().filter(is_agreed).count() {
+        0 => Err(Refusal::NoCodec(
+            "the offer and this server have no codec in common; offer H.264, VP8, VP9, AV1 or H.265, and Opus"
+                .into(),
         )),
+        agreed => Ok(agreed),
     }
 }
 

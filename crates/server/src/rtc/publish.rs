@@ -53,12 +53,12 @@ struct Stream {
 }
 
 impl Publish {
-    pub(super) fn new(producer: Producer, lanes: Arc<Lanes>, audience: Arc<Audience>, now: Instant) -> Self {
+    pub(super) fn new(producer: Producer, forward: Forward, audience: Arc<Audience>, now: Instant) -> Self {
         Self {
             timeline: producer.timeline(now),
             producer,
-            _forward: lanes.forward(),
-            lanes,
+            lanes: Arc::clone(forward.lanes()),
+            _forward: forward,
             _audience: audience,
             clock: Clock::new(now),
             streams: Vec::new(),
