@@ -94,15 +94,8 @@ impl Publish {
         for block in red::unwrap(&packet.payload) {
             let (sequence, time) =
                 (sequence - block.distance.min(sequence), time - u64::from(block.offset).min(time));
-            // What came by itself is not needed again.
-            let is_new = self.streams.get(index).is_some_and(|stream| !stream.received.contains(&sequence));
-            if block.distance == 0 || is_new {
-                self.take(
-                    now,
-                    index,
-                    Arrived { sequence, time, marker: false, payload: block.payload.into() },
-                )?;
-            }
+            let payload = block.payload.into();
+            self.take(now, index, Arrived { sequence, time, marker: false, payload })?;
         }
         Ok(())
     }
@@ -110,6 +103,10 @@ impl Publish {
     /// One packet, however it came.
     fn take(&mut self, now: Instant, index: usize, arrived: Arrived) -> Result<(), WriteError> {
         let Some(stream) = self.streams.get_mut(index) else { return Ok(()) };
+        // What was repeated may still come by itself, and the other way round.
+        if stream.received.contains(&arrived.sequence) {
+            return Ok(());
+        }
         if stream.received.len() == STAMPS {
             stream.received.pop_front();
         }
