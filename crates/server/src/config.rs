@@ -87,7 +87,7 @@ pub struct Rtmp {
 }
 
 /// `[rtc]`
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Rtc {
     /// UDP for all WebRTC sessions, and TCP on the same number for networks without UDP. Unset: port 8189 (any, where
@@ -96,6 +96,9 @@ pub struct Rtc {
     /// Addresses that peers are told, where this machine is reached by others than its own (behind a NAT, in a
     /// cloud). Empty: where it listens.
     pub public: Vec<IpAddr>,
+    /// From the answer to an offer until the peer has connected.
+    #[serde(with = "millis", rename = "set_up_ms")]
+    pub set_up: Duration,
 }
 
 /// `[publish]`
@@ -276,6 +279,12 @@ impl Default for Hls {
             segments: 24,
             idle: Duration::from_secs(20),
         }
+    }
+}
+
+impl Default for Rtc {
+    fn default() -> Self {
+        Self { listen: None, public: Vec::new(), set_up: Duration::from_secs(20) }
     }
 }
 

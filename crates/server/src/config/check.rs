@@ -91,6 +91,7 @@ impl Config {
             ("http.header_ms", self.http.header),
             ("http.idle_ms", self.http.idle),
             ("rtmp.set_up_ms", self.rtmp.set_up),
+            ("rtc.set_up_ms", self.rtc.set_up),
             ("publish.idle_ms", self.publish.idle),
             ("egress.lag_max_ms", self.egress.lag_max),
             ("egress.stalled_max_ms", self.egress.stalled_max),

@@ -315,9 +315,10 @@ impl Service {
             inbox,
             commands,
             candidates: self.candidates.clone(),
-            deadline: Session::set_up_deadline(offered.now),
+            deadline: Some((offered.now + set_up, session::Error::NotConnected(set_up))),
             batch: Batch::default(),
         };
+        let set_up = context.config.rtc.set_up;
         let (sharer, name, permit) = (Arc::clone(context), id.clone(), offered.permit);
         context.spawn(async move {
             let _permit = permit;

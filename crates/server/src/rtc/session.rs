@@ -18,8 +18,6 @@ use super::offer;
 use super::publish::Publish;
 use super::watch::{self, BURST_PACKETS, BURST_PAUSE, Watch};
 
-/// From the answer to the first media.
-const SET_UP_MAX: Duration = Duration::from_secs(20);
 /// A peer that cannot be reached may come back, from another network, for this long.
 const LOST_MAX: Duration = Duration::from_secs(20);
 /// Datagrams taken before others get their turn.
@@ -48,8 +46,8 @@ pub(super) enum Error {
     Rtc(#[from] RtcError),
     #[error(transparent)]
     Write(#[from] WriteError),
-    #[error("the peer did not connect within {SET_UP_MAX:?}; is its UDP blocked, and TCP too?")]
-    NotConnected,
+    #[error("the peer did not connect within {0:?} (rtc.set_up_ms); is its UDP blocked, and TCP too?")]
+    NotConnected(Duration),
     #[error("the peer was not heard of for {LOST_MAX:?}")]
     Lost,
     #[error("the broadcast ended")]
@@ -94,16 +92,14 @@ enum Woken {
 }
 
 impl Session {
-    /// Until the peer must have connected.
-    pub(super) fn set_up_deadline(now: Instant) -> Option<(Instant, Error)> {
-        Some((now + SET_UP_MAX, Error::NotConnected))
-    }
-
     /// Runs until the session is over, and says why; `Ok` when its peer wanted it so.
     pub(super) async fn run(&mut self) -> Result<(), Error> {
         let mut paused_until = None;
         loop {
             let mut due = self.drain()?;
+            if !self.rtc.is_alive() {
+                return Err(Error::Closed);
+            }
             if let Some((deadline, _)) = &self.deadline {
                 due = due.min(*deadline);
             }
@@ -114,6 +110,12 @@ impl Session {
                 paused_until.take_if(|until| *until <= Instant::now()).is_none() && paused_until.is_some();
             if resting {
                 due = paused_until.map_or(due, |until: Instant| until.min(due));
+            }
+            // What is due goes first: a peer that sends without a pause would put off its own deadline for ever.
+            if due <= Instant::now() {
+                self.handle_timeout()?;
+                tokio::task::yield_now().await;
+                continue;
             }
             match self.wait(due, resting).await {
                 Woken::Datagram(datagram) => self.handle_datagrams(datagram)?,
@@ -129,9 +131,6 @@ impl Session {
                 }
                 Woken::Media(Err(over)) => return Err(over.into()),
                 Woken::Demand(demand) => demand?,
-            }
-            if !self.rtc.is_alive() {
-                return Err(Error::Closed);
             }
         }
     }
@@ -234,11 +233,16 @@ impl Session {
                     watch.add(&mut self.rtc, added.mid, added.kind);
                 }
             }
-            Event::Connected => self.deadline = None,
+            // One that has not connected yet has no more time for that when ICE comes and goes.
             Event::IceConnectionStateChange(IceConnectionState::Disconnected) => {
-                self.deadline = Some((now + LOST_MAX, Error::Lost));
+                self.deadline.get_or_insert((now + LOST_MAX, Error::Lost));
             }
-            Event::IceConnectionStateChange(_) if self.rtc.is_connected() => self.deadline = None,
+            Event::Connected | Event::IceConnectionStateChange(_) if self.rtc.is_connected() => {
+                // What went by while nothing could be sent is not sent now: it would delay all that follows.
+                if let (Some(_), Role::Watch(watch)) = (self.deadline.take(), &mut self.role) {
+                    watch.rejoin();
+                }
+            }
             Event::RtpPacket(packet) => {
                 if let Role::Publish(publish) = &mut self.role {
                     publish.handle_packet(packet.timestamp, &mut self.rtc, packet)?;

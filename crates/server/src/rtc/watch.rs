@@ -98,6 +98,13 @@ impl Watch {
         self.streams.push(stream);
     }
 
+    /// Goes on with what is newest.
+    pub(super) fn rejoin(&mut self) {
+        for stream in &mut self.streams {
+            stream.join(&self.lanes);
+        }
+    }
+
     /// The viewer cannot decode what it got.
     pub(super) fn handle_keyframe_request(&mut self, mid: Mid, now: Instant) {
         let Some(stream) = self.streams.iter_mut().find(|stream| stream.mid == mid) else { return };
