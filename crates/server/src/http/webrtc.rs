@@ -121,13 +121,13 @@ async fn begin(
     let begun = match named.way {
         Way::In => {
             check_publisher(context, &parts.uri, &parts.headers)?;
-            let offer = text(body).await?;
+            let offer = text(context, body).await?;
             rtc::publish(context, &path, &offer, publisher(&parts.headers))
         }
         Way::Out => {
             let query = parts.uri.query().unwrap_or_default();
             let wait = target::milliseconds(query, "wait_ms", flv::WAIT_MS_MAX)?.unwrap_or(0);
-            let offer = text(body).await?;
+            let offer = text(context, body).await?;
             let broadcast = context.find(&path, Duration::from_millis(wait)).await;
             rtc::watch(context, broadcast.ok_or_else(flv::not_live)?, &offer).await
         }
@@ -178,10 +178,9 @@ fn no_session() -> Problem {
 /// (RFC 9725 §4.3.3).
 async fn change(context: &Arc<Context>, session: &str, request: Request<Body>) -> Result<Response, Problem> {
     check_type(request.headers(), FRAGMENT)?;
-    if !context.rtc.has(session) {
-        return Err(no_session());
-    }
-    let fragment = text(request.into_body()).await?;
+    let etag = context.rtc.etag(session).ok_or_else(no_session)?;
+    check_etag(request.headers(), &etag)?;
+    let fragment = text(context, request.into_body()).await?;
     let Some(credentials) = sdp_fragment::credentials(&fragment) else {
         return Ok(StatusCode::NO_CONTENT.into_response());
     };
@@ -202,6 +201,21 @@ async fn change(context: &Arc<Context>, session: &str, request: Request<Body>) -
     }
 }
 
+/// A change of another ICE session than there is now comes too late (RFC 9725 §4.3.1). Peers that do not say which they
+/// mean are believed.
+fn check_etag(headers: &HeaderMap, etag: &str) -> Result<(), Problem> {
+    let mut given =
+        headers.get_all(header::IF_MATCH).iter().flat_map(|line| line.to_str().map(|line| line.split(',')));
+    let is_it = |tag: &str| tag.trim() == "*" || tag.trim().trim_matches('"') == etag;
+    let matches = !headers.contains_key(header::IF_MATCH) || given.any(|mut tags| tags.any(is_it));
+    match matches {
+        true => Ok(()),
+        false => {
+            Err(Problem::new(StatusCode::PRECONDITION_FAILED, "this is not the session's newest ICE session"))
+        }
+    }
+}
+
 fn check_type(headers: &HeaderMap, wanted: &'static str) -> Result<(), Problem> {
     let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = given.split(';').next().unwrap_or_default().trim();
@@ -214,17 +228,21 @@ fn check_type(headers: &HeaderMap, wanted: &'static str) -> Result<(), Problem> 
     }
 }
 
-async fn text(body: Body) -> Result<String, Problem> {
-    /// However slowly it drips in.
-    const BODY_MAX: Duration = Duration::from_secs(10);
-    let read = tokio::time::timeout(BODY_MAX, to_bytes(body, OFFER_BYTES_MAX)).await;
+/// The body, which has to be there within the time of a request's head, however slowly it drips in.
+async fn text(context: &Context, body: Body) -> Result<String, Problem> {
+    let read = tokio::time::timeout(context.config.http.header, to_bytes(body, OFFER_BYTES_MAX)).await;
     let bytes = match read {
         Ok(Ok(bytes)) => bytes,
         Ok(Err(_)) => {
             let detail = "the body ends early, or is longer than the 64 KB that an offer may have";
             return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
         }
-        Err(_) => return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not come within 10 s")),
+        Err(_) => {
+            return Err(Problem::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "the body did not come in time (http.header_ms)",
+            ));
+        }
     };
     String::from_utf8(bytes.into()).map_err(|_| Problem::bad_request("the body is not UTF-8"))
 }
@@ -234,7 +252,8 @@ async fn text(body: Body) -> Result<String, Problem> {
 fn check_publisher(context: &Context, uri: &axum::http::Uri, headers: &HeaderMap) -> Result<(), Problem> {
     let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
     let from = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, host)| host);
-    let own = router::host(uri, headers);
+    // On loopback a name that we do not know may be anybody's that resolves here (DNS rebinding).
+    let own = router::host(uri, headers).filter(|_| !context.config.http.listen.ip().is_loopback());
     let known =
         from.is_some_and(|from| router::is_known_host(&context.config.http, router::without_port(from)));
     match known || (own.is_some() && own == from.map(router::without_port)) {

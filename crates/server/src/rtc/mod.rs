@@ -73,8 +73,10 @@ pub struct Service {
 #[derive(Clone)]
 struct Handle {
     commands: mpsc::Sender<Command>,
-    /// What the peer offered, which an ICE restart refers to.
+    /// What the peer offers, with the ICE credentials that it has now.
     offer: Arc<str>,
+    /// Of the ICE session: our half of its user name.
+    etag: Arc<str>,
 }
 
 /// A session that was begun.
@@ -193,9 +195,9 @@ impl Service {
         handle.commands.send(Command::End).await.is_ok()
     }
 
-    /// There is a session of this name.
-    pub(crate) fn has(&self, id: &str) -> bool {
-        self.sessions().contains_key(id)
+    /// The ICE session that the session of this name has now.
+    pub(crate) fn etag(&self, id: &str) -> Option<Arc<str>> {
+        self.sessions().get(id).map(|handle| Arc::clone(&handle.etag))
     }
 
     /// Restarts a session's ICE with the peer's new credentials; `None` when there is no such session, and no
@@ -212,8 +214,16 @@ impl Service {
         }
         let offer = offer::with_credentials(&handle.offer, ufrag, pwd);
         let (reply, answer) = oneshot::channel();
-        handle.commands.send(Command::Restart { offer, reply }).await.ok()?;
-        Some(answer.await.ok()?.map(Some))
+        handle.commands.send(Command::Restart { offer: offer.clone(), reply }).await.ok()?;
+        let answer = match answer.await.ok()? {
+            Ok(answer) => answer,
+            Err(refusal) => return Some(Err(refusal)),
+        };
+        // Candidates that trickle in with these credentials are not another restart.
+        if let (Some(handle), Some(own)) = (self.sessions().get_mut(id), sdp_fragment::credentials(&answer)) {
+            (handle.offer, handle.etag) = (offer.into(), own.ufrag.into());
+        }
+        Some(Ok(Some(answer)))
     }
 }
 
@@ -305,8 +315,10 @@ impl Service {
         let (mailbox, inbox) = self.endpoint.open(&offered.credentials.ufrag);
         let (sender, commands) = mpsc::channel(COMMANDS_MAX);
         let id = random_name();
-        let handle = Handle { commands: sender, offer: offered.offer.into() };
+        let etag = offered.credentials.ufrag.as_str().into();
+        let handle = Handle { commands: sender, offer: offered.offer.into(), etag };
         self.sessions().insert(id.clone(), handle);
+        let set_up = context.config.rtc.set_up;
         let mut session = Session {
             rtc,
             role,
@@ -318,7 +330,6 @@ impl Service {
             deadline: Some((offered.now + set_up, session::Error::NotConnected(set_up))),
             batch: Batch::default(),
         };
-        let set_up = context.config.rtc.set_up;
         let (sharer, name, permit) = (Arc::clone(context), id.clone(), offered.permit);
         context.spawn(async move {
             let _permit = permit;
