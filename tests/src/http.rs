@@ -173,6 +173,30 @@ pub async fn request(server: SocketAddr, method: &str, target: &str, headers: &[
     Connection::open(server).await.request(method, target, headers).await
 }
 
+/// Sends a body, on a connection of its own.
+pub async fn send(
+    server: SocketAddr,
+    method: &str,
+    target: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Answer {
+    let length = body.len().to_string();
+    let mut head = format!("{method} {target} HTTP/1.1\r\n");
+    let own = [("Host", server.to_string()), ("Content-Length", length)];
+    for (name, value) in own.iter().filter(|(own, _)| !headers.iter().any(|(name, _)| name == own)) {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    for (name, value) in headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    head.push_str("\r\n");
+    let mut connection = Connection::open(server).await;
+    connection.send(head).await;
+    connection.send(body).await;
+    connection.answer(false).await.unwrap_or_else(|| panic!("{method} {target} got no answer"))
+}
+
 /// GET without anything special.
 pub async fn get(server: SocketAddr, target: &str) -> Answer {
     request(server, "GET", target, &[]).await

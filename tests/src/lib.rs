@@ -3,6 +3,9 @@
 pub mod healthy;
 pub mod http;
 pub mod raw;
+pub mod recording;
+pub mod rtc;
 pub mod rtmp;
+pub mod steady;
 pub mod stranger;
 pub mod tls;
