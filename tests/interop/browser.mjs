@@ -1,19 +1,17 @@
 //! Plays one stream of a running server in a real browser and prints what each player saw, a JSON line each.
 //!
-//! node browser.mjs chromium|webkit|delta ORIGIN STREAM SECONDS BROWSER
+//! node browser.mjs chromium|tcp|webkit|delta ORIGIN STREAM SECONDS BROWSER
 //!
-//! Chromium plays by mpegts.js and hls.js on a page of another origin, and by our own player page; WebKitGTK's
-//! MiniBrowser plays HLS natively, and its page reports to a small server here. `delta` is hls.js alone, which counts
-//! the delta updates that it was given.
+//! Chromium plays by mpegts.js, hls.js and WHEP on pages of another origin, and by our own player page; WebKitGTK's
+//! MiniBrowser plays HLS natively, and its page reports to a small server here. `tcp` is WHEP alone in a Chromium that may
+//! not use UDP; `delta` is hls.js alone, which counts the delta updates that it was given.
 
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:http';
-import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 
-const require = createRequire(new URL('../../web/package.json', import.meta.url));
+import { end, launch, require, serve, temporary, undo } from './driver.mjs';
+import { whep } from './rtc.mjs';
+
 const [kind, origin, stream, seconds, browser] = process.argv.slice(2);
 /** Until a player shows something; a busy machine is slow, and HLS waits for its first segment. */
 const START_MS = 30_000;
@@ -21,43 +19,6 @@ const WATCH_MS = Number(seconds) * 1000;
 /** A browser beside a dozen other players stops for breath: it gets this many times as long to play what is asked. */
 const PATIENCE = 5;
 const TIMES = [START_MS, WATCH_MS, WATCH_MS * PATIENCE];
-
-/** A profile, a page server: undone in reverse order, whatever happens. */
-const undo = [];
-process.on('SIGTERM', () => void end(1));
-
-async function end(code) {
-  for (const step of undo.splice(0).reverse()) await Promise.resolve(step()).catch(() => {});
-  process.exit(code);
-}
-
-function temporary(name) {
-  const dir = mkdtempSync(join(tmpdir(), name));
-  undo.push(() => rmSync(dir, { recursive: true, force: true }));
-  return dir;
-}
-
-/** Serves these pages and scripts; `report` gets the JSON that pages post. */
-function serve(files, report) {
-  const server = createServer((request, response) => {
-    if (request.method === 'POST') {
-      let body = '';
-      request.on('data', (piece) => (body += piece));
-      request.on('end', () => {
-        response.end();
-        report?.(JSON.parse(body));
-      });
-      return;
-    }
-    const [type, body] = files[new URL(request.url, 'http://x').pathname] ?? [];
-    response.writeHead(body === undefined ? 404 : 200, { 'content-type': type ?? 'text/plain' });
-    response.end(body);
-  });
-  undo.push(() => server.close());
-  return new Promise((done) => {
-    server.listen(0, '127.0.0.1', () => done(`http://127.0.0.1:${server.address().port}`));
-  });
-}
 
 /**
  * Runs in the page: watches a media element until it has played what is asked, not counting what it jumped over, and
@@ -135,26 +96,35 @@ const BARE = `<!doctype html><title>players</title>
 <video id="hls" autoplay width="320"></video>
 <script src="/mpegts.js"></script><script src="/hls.js"></script>`;
 
+const EMPTY = '<!doctype html><title>WebRTC</title>';
+
 async function launched() {
   const library = (path) => ['text/javascript', readFileSync(require.resolve(path))];
   const pages = await serve({
     '/': ['text/html', BARE],
+    '/empty': ['text/html', EMPTY],
     '/mpegts.js': library('mpegts.js/dist/mpegts.js'),
     '/hls.js': library('hls.js/dist/hls.js'),
   });
-  const flags = ['--no-sandbox', '--disable-gpu', '--no-first-run', '--mute-audio', '--autoplay-policy=no-user-gesture-required',
-    '--disable-renderer-backgrounding', '--disable-backgrounding-occluded-windows', '--disable-background-timer-throttling'];
-  const { chromium: driver } = require('playwright-core');
-  const context = await driver.launchPersistentContext(temporary('openmic-chromium-'), {
-    executablePath: browser, headless: true, args: flags, handleSIGTERM: false,
-  });
-  undo.push(() => context.close());
-  return { context, pages };
+  return { context: await launch(browser), pages };
 }
 
 async function chromium() {
   const { context, pages } = await launched();
-  await Promise.all([bare(await context.newPage(), pages), own(await context.newPage())]);
+  await Promise.all([bare(await context.newPage(), pages), own(await context.newPage()), rtc(await context.newPage(), pages)]);
+}
+
+/** WHEP by nothing but what the browser has. */
+async function rtc(page, pages) {
+  await page.goto(`${pages}/empty`);
+  tell('whep', await page.evaluate(whep, { url: `${origin}/${stream}/whep`, times: TIMES }));
+}
+
+/** WHEP where UDP does not get through. */
+async function tcp() {
+  const pages = await serve({ '/empty': ['text/html', EMPTY] });
+  const context = await launch(browser, ['--webrtc-ip-handling-policy=disable_non_proxied_udp']);
+  await rtc(await context.newPage(), pages);
 }
 
 /** hls.js asks for delta updates by itself where the playlist offers them. */
@@ -300,7 +270,7 @@ function stopped(child) {
 }
 
 try {
-  await { chromium, webkit, delta }[kind]();
+  await { chromium, tcp, webkit, delta }[kind]();
   await end(0);
 } catch (error) {
   console.error(error);

@@ -20,6 +20,9 @@ const SHARE_MIN: f64 = 0.7;
 /// What is asked is looked for every 100 ms.
 const PLAYED_SLACK_S: f64 = 0.2;
 
+/// By a browser's own account of how late each of the two is, which it keeps in steps while it brings them together.
+const OFFSET_MAX_S: f64 = 0.100;
+
 /// A moment of a media element.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -47,6 +50,24 @@ pub(crate) struct Played {
     error: Option<String>,
     #[serde(default)]
     words: String,
+    /// What WebRTC has besides.
+    rtc: Option<Rtc>,
+}
+
+/// What a viewer by WebRTC tells besides.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Rtc {
+    /// From the request to the first picture shown.
+    first_ms: Option<f64>,
+    /// Longest that two pictures shown one after the other lie apart.
+    gap_s: f64,
+    /// How much later each tone came than its flash, without what the browser knows to be its own.
+    offsets_s: Vec<f64>,
+    /// Of the pair of candidates that carries media.
+    protocol: Option<String>,
+    /// How much later each tone came than its flash, as the browser played them.
+    heard_s: Vec<f64>,
 }
 
 /// What each player of a browser did, by its name.
@@ -130,13 +151,27 @@ impl Played {
         if row.audio.is_some() && !self.heard() {
             wrong.push("no sound decoded".into());
         }
+        let more = match self.rtc.as_ref().filter(|_| self.started).map(|rtc| rtc.judge(row)) {
+            Some(Ok(words)) => words,
+            Some(Err(words)) => {
+                wrong.push(words);
+                String::new()
+            }
+            None => String::new(),
+        };
         if !wrong.is_empty() {
             return Err(wrong.join("; "));
         }
-        Ok(match (row.video, frames) {
+        let words = match (row.video, frames) {
             (Some(_), _) => format!("{frames} frames, {played:.1} s"),
             (None, _) => format!("{played:.1} s of sound"),
-        })
+        };
+        Ok(words + &more)
+    }
+
+    /// The protocol that WebRTC chose.
+    pub(crate) fn protocol(&self) -> Option<&str> {
+        self.rtc.as_ref()?.protocol.as_deref()
     }
 
     /// Chromium counts decoded bytes of sound; WebKit lists the tracks it plays.
@@ -152,5 +187,29 @@ impl Played {
         let words = Some(self.words.clone()).filter(|words| !words.is_empty());
         let said = self.errors.iter().take(3).cloned().chain(self.error.clone()).chain(words);
         said.filter(|words| !words.is_empty()).collect()
+    }
+}
+
+impl Rtc {
+    /// More words, or what is wrong.
+    fn judge(&self, row: &Row) -> Result<String, String> {
+        let mut words = String::new();
+        if row.is_marked() {
+            // A picture that a busy browser shows late moves one of them.
+            let mut offsets = self.offsets_s.clone();
+            offsets.sort_by(f64::total_cmp);
+            let median = offsets.get(offsets.len() / 2).copied().ok_or("no flash with a tone")?;
+            if offsets.len() < 2 || median.abs() > OFFSET_MAX_S {
+                return Err(format!(
+                    "A/V offsets {:.3?} s, played {:.3?} s apart",
+                    self.offsets_s, self.heard_s
+                ));
+            }
+            words += &format!(", A/V {:+.0} ms", median * 1_000.0);
+        }
+        if let Some(first) = self.first_ms {
+            words += &format!(", first after {first:.0} ms, gaps ≤ {:.0} ms", self.gap_s * 1_000.0);
+        }
+        Ok(words)
     }
 }

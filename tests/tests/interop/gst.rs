@@ -47,7 +47,7 @@ pub(crate) fn watch(row: &Row, source: Source, url: &str, dir: &Path, name: &str
         if let Some(codec) = row.video {
             graph += &format!(" from.video ! queue ! {} ! {video}", video_decoder(codec));
         }
-        if let Some(codec) = row.audio {
+        if let Some(codec) = row.served_audio() {
             graph += &format!(" from.audio ! queue ! {} ! {audio}", audio_decoder(codec));
         }
         command.args(graph.split_whitespace());
@@ -74,7 +74,7 @@ pub(crate) fn watch(row: &Row, source: Source, url: &str, dir: &Path, name: &str
 
 /// How long a decoded piece of sound is, where there is sound.
 pub(crate) fn audio_frame_s(row: &Row) -> Option<f64> {
-    row.audio.map(|codec| match codec {
+    row.served_audio().map(|codec| match codec {
         Audio::Aac => 1_024.0 / 48_000.0,
         Audio::Opus => 0.020,
     })

@@ -19,6 +19,7 @@ use row::Row;
 use server::Server;
 use table::Cell;
 
+/// An empty directory for what the programs leave behind.
 fn folder(name: &str) -> PathBuf {
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("interop").join(name);
     drop(fs::remove_dir_all(&dir));
@@ -105,4 +106,26 @@ fn hls_js_plays_on_by_delta_updates() {
     assert!(seen.started && seen.errors.is_empty(), "{seen:?}");
     assert!(seen.asked >= 10 && seen.updates >= 5, "{seen:?}");
     assert!((seen.played_s() - SECONDS).abs() < SECONDS * 0.15, "{seen:?}");
+}
+
+#[test]
+fn everyone_plays_what_ffmpeg_publishes_by_whip() {
+    everyone_plays("whip_h264_opus");
+}
+
+#[test]
+fn everyone_plays_what_chromium_publishes_by_whip() {
+    everyone_plays("chromium_whip");
+}
+
+#[test]
+fn whep_goes_by_tcp_where_udp_is_blocked() {
+    let row = Row::named("whip_h264_opus");
+    let dir = folder("whep_by_tcp");
+    let mut server = Server::start(&dir);
+    let _publisher = row.publish(&mut server, &dir);
+    let played = browser::watch("tcp", &tool::find("chromium", "chromium"), &server, &row, &dir);
+    let played = played.get("whep").unwrap_or_else(|| panic!("{}", tool::read(&dir.join("tcp.err"))));
+    played.judge(&row).unwrap_or_else(|wrong| panic!("{wrong} ({})", dir.display()));
+    assert_eq!(played.protocol(), Some("tcp"));
 }

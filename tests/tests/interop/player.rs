@@ -34,6 +34,7 @@ pub(crate) enum Player {
     HlsJs,
     OwnPage,
     WebkitHls,
+    Whep,
 }
 
 /// A program to run for one or several columns.
@@ -46,7 +47,7 @@ enum Program {
 
 impl Player {
     /// In the order of the table.
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::FfmpegRtmp,
         Self::FfmpegFlv,
         Self::FfmpegHls,
@@ -61,6 +62,7 @@ impl Player {
         Self::HlsJs,
         Self::OwnPage,
         Self::WebkitHls,
+        Self::Whep,
     ];
 
     /// What the table says.
@@ -80,6 +82,7 @@ impl Player {
             Self::HlsJs => "hls.js LL-HLS",
             Self::OwnPage => "`<live-player>` page",
             Self::WebkitHls => "WebKitGTK native HLS",
+            Self::Whep => "Chromium WHEP",
         }
     }
 
@@ -91,6 +94,7 @@ impl Player {
             Self::HlsJs => Some("hls"),
             Self::OwnPage => Some("live_player"),
             Self::WebkitHls => Some("webkit_hls"),
+            Self::Whep => Some("whep"),
             Self::FfmpegRtmp | Self::FfmpegFlv | Self::FfmpegHls => None,
             Self::NewFfmpegRtmp | Self::NewFfmpegFlv | Self::NewFfmpegHls => None,
             Self::GstRtmp | Self::GstFlv | Self::GstHls => None,
@@ -121,6 +125,7 @@ impl Player {
             (Self::MpegtsFlv | Self::MpegtsWs, Video::Vp9) => {
                 Some(("mpegts.js knows no VP9", "Unsupported codec in video frame"))
             }
+            (Self::Whep, Video::H265) => Some(("Debian's Chromium has no H.265", "this stream is H265")),
             (
                 Self::FfmpegHls
                 | Self::NewFfmpegRtmp
@@ -131,7 +136,8 @@ impl Player {
                 | Self::OwnPage
                 | Self::MpegtsFlv
                 | Self::MpegtsWs
-                | Self::WebkitHls,
+                | Self::WebkitHls
+                | Self::Whep,
                 _,
             ) => None,
         }
@@ -153,6 +159,7 @@ impl Player {
             | Self::WebkitHls => {
                 format!("http://{}/live/{}.m3u8", server.http, row.name)
             }
+            Self::Whep => format!("http://{}/live/{}/whep", server.http, row.name),
         }
     }
 }
@@ -226,11 +233,16 @@ fn run_one(player: Player, row: &Row, server: &Server, dir: &Path) -> Cell {
         Player::GstRtmp => from_gst(Source::Rtmp),
         Player::GstFlv => from_gst(Source::Flv),
         Player::GstHls => from_gst(Source::Hls),
-        Player::MpegtsFlv | Player::MpegtsWs | Player::HlsJs | Player::OwnPage | Player::WebkitHls => {
+        Player::MpegtsFlv
+        | Player::MpegtsWs
+        | Player::HlsJs
+        | Player::OwnPage
+        | Player::WebkitHls
+        | Player::Whep => {
             unreachable!("browsers play several at a time")
         }
     };
-    if row.stutters() {
+    if row.stutter_s() > 0.0 {
         // What FFmpeg warns of is the gap, which is judged by its length.
         seen.complaints.retain(|said| !said.contains("[warning]"));
     }
@@ -242,14 +254,11 @@ fn run_one(player: Player, row: &Row, server: &Server, dir: &Path) -> Cell {
         marked: row.is_marked() && is_ffmpeg,
         reordered: row.reordered && is_ffmpeg,
         // Two B-frames, as x264 is asked for.
-        stutter_s: if row.stutters() { GST_STUTTER_S } else { 0.0 },
+        stutter_s: row.stutter_s(),
         reorder_s: if row.reordered { 2.0 / FPS } else { 0.0 },
     };
     cell(player, row, seen.judge(&asked), &format!("{}\n{}", said.err, said.out))
 }
-
-/// A GStreamer that encodes live beside a dozen players skips this much at times, half as much a step.
-const GST_STUTTER_S: f64 = 0.1;
 
 /// A player that cannot must say so; any other must play.
 fn cell(player: Player, row: &Row, judged: Result<String, String>, said: &str) -> Cell {

@@ -17,6 +17,9 @@ const SOUND: &str = "aevalsrc=0.5*sin(2*PI*1000*t)*lt(mod(t\\,1)\\,0.2):s=48000:
 const X264: &str = "-c:v libx264 -preset veryfast -tune zerolatency -bf 0";
 /// Decoding order differs from showing order: two B-frames in each gap, decided without look-ahead.
 const X264_B: &str = "-c:v libx264 -preset veryfast -bf 2 -b_strategy 0 -rc-lookahead 5";
+/// What WebRTC takes: each picture is shown when it is decoded.
+const X264_BASELINE: &str =
+    "-c:v libx264 -preset veryfast -tune zerolatency -bf 0 -profile:v baseline -pix_fmt yuv420p";
 const X265: &str =
     "-c:v libx265 -preset ultrafast -x265-params log-level=0:bframes=0:scenecut=0:min-keyint=50";
 const AV1: &str = "-c:v libsvtav1 -preset 11 -crf 40 -svtav1-params lp=1:scd=0:pred-struct=1";
@@ -52,6 +55,10 @@ pub(crate) enum From {
     Gst,
     /// `openmic push` of a fixture, looped.
     Push(&'static str),
+    /// The static FFmpeg's `whip` muxer.
+    FfmpegWhip(&'static str),
+    /// Chromium, by WHIP.
+    ChromiumWhip,
 }
 
 /// One input.
@@ -69,7 +76,7 @@ pub(crate) struct Row {
 }
 
 /// All of them, in the order of the table.
-pub(crate) const ROWS: [Row; 9] = [
+pub(crate) const ROWS: [Row; 11] = [
     Row {
         name: "h264_aac",
         title: "ffmpeg 5.1: H.264 + AAC",
@@ -142,6 +149,22 @@ pub(crate) const ROWS: [Row; 9] = [
         reordered: false,
         from: From::Push("h264_aac.flv"),
     },
+    Row {
+        name: "whip_h264_opus",
+        title: "ffmpeg 9: WHIP H.264 + Opus",
+        video: Some(Video::H264),
+        audio: Some(Audio::Opus),
+        reordered: false,
+        from: From::FfmpegWhip(X264_BASELINE),
+    },
+    Row {
+        name: "chromium_whip",
+        title: "Chromium: WHIP H.264 + Opus",
+        video: Some(Video::H264),
+        audio: Some(Audio::Opus),
+        reordered: false,
+        from: From::ChromiumWhip,
+    },
 ];
 
 impl Row {
@@ -155,31 +178,59 @@ impl Row {
         usize::from(self.video.is_some()) + usize::from(self.audio.is_some())
     }
 
-    /// Its publisher encodes live and keeps no exact cadence.
-    pub(crate) fn stutters(&self) -> bool {
-        matches!(self.from, From::Gst)
+    /// The sound that players of FLV, RTMP and HLS are served: those of H.264 may know no Opus.
+    pub(crate) fn served_audio(&self) -> Option<Audio> {
+        match (self.video, self.audio) {
+            (None | Some(Video::H264), Some(Audio::Opus)) => Some(Audio::Aac),
+            (_, audio) => audio,
+        }
+    }
+
+    /// How much its publisher skips at times when it encodes live beside a dozen players, in seconds, half as much a step.
+    pub(crate) fn stutter_s(&self) -> f64 {
+        match self.from {
+            From::Gst => 0.1,
+            // It draws, captures, encodes and sends in a browser.
+            From::ChromiumWhip => 0.25,
+            From::Ffmpeg(_) | From::NewFfmpeg(_) | From::FfmpegWhip(_) | From::Push(_) => 0.0,
+        }
     }
 
     /// The picture and the sound carry marks that belong together.
     pub(crate) fn is_marked(&self) -> bool {
-        self.tracks() == 2 && matches!(self.from, From::Ffmpeg(_) | From::NewFfmpeg(_))
+        let carries = match self.from {
+            From::Ffmpeg(_) | From::NewFfmpeg(_) | From::FfmpegWhip(_) | From::ChromiumWhip => true,
+            From::Gst | From::Push(_) => false,
+        };
+        carries && self.tracks() == 2
     }
 
     /// Starts the publisher and waits until all its tracks are live.
     pub(crate) fn publish(&self, server: &mut Server, dir: &Path) -> Running {
-        let url = format!("rtmp://{}/live/{}", server.rtmp, self.name);
+        let rtmp = format!("rtmp://{}/live/{}", server.rtmp, self.name);
+        let whip = format!("http://{}/live/{}/whip", server.http, self.name);
         let mut command = match self.from {
-            From::Ffmpeg(encoder) => self.ffmpeg(&tool::find("ffmpeg", "ffmpeg"), encoder, &url),
-            From::NewFfmpeg(encoder) => self.ffmpeg(&tool::new_ffmpeg(), encoder, &url),
-            From::Gst => gst(&url),
-            From::Push(fixture) => push(fixture, &url),
+            From::Ffmpeg(encoder) => self.ffmpeg(&tool::find("ffmpeg", "ffmpeg"), encoder, "flv", &rtmp),
+            From::NewFfmpeg(encoder) => self.ffmpeg(&tool::new_ffmpeg(), encoder, "flv", &rtmp),
+            From::FfmpegWhip(encoder) => self.ffmpeg(&tool::new_ffmpeg(), encoder, "whip", &whip),
+            From::Gst => gst(&rtmp),
+            From::Push(fixture) => push(fixture, &rtmp),
+            From::ChromiumWhip => self.chromium(server),
         };
         let mut running = Running::start(&mut command, dir, "publisher");
         server.wait_until_live(self.name, self.tracks(), &mut running);
         running
     }
 
-    fn ffmpeg(&self, ffmpeg: &Path, encoder: &str, url: &str) -> Command {
+    fn chromium(&self, server: &Server) -> Command {
+        let mut command = Command::new(tool::find("node", "nodejs"));
+        command.arg(tool::root().join("tests/interop/whip.mjs"));
+        command.args([format!("http://{}", server.http), format!("live/{}", self.name)]);
+        command.arg(tool::find("chromium", "chromium"));
+        command
+    }
+
+    fn ffmpeg(&self, ffmpeg: &Path, encoder: &str, muxer: &str, url: &str) -> Command {
         let mut command = Command::new(ffmpeg);
         command.args(["-hide_banner", "-v", "warning", "-nostdin"]);
         if self.video.is_some() {
@@ -193,10 +244,13 @@ impl Row {
         }
         match self.audio {
             Some(Audio::Aac) => command.args(["-c:a", "aac", "-b:a", "64k"]),
-            Some(Audio::Opus) => command.args(["-c:a", "libopus", "-b:a", "64k"]),
+            Some(Audio::Opus) => command.args(["-c:a", "libopus", "-b:a", "64k", "-ar", "48000", "-ac", "2"]),
             None => &mut command,
         };
-        command.args(["-flvflags", "no_duration_filesize", "-f", "flv", url]);
+        if muxer == "flv" {
+            command.args(["-flvflags", "no_duration_filesize"]);
+        }
+        command.args(["-f", muxer, url]);
         command
     }
 }

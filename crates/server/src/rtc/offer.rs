@@ -137,6 +137,25 @@ pub(super) fn agreed(answer: &str) -> Result<usize, Refusal> {
     }
 }
 
+/// Sound and picture of a broadcast are one stream: browsers keep together what is of one, and nothing else (RFC 8830 §2).
+/// The library names another for each.
+pub(super) fn in_one_stream(answer: &str) -> String {
+    let stream = answer.lines().find_map(|line| line.strip_prefix("a=msid:")?.split(' ').next());
+    let Some(stream) = stream else { return answer.to_owned() };
+    let renamed = |line: &str| match line.split_once("msid:") {
+        Some((front @ "a=", names)) => rename(front, stream, names),
+        Some((front, names)) if front.starts_with("a=ssrc:") => rename(front, stream, names),
+        _ if line.starts_with("a=msid-semantic:") => format!("a=msid-semantic: WMS {stream}\r\n"),
+        _ => format!("{line}\r\n"),
+    };
+    answer.lines().map(renamed).collect()
+}
+
+fn rename(front: &str, stream: &str, names: &str) -> String {
+    let track = names.split_once(' ').map_or("", |(_, track)| track);
+    format!("{front}msid:{stream} {track}\r\n")
+}
+
 /// The offer of a session whose peer has begun ICE anew.
 pub(super) fn with_credentials(offer: &str, ufrag: &str, pwd: &str) -> String {
     let renewed = |line: &str| match line.split_once(':') {
@@ -145,4 +164,19 @@ pub(super) fn with_credentials(offer: &str, ufrag: &str, pwd: &str) -> String {
         _ => format!("{line}\r\n"),
     };
     offer.lines().map(renewed).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sound_and_picture_are_answered_as_one_stream() {
+        let answer = "v=0\r\na=msid-semantic: WMS one two\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=msid:one v\r\n\
+            a=ssrc:1 cname:c\r\na=ssrc:1 msid:one v\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=msid:two a\r\na=ssrc:2 msid:two a\r\n";
+        let told = "v=0\r\na=msid-semantic: WMS one\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=msid:one v\r\n\
+            a=ssrc:1 cname:c\r\na=ssrc:1 msid:one v\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=msid:one a\r\na=ssrc:2 msid:one a\r\n";
+        assert_eq!(in_one_stream(answer), told);
+        assert_eq!(in_one_stream("v=0\r\na=recvonly\r\n"), "v=0\r\na=recvonly\r\n");
+    }
 }

@@ -200,9 +200,13 @@ impl Stream {
     }
 }
 
-/// When a point of the broadcast's timeline was live: what sender reports relate sound and picture by.
+/// When a point of the broadcast's timeline was live, always in the past: what sender reports relate sound and picture by.
+/// Media that comes sooner than the first did lies a little ahead of time, and the library's report would be of nothing.
 fn wall(started: Instant, at: Timestamp) -> Instant {
-    started + Duration::from_micros(u64::try_from(at.micros()).unwrap_or_default())
+    /// Further ahead than any publisher's jitter.
+    const AHEAD_MAX: Duration = Duration::from_secs(2);
+    let live = started + Duration::from_micros(u64::try_from(at.micros()).unwrap_or_default());
+    live.checked_sub(AHEAD_MAX).unwrap_or(live)
 }
 
 /// RFC 3550 §5.1 wants it random; below 2^15, so that a packet of before cannot wrap.
