@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::task::{Context as Task, Poll};
 use std::time::{Duration, Instant};
 
+use media::broadcast::Phase;
 use media::packet::Format;
 use media::track::Consumer;
 use media::{Packet, Timestamp};
@@ -112,7 +113,9 @@ impl Watch {
             self.lanes.broadcast().want_keyframe();
             return;
         }
-        if stream.rejoined.is_none_or(|at| now.duration_since(at) >= REJOIN_MIN) {
+        // What the viewer has seen last is no news while nobody publishes: browsers ask because nothing comes.
+        let is_live = self.lanes.broadcast().phase() == Phase::Live;
+        if is_live && stream.rejoined.is_none_or(|at| now.duration_since(at) >= REJOIN_MIN) {
             stream.rejoined = Some(now);
             stream.join(&self.lanes);
         }
