@@ -94,30 +94,22 @@ enum Woken {
 impl Session {
     /// Runs until the session is over, and says why; `Ok` when its peer wanted it so.
     pub(super) async fn run(&mut self) -> Result<(), Error> {
-        let mut paused_until = None;
+        // Between two bursts of a group that is being caught up with.
+        let mut rests_until: Option<Instant> = None;
         loop {
-            let mut due = self.drain()?;
+            let machine_due = self.drain()?;
             if !self.rtc.is_alive() {
                 return Err(Error::Closed);
             }
-            if let Some((deadline, _)) = &self.deadline {
-                due = due.min(*deadline);
-            }
-            if let Role::Publish(publish) = &self.role {
-                due = publish.poll_timeout().map_or(due, |timeout| timeout.min(due));
-            }
-            let resting =
-                paused_until.take_if(|until| *until <= Instant::now()).is_none() && paused_until.is_some();
-            if resting {
-                due = paused_until.map_or(due, |until: Instant| until.min(due));
-            }
+            rests_until = rests_until.filter(|until| *until > Instant::now());
+            let due = self.due(machine_due, rests_until);
             // What is due goes first: a peer that sends without a pause would put off its own deadline for ever.
             if due <= Instant::now() {
                 self.handle_timeout()?;
                 tokio::task::yield_now().await;
                 continue;
             }
-            match self.wait(due, resting).await {
+            match self.wait(due, rests_until.is_some()).await {
                 Woken::Datagram(datagram) => self.handle_datagrams(datagram)?,
                 Woken::Command(Some(Command::Restart { offer, reply })) => {
                     drop(reply.send(self.restart(&offer)));
@@ -126,13 +118,23 @@ impl Session {
                 Woken::Timeout => self.handle_timeout()?,
                 Woken::Media(Ok(())) => {
                     if self.write_burst().await? {
-                        paused_until = Some(Instant::now() + BURST_PAUSE);
+                        rests_until = Some(Instant::now() + BURST_PAUSE);
                     }
                 }
                 Woken::Media(Err(over)) => return Err(over.into()),
                 Woken::Demand(demand) => demand?,
             }
         }
+    }
+
+    /// When this session wants to be woken, whatever comes before.
+    fn due(&self, machine: Instant, rests_until: Option<Instant>) -> Instant {
+        let deadline = self.deadline.as_ref().map(|(deadline, _)| *deadline);
+        let media = match &self.role {
+            Role::Publish(publish) => publish.poll_timeout(),
+            Role::Watch(_) => None,
+        };
+        [deadline, media, rests_until].into_iter().flatten().fold(machine, Instant::min)
     }
 
     async fn wait(&mut self, due: Instant, resting: bool) -> Woken {
