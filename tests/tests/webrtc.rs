@@ -503,6 +503,29 @@ async fn sessions_whose_peer_never_connects_are_closed_in_time_and_leave_nothing
 }
 
 #[tokio::test]
+async fn who_never_connects_keeps_only_so_many_others_waiting_and_nobody_who_has_connected() {
+    let app = serve(|config| config.rtc.half_open_max = 2).await;
+    let addresses = app.addresses();
+    let units = units(400);
+    let publisher = publisher(&app, &units).await;
+    let mut viewer = Client::watch(&app, "live/x").await;
+    let offer = || Offer::new(addresses.rtc, Options::WATCH);
+    let first = offer().await.post(addresses.http, "/live/x/whep").await;
+    let second = offer().await.post(addresses.http, "/live/x/whep").await;
+    let sdp = offer().await.sdp;
+    let third = e2e::http::send(addresses.http, "POST", "/live/x/whep", &[SDP], sdp.as_bytes()).await;
+    assert_eq!((third.status, third.header("retry-after")), (503, Some("2")), "{}", third.text());
+    assert!(third.problem().contains("rtc.half_open_max"), "{}", third.problem());
+    publisher.send_live(&units[BOTH..]).await;
+    viewer.packet_of(Kind::Video).await;
+    drop(first);
+    let _connected = second.start().await;
+    let again = offer().await;
+    until("a place is free", || app.context().rtc.places() > 0).await;
+    again.post(addresses.http, "/live/x/whep").await;
+}
+
+#[tokio::test]
 async fn a_viewer_that_takes_its_time_to_connect_begins_with_what_is_newest_then() {
     let app = serve(|_| {}).await;
     let units = units(2_200);

@@ -99,6 +99,8 @@ pub struct Rtc {
     /// From the answer to an offer until the peer has connected.
     #[serde(with = "millis", rename = "set_up_ms")]
     pub set_up: Duration,
+    /// Sessions at a time whose peer has not connected yet.
+    pub half_open_max: usize,
 }
 
 /// `[publish]`
@@ -284,7 +286,7 @@ impl Default for Hls {
 
 impl Default for Rtc {
     fn default() -> Self {
-        Self { listen: None, public: Vec::new(), set_up: Duration::from_secs(20) }
+        Self { listen: None, public: Vec::new(), set_up: Duration::from_secs(20), half_open_max: 1_000 }
     }
 }
 

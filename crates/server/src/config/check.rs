@@ -104,8 +104,11 @@ impl Config {
             let what = format!("is {}, above egress.latency_max_ms", self.egress.latency.as_millis());
             return Err(Invalid { key: "egress.latency_ms", what });
         }
-        let counts =
-            [("limits.broadcasts", self.limits.broadcasts), ("limits.connections", self.limits.connections)];
+        let counts = [
+            ("limits.broadcasts", self.limits.broadcasts),
+            ("limits.connections", self.limits.connections),
+            ("rtc.half_open_max", self.rtc.half_open_max),
+        ];
         match counts.into_iter().find(|(_, count)| !(1..=1_000_000).contains(count)) {
             Some((key, count)) => Err(Invalid { key, what: format!("is {count} but must be 1 to 1000000") }),
             None => Ok(()),

@@ -142,6 +142,7 @@ fn refused(path: &Path, error: BeginError) -> Problem {
         BeginError::Offer(Refusal::NoCodec(_)) => Problem::new(StatusCode::NOT_ACCEPTABLE, error.to_string()),
         BeginError::Claim(_) => Problem::new(StatusCode::CONFLICT, error.to_string()),
         BeginError::Full => Problem::unavailable(error.to_string(), 10),
+        BeginError::Busy => Problem::unavailable(error.to_string(), 2),
         BeginError::NotLive => flv::not_live(),
     }
 }

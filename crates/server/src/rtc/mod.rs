@@ -29,7 +29,7 @@ use str0m::config::{CryptoProvider, DtlsCert};
 use str0m::net::{Protocol, TcpType};
 use str0m::{Candidate, IceCreds, Rtc, RtcConfig};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use wire::sdp_fragment;
 
 use crate::audience::{self, Audience};
@@ -68,6 +68,8 @@ pub struct Service {
     certificate: DtlsCert,
     candidates: Vec<(Protocol, SocketAddr)>,
     capacity: Capacity,
+    /// One permit a session whose peer has not connected yet: anybody can begin one, and it is not cheap.
+    half_open: Arc<Semaphore>,
     sessions: Mutex<HashMap<String, Handle>>,
 }
 
@@ -99,6 +101,8 @@ pub(crate) enum BeginError {
     Claim(#[from] ClaimError),
     #[error("the server has its most connections (limits.connections)")]
     Full,
+    #[error("as many sessions as may be are about to connect (rtc.half_open_max); try again in a moment")]
+    Busy,
     #[error("nobody publishes this stream now")]
     NotLive,
 }
@@ -151,14 +155,29 @@ impl Service {
             .chain(all(Protocol::Tcp, addresses))
             .chain(all(Protocol::Tcp, secure))
             .collect();
-        let capacity = Capacity::of_this_machine();
-        let service =
-            Self { endpoint, crypto, certificate, candidates, capacity, sessions: Mutex::default() };
+        let service = Self {
+            endpoint,
+            crypto,
+            certificate,
+            candidates,
+            capacity: Capacity::of_this_machine(),
+            half_open: Arc::new(Semaphore::new(config.half_open_max)),
+            sessions: Mutex::default(),
+        };
         Ok((service, sockets.tcp))
     }
 
     fn sessions(&self) -> MutexGuard<'_, HashMap<String, Handle>> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many more sessions may begin before one of those that are about to connect has.
+    pub fn places(&self) -> usize {
+        self.half_open.available_permits()
+    }
+
+    fn half_open(&self) -> Result<OwnedSemaphorePermit, BeginError> {
+        Arc::clone(&self.half_open).try_acquire_owned().map_err(|_| BeginError::Busy)
     }
 
     /// A configuration whose machine answers to a name of its own and is controlled by the peer. We are reachable where
@@ -239,6 +258,7 @@ pub(crate) fn publish(
 ) -> Result<Begun, BeginError> {
     let now = Instant::now();
     let service = &context.rtc;
+    let half_open = service.half_open()?;
     let (parsed, offer) = offer::read(offer)?;
     let (config, credentials) = service.machine(&offer);
     let (rtc, answer) = answer(service, offer::publishing(config, &offer), parsed, now)?;
@@ -251,7 +271,7 @@ pub(crate) fn publish(
     audience.set_publisher(publisher);
     let lanes = Lanes::of(context, &broadcast);
     let role = Role::Publish(Box::new(Publish::new(producer, lanes.forward(kinds), audience, now)));
-    Ok(service.start(context, rtc, role, Offered { credentials, offer, answer, permit, now }))
+    Ok(service.start(context, rtc, role, Offered { credentials, offer, answer, permit, half_open, now }))
 }
 
 /// Begins a viewer's session.
@@ -261,6 +281,7 @@ pub(crate) async fn watch(
     offer: &str,
 ) -> Result<Begun, BeginError> {
     let service = &context.rtc;
+    let half_open = service.half_open()?;
     let (parsed, offer) = offer::read(offer)?;
     let lanes = Lanes::of(context, &broadcast);
     let formats = formats(&lanes).await.ok_or(BeginError::NotLive)?;
@@ -272,7 +293,7 @@ pub(crate) async fn watch(
     let permit = Arc::clone(&context.connections).try_acquire_owned().map_err(|_| BeginError::Full)?;
     let seat = Audience::of(&broadcast).sit(audience::Protocol::Whep);
     let role = Role::Watch(Box::new(Watch::new(lanes, seat)));
-    Ok(service.start(context, rtc, role, Offered { credentials, offer, answer, permit, now }))
+    Ok(service.start(context, rtc, role, Offered { credentials, offer, answer, permit, half_open, now }))
 }
 
 /// What a broadcast carries for WebRTC, once it has said so.
@@ -309,7 +330,8 @@ struct Offered {
     credentials: IceCreds,
     offer: String,
     answer: String,
-    permit: tokio::sync::OwnedSemaphorePermit,
+    permit: OwnedSemaphorePermit,
+    half_open: OwnedSemaphorePermit,
     now: Instant,
 }
 
@@ -331,6 +353,7 @@ impl Service {
             commands,
             candidates: self.candidates.clone(),
             deadline: Some((offered.now + set_up, session::Error::NotConnected(set_up))),
+            half_open: Some(offered.half_open),
             batch: Batch::default(),
         };
         let (sharer, name, permit) = (Arc::clone(context), id.clone(), offered.permit);

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use media::broadcast::WriteError;
 use str0m::net::{Protocol, Receive, Transmit};
 use str0m::{Event, IceConnectionState, Input, Output, Rtc, RtcError};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::sleep_until;
 use wire::stun;
 
@@ -79,6 +79,8 @@ pub(super) struct Session {
     pub(super) candidates: Vec<(Protocol, SocketAddr)>,
     /// Until then the peer has to be heard of.
     pub(super) deadline: Option<(Instant, Error)>,
+    /// Given back when the peer has connected.
+    pub(super) half_open: Option<OwnedSemaphorePermit>,
     pub(super) batch: Batch,
 }
 
@@ -240,6 +242,7 @@ impl Session {
                 self.deadline.get_or_insert((now + LOST_MAX, Error::Lost));
             }
             Event::Connected | Event::IceConnectionStateChange(_) if self.rtc.is_connected() => {
+                self.half_open = None;
                 // What went by while nothing could be sent is not sent now: it would delay all that follows.
                 if let (Some(_), Role::Watch(watch)) = (self.deadline.take(), &mut self.role) {
                     watch.rejoin();
