@@ -86,6 +86,7 @@ fn video_decoder(codec: Video) -> &'static str {
         Video::H265 => "h265parse ! avdec_h265",
         Video::Av1 => "av1parse ! av1dec",
         Video::Vp9 => "vp9parse ! vp9dec",
+        Video::Vp8 => "vp8dec",
     }
 }
 

@@ -119,6 +119,11 @@ fn everyone_plays_what_chromium_publishes_by_whip() {
 }
 
 #[test]
+fn vp8_of_chromium_is_played_by_whoever_can() {
+    everyone_plays("chromium_whip_vp8");
+}
+
+#[test]
 fn whep_goes_by_tcp_where_udp_is_blocked() {
     let row = Row::named("whip_h264_opus");
     let dir = folder("whep_by_tcp");

@@ -108,7 +108,9 @@ impl Player {
         match (self, row.video?) {
             (_, Video::H264) => None,
             (Self::FfmpegRtmp | Self::FfmpegFlv, Video::H265) => Some((OLD_FLV, "dimensions not set")),
-            (Self::FfmpegRtmp | Self::FfmpegFlv, Video::Av1 | Video::Vp9) => Some((OLD_FLV, "codec none")),
+            (Self::FfmpegRtmp | Self::FfmpegFlv, Video::Av1 | Video::Vp9 | Video::Vp8) => {
+                Some((OLD_FLV, "codec none"))
+            }
             (Self::GstRtmp | Self::GstFlv, _) => Some((GST_FLV, "Internal data stream error")),
             (Self::GstHls, Video::Av1) => {
                 Some(("GStreamer's av1dec gives up where dav1d goes on", "Failed to decode frame"))
@@ -122,8 +124,8 @@ impl Player {
             (Self::OwnPage, Video::H265) => {
                 Some(("Debian's Chromium has no H.265", "Its codec is not supported here"))
             }
-            (Self::MpegtsFlv | Self::MpegtsWs, Video::Vp9) => {
-                Some(("mpegts.js knows no VP9", "Unsupported codec in video frame"))
+            (Self::MpegtsFlv | Self::MpegtsWs, Video::Vp9 | Video::Vp8) => {
+                Some(("mpegts.js knows neither VP9 nor VP8", "Unsupported codec in video frame"))
             }
             (Self::Whep, Video::H265) => Some(("Debian's Chromium has no H.265", "this stream is H265")),
             (

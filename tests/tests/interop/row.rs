@@ -35,6 +35,7 @@ pub(crate) enum Video {
     H265,
     Av1,
     Vp9,
+    Vp8,
 }
 
 /// An audio codec of these rows.
@@ -57,8 +58,8 @@ pub(crate) enum From {
     Push(&'static str),
     /// The static FFmpeg's `whip` muxer.
     FfmpegWhip(&'static str),
-    /// Chromium, by WHIP.
-    ChromiumWhip,
+    /// Chromium, by WHIP, with nothing but this codec for its picture, or with what it pleases.
+    ChromiumWhip(Option<&'static str>),
 }
 
 /// One input.
@@ -76,7 +77,7 @@ pub(crate) struct Row {
 }
 
 /// All of them, in the order of the table.
-pub(crate) const ROWS: [Row; 11] = [
+pub(crate) const ROWS: [Row; 12] = [
     Row {
         name: "h264_aac",
         title: "ffmpeg 5.1: H.264 + AAC",
@@ -163,7 +164,15 @@ pub(crate) const ROWS: [Row; 11] = [
         video: Some(Video::H264),
         audio: Some(Audio::Opus),
         reordered: false,
-        from: From::ChromiumWhip,
+        from: From::ChromiumWhip(None),
+    },
+    Row {
+        name: "chromium_whip_vp8",
+        title: "Chromium: WHIP VP8 + Opus",
+        video: Some(Video::Vp8),
+        audio: Some(Audio::Opus),
+        reordered: false,
+        from: From::ChromiumWhip(Some("vp8")),
     },
 ];
 
@@ -191,7 +200,7 @@ impl Row {
         match self.from {
             From::Gst => 0.1,
             // It draws, captures, encodes and sends in a browser.
-            From::ChromiumWhip => 0.25,
+            From::ChromiumWhip(_) => 0.25,
             From::Ffmpeg(_) | From::NewFfmpeg(_) | From::FfmpegWhip(_) | From::Push(_) => 0.0,
         }
     }
@@ -199,7 +208,7 @@ impl Row {
     /// The picture and the sound carry marks that belong together.
     pub(crate) fn is_marked(&self) -> bool {
         let carries = match self.from {
-            From::Ffmpeg(_) | From::NewFfmpeg(_) | From::FfmpegWhip(_) | From::ChromiumWhip => true,
+            From::Ffmpeg(_) | From::NewFfmpeg(_) | From::FfmpegWhip(_) | From::ChromiumWhip(_) => true,
             From::Gst | From::Push(_) => false,
         };
         carries && self.tracks() == 2
@@ -215,18 +224,18 @@ impl Row {
             From::FfmpegWhip(encoder) => self.ffmpeg(&tool::new_ffmpeg(), encoder, "whip", &whip),
             From::Gst => gst(&rtmp),
             From::Push(fixture) => push(fixture, &rtmp),
-            From::ChromiumWhip => self.chromium(server),
+            From::ChromiumWhip(codec) => self.chromium(server, codec),
         };
         let mut running = Running::start(&mut command, dir, "publisher");
         server.wait_until_live(self.name, self.tracks(), &mut running);
         running
     }
 
-    fn chromium(&self, server: &Server) -> Command {
+    fn chromium(&self, server: &Server, codec: Option<&str>) -> Command {
         let mut command = Command::new(tool::find("node", "nodejs"));
         command.arg(tool::root().join("tests/interop/whip.mjs"));
         command.args([format!("http://{}", server.http), format!("live/{}", self.name)]);
-        command.arg(tool::find("chromium", "chromium"));
+        command.arg(tool::find("chromium", "chromium")).args(codec);
         command
     }
 
