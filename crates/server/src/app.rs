@@ -12,10 +12,12 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::{Config, Invalid};
-use crate::context::{Addresses, Clock, Context};
+use crate::config::{self, Config, Invalid};
+use crate::context::{Addresses, Clock, Context, Shared};
 use crate::counters::Counters;
 use crate::egress::Egress;
+use crate::encoders::Capacity;
+use crate::transcode::Ffmpeg;
 use crate::{accept, demo, http, rtc, tls};
 
 /// How often the hub looks for publishers that have been gone too long.
@@ -148,6 +150,14 @@ fn context(config: Config, addresses: Addresses, rtc: rtc::Service) -> Arc<Conte
     });
     let stopping = CancellationToken::new();
     let counters = Arc::new(Counters::default());
+    let ffmpeg = Ffmpeg::find(&config.transcode.ffmpeg, std::env::var_os("PATH"));
+    if let Err(missing) = &ffmpeg
+        && config.transcode != config::Transcode::default()
+    {
+        tracing::warn!("no H.264 is made of other pictures: {missing}");
+    }
+    let shared =
+        Shared { hls_ended: http::EndedHls::default(), capacity: Capacity::of_this_machine(), ffmpeg };
     Arc::new(Context {
         hub,
         egress: Egress::start(&config.egress, &stopping, &counters),
@@ -156,7 +166,7 @@ fn context(config: Config, addresses: Addresses, rtc: rtc::Service) -> Arc<Conte
         stopping,
         clock: Clock::now(),
         counters,
-        hls_ended: http::EndedHls::default(),
+        shared,
         rtc,
         addresses,
         sessions: TaskTracker::new(),

@@ -99,6 +99,11 @@ impl Audience {
         self.publisher.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// A browser publishes, which has Opus and no AAC.
+    pub(crate) fn is_of_browser(&self) -> bool {
+        self.publisher().is_some_and(|publisher| publisher.protocol == Protocol::Whip)
+    }
+
     /// Names the publisher.
     pub fn set_publisher(&self, publisher: Publisher) {
         *self.publisher.lock().unwrap_or_else(PoisonError::into_inner) = Some(publisher);

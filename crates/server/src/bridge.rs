@@ -3,17 +3,19 @@
 
 use std::collections::HashMap;
 use std::future::poll_fn;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
-use media::broadcast::{Broadcast, Derived, Event, Phase, Producer, Selection, TrackId, WriteError};
+use media::broadcast::{Broadcast, Event, Phase, Producer, Selection, TrackId, WriteError};
 use media::codec::{Codec, Kind};
 use media::{Frame, Span, Timestamp};
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::audience::{Audience, Protocol};
+use crate::audience::Audience;
 use crate::context::Context;
-use crate::derived::Derived as Derivations;
+use crate::derived::Derived;
+use crate::remade::Remade;
+use crate::transcode::{self, Picture, Refusal};
 
 mod sound;
 #[cfg(test)]
@@ -21,8 +23,6 @@ mod tests;
 
 use sound::Sound;
 
-/// It goes on for this long without a viewer: players that reconnect find it running.
-const LINGER: Duration = Duration::from_secs(5);
 /// How often gaps are looked for.
 const TICK: Duration = Duration::from_millis(100);
 /// Without a picture for this long while there is sound, the last keyframe is shown again, and again each time.
@@ -33,31 +33,29 @@ const STILL_BEHIND: Span = Span::from_millis(200);
 const FRAMES_A_TURN: u32 = 32;
 
 /// One broadcast made of another one.
-struct Bridge {
-    derived: Derived,
-    /// Of the source, and found as that of the derived broadcast, too.
-    _audience: Arc<Audience>,
-    state: Mutex<State>,
+struct Bridge(Remade);
+
+/// The broadcast that players are served: `broadcast` itself where they know its codecs, or one with pictures in H.264
+/// where they do not, or where `asked` says that they do not.
+pub(crate) fn for_players(
+    context: &Arc<Context>,
+    broadcast: &Broadcast,
+    asked: Picture,
+) -> Result<Broadcast, Refusal> {
+    let needs_sound = is_needed(broadcast, asked);
+    let broadcast = transcode::for_players(context, broadcast, asked)?;
+    Ok(if needs_sound { with_sound(context, &broadcast) } else { broadcast })
 }
 
-struct State {
-    asked: Instant,
-    stopped: bool,
-}
-
-/// The broadcast that players are served: `broadcast` itself where they know its codecs.
-pub(crate) fn for_players(context: &Arc<Context>, broadcast: &Broadcast) -> Broadcast {
-    if !is_needed(broadcast) {
-        return broadcast.clone();
-    }
+fn with_sound(context: &Arc<Context>, broadcast: &Broadcast) -> Broadcast {
     loop {
         let bridge = broadcast.derivations().get_or_start(0, || {
-            let bridge = Arc::new(Bridge::new(broadcast));
+            let bridge = Arc::new(Bridge(Remade::new(broadcast)));
             context.spawn(run(Arc::clone(context), broadcast.clone(), Arc::clone(&bridge)));
             bridge
         });
-        if bridge.ask() {
-            return bridge.derived.broadcast();
+        if let Some(made) = bridge.0.ask() {
+            return made;
         }
         // It is just being dropped by its task, which holds it no longer than that takes.
         std::thread::yield_now();
@@ -66,58 +64,24 @@ pub(crate) fn for_players(context: &Arc<Context>, broadcast: &Broadcast) -> Broa
 
 /// Players that know a newer picture know Opus beside it (Enhanced RTMP); those of H.264 or of sound alone may be as old
 /// as the format.
-fn is_needed(broadcast: &Broadcast) -> bool {
+fn is_needed(broadcast: &Broadcast, asked: Picture) -> bool {
     let tracks = broadcast.tracks();
-    let is_classic =
-        tracks.iter().filter(|track| track.kind == Kind::Video).all(|track| is_h264(&track.codec));
+    let pictures = || tracks.iter().filter(|track| track.kind == Kind::Video);
+    let is_classic = transcode::is_needed(broadcast, asked)
+        || pictures().all(|track| matches!(&*track.codec, Codec::H264(_)));
     let is_foreign = tracks.iter().any(|track| is_of_browsers(&track.codec));
     // A browser that has just begun has not said yet what it sends, and sends no AAC ever.
-    let publisher = Audience::of(broadcast).publisher();
-    let by_browser = publisher.is_some_and(|publisher| publisher.protocol == Protocol::Whip);
-    is_classic && (is_foreign || by_browser)
-}
-
-fn is_h264(codec: &Codec) -> bool {
-    matches!(codec, Codec::H264(_))
+    is_classic && (is_foreign || Audience::of(broadcast).is_of_browser())
 }
 
 fn is_of_browsers(codec: &Codec) -> bool {
     matches!(codec, Codec::Opus(_) | Codec::G711(_))
 }
 
-impl Bridge {
-    fn new(source: &Broadcast) -> Self {
-        let derived = source.derived();
-        let audience = Audience::of(source);
-        let shared = Arc::clone(&audience);
-        drop(derived.broadcast().derivations().get_or_start(0, || shared));
-        let state = Mutex::new(State { asked: Instant::now(), stopped: false });
-        Self { derived, _audience: audience, state }
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Somebody is about to read; `false` when it has just stopped.
-    fn ask(&self) -> bool {
-        let mut state = self.state();
-        state.asked = Instant::now();
-        !state.stopped
-    }
-
-    /// Stops it unless somebody reads, or is about to.
-    fn stop_if_idle(&self) -> bool {
-        let mut state = self.state();
-        state.stopped = self.derived.readers() == 0 && state.asked.elapsed() >= LINGER;
-        state.stopped
-    }
-}
-
 async fn run(context: Arc<Context>, source: Broadcast, bridge: Arc<Bridge>) {
     let carrying = context.stopping.run_until_cancelled(carry(&source, &bridge));
     match carrying.await {
-        Some(Over::Ended) => bridge.derived.end(),
+        Some(Over::Ended) => bridge.0.derived().end(),
         Some(Over::Idle) | None => {}
         Some(Over::Failed(error)) => tracing::error!(path = %source.path(), %error, "the bridge broke"),
     }
@@ -138,10 +102,10 @@ async fn carry(source: &Broadcast, bridge: &Bridge) -> Over {
         newest: None,
         still: None,
         heard: None,
-        derived: Derivations::of(source),
+        derived: Arc::clone(bridge.0.derivations()),
     };
     if source.phase() == Phase::Live {
-        carrier.producer = Some(bridge.derived.claim());
+        carrier.producer = Some(bridge.0.derived().claim());
     }
     let mut tick = interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -153,7 +117,7 @@ async fn carry(source: &Broadcast, bridge: &Bridge) -> Over {
                 None => return Over::Ended,
             },
             _ = tick.tick() => {
-                if bridge.stop_if_idle() {
+                if bridge.0.stop_if_idle() {
                     return Over::Idle;
                 }
                 carrier.fill()
@@ -175,7 +139,7 @@ struct Carrier<'a> {
     /// Absent while the source has no publisher.
     producer: Option<Producer>,
     sounds: HashMap<TrackId, Sound>,
-    derived: Arc<Derivations>,
+    derived: Arc<Derived>,
     /// The newest picture's time: sound has to keep up with it.
     newest: Option<Timestamp>,
     /// The newest picture that needs no other, to be shown again while none comes.
@@ -189,7 +153,7 @@ impl Carrier<'_> {
         match event {
             Event::Frame { track, codec, frame, .. } => {
                 if self.producer.is_none() {
-                    self.producer = Some(bridge.derived.claim());
+                    self.producer = Some(bridge.0.derived().claim());
                 }
                 if let Some(codec) = codec {
                     self.set_codec(track, &codec)?;

@@ -28,6 +28,8 @@ pub struct Config {
     pub egress: Egress,
     /// HLS segments and parts.
     pub hls: Hls,
+    /// H.264 for viewers that cannot play what is published.
+    pub transcode: Transcode,
     /// What the server holds at most.
     pub limits: Limits,
     /// How it stops.
@@ -172,6 +174,14 @@ pub struct Hls {
     pub idle: Duration,
 }
 
+/// `[transcode]`
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields, default)]
+pub struct Transcode {
+    /// The FFmpeg that is run: a path, or a name that is looked for in PATH. Empty: none is.
+    pub ffmpeg: PathBuf,
+}
+
 /// `[limits]`
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
@@ -287,6 +297,12 @@ impl Default for Hls {
 impl Default for Rtc {
     fn default() -> Self {
         Self { listen: None, public: Vec::new(), set_up: Duration::from_secs(20), half_open_max: 1_000 }
+    }
+}
+
+impl Default for Transcode {
+    fn default() -> Self {
+        Self { ffmpeg: "ffmpeg".into() }
     }
 }
 

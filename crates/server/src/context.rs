@@ -15,9 +15,11 @@ use tokio_util::task::TaskTracker;
 use crate::config::Config;
 use crate::counters::Counters;
 use crate::egress::Egress;
+use crate::encoders::Capacity;
 use crate::guard::guarded;
 use crate::http::EndedHls;
 use crate::rtc;
+use crate::transcode::{Ffmpeg, Missing};
 
 /// Shared by all sessions behind an `Arc`.
 pub struct Context {
@@ -37,14 +39,24 @@ pub struct Context {
     pub clock: Clock,
     /// What happened to connections so far.
     pub counters: Arc<Counters>,
-    /// Broadcasts that are over and whose HLS is read to its end.
-    pub hls_ended: EndedHls,
+    /// What derivations of all broadcasts have in common.
+    pub shared: Shared,
     /// WebRTC sessions.
     pub rtc: rtc::Service,
     /// Where it listens.
     pub addresses: Addresses,
     /// The tasks of connections; the drain waits for them.
     pub sessions: TaskTracker,
+}
+
+/// What derivations of all broadcasts have in common.
+pub struct Shared {
+    /// Broadcasts that are over and whose HLS is read to its end.
+    pub hls_ended: EndedHls,
+    /// The room for encoders of pictures.
+    pub(crate) capacity: Capacity,
+    /// What makes H.264 of other pictures, or why nothing does.
+    pub(crate) ffmpeg: Result<Ffmpeg, Missing>,
 }
 
 /// Where a server listens, with the ports that were chosen for port 0.

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use media::broadcast::Broadcast;
 
@@ -73,15 +73,18 @@ impl Cost {
     pub(crate) fn measure<R>(&self, work: impl FnOnce() -> R) -> R {
         let begin = Instant::now();
         let result = work();
-        self.0.busy_us.fetch_add(begin.elapsed().as_micros() as u64, Ordering::Relaxed);
+        self.count(begin.elapsed());
         result
+    }
+
+    /// Counts time that somebody else worked for it.
+    pub(crate) fn count(&self, busy: Duration) {
+        self.0.busy_us.fetch_add(busy.as_micros() as u64, Ordering::Relaxed);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]

@@ -10,13 +10,16 @@ pub mod counters;
 pub mod demo;
 pub mod derived;
 pub mod egress;
+mod encoders;
 mod guard;
 pub mod http;
 pub mod ingest;
+mod remade;
 pub mod rtc;
 pub mod rtmp;
 pub mod socket;
 pub mod tls;
+mod transcode;
 
 pub use app::App;
 pub use config::Config;

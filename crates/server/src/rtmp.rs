@@ -28,6 +28,7 @@ use crate::context::Context;
 use crate::egress::{Finished, Format, Full, Join, Outbox, Wish};
 use crate::ingest::{self, Publisher};
 use crate::socket::Socket;
+use crate::transcode::Picture;
 
 /// Read from a socket at a time, into a buffer that all sessions of a thread share.
 const READ_BYTES: usize = 64 << 10;
@@ -263,11 +264,7 @@ impl Connection {
                 Err("the server is going down; try again soon".to_owned())
             }
             Err(error) => Err(error.to_string()),
-            Ok(path) => self
-                .context
-                .find(&path, PLAY_PATIENCE)
-                .await
-                .ok_or_else(|| format!("nobody publishes {path}; check the name or start the publisher")),
+            Ok(path) => self.find(&path, &name.query).await,
         };
         match found {
             Err(refusal) => {
@@ -284,9 +281,15 @@ impl Connection {
         }
     }
 
+    async fn find(&self, path: &Path, query: &str) -> Result<Broadcast, String> {
+        let found = self.context.find(path, PLAY_PATIENCE).await;
+        let found =
+            found.ok_or_else(|| format!("nobody publishes {path}; check the name or start the publisher"))?;
+        bridge::for_players(&self.context, &found, Picture::asked(query)).map_err(|error| error.to_string())
+    }
+
     /// Hands the writing side of the socket to the egress, after our answers are out.
     async fn start_playing(&mut self, broadcast: Broadcast, wish: Wish) -> Result<(), Error> {
-        let broadcast = bridge::for_players(&self.context, &broadcast);
         self.flush().await?;
         let outbox = Arc::new(Outbox::default());
         self.role = Role::Playing(Arc::clone(&outbox));

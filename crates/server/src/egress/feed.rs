@@ -100,8 +100,8 @@ impl Writer {
     async fn run(mut self, broadcast: Broadcast, tracks: Selection) {
         let mut reader = broadcast.read(tracks);
         let deadline = match broadcast.started().elapsed() > TRACKS_KNOWN_AFTER {
-            // Whoever joins a broadcast that has run for a while finds its tracks there.
-            true if broadcast.phase() == Phase::Live => Instant::now(),
+            // Whoever joins a broadcast that has run for a while finds its tracks there, unless it is just being made.
+            true if broadcast.phase() == Phase::Live && !reader.tracks().is_empty() => Instant::now(),
             _ => Instant::now() + TRACKS_KNOWN_AFTER,
         };
         for (track, codec) in reader.tracks() {

@@ -25,6 +25,7 @@ use crate::context::Context;
 use crate::egress::{Format, Join, Wish};
 use crate::rtmp::query_value;
 use crate::socket::Socket;
+use crate::transcode::{Picture, Refusal};
 
 /// The end of an address that means FLV.
 pub(crate) const SUFFIX: &str = ".flv";
@@ -63,7 +64,9 @@ impl Viewer {
         let wish = context.egress.wish(latency_ms, query_value(query, "tracks"));
         let wait = target::milliseconds(query, "wait_ms", WAIT_MS_MAX)?.unwrap_or(0);
         let broadcast = context.find(&path, Duration::from_millis(wait)).await;
-        let broadcast = bridge::for_players(context, &broadcast.ok_or_else(not_live)?);
+        let broadcast = broadcast.ok_or_else(not_live)?;
+        let broadcast = bridge::for_players(context, &broadcast, Picture::asked(query));
+        let broadcast = broadcast.map_err(not_in_h264)?;
         Ok(Self { broadcast, wish, protocol })
     }
 
@@ -92,6 +95,14 @@ pub(crate) fn not_live() -> Problem {
     Problem::not_found(
         "nobody publishes this stream now; check its name, or add ?wait_ms=10000 to wait until it begins",
     )
+}
+
+/// The answer to who needs H.264 that cannot be made.
+pub(crate) fn not_in_h264(refusal: Refusal) -> Problem {
+    match refusal {
+        Refusal::Missing { .. } => Problem::new(StatusCode::NOT_ACCEPTABLE, refusal.to_string()),
+        Refusal::NoRoom { .. } | Refusal::Failed => Problem::unavailable(refusal.to_string(), 30),
+    }
 }
 
 /// What is sent before the stream on a plain connection.

@@ -140,6 +140,12 @@ fn refused(path: &Path, error: BeginError) -> Problem {
     match error {
         BeginError::Offer(Refusal::Malformed(_)) => Problem::bad_request(error.to_string()),
         BeginError::Offer(Refusal::NoCodec(_)) => Problem::new(StatusCode::NOT_ACCEPTABLE, error.to_string()),
+        BeginError::Transcode(refusal) => Problem::new(
+            StatusCode::NOT_ACCEPTABLE,
+            format!(
+                "the offer lacks the stream's pictures: {refusal}; HTTP-FLV and HLS have them as they are"
+            ),
+        ),
         BeginError::Claim(_) => Problem::new(StatusCode::CONFLICT, error.to_string()),
         BeginError::Full => Problem::unavailable(error.to_string(), 10),
         BeginError::Busy => Problem::unavailable(error.to_string(), 2),

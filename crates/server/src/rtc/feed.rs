@@ -104,7 +104,7 @@ impl Feed {
             Track::Audio => &mut self.audio,
             Track::Data => return,
         };
-        let capacity = &self.context.rtc.capacity;
+        let capacity = &self.context.shared.capacity;
         match slot {
             Some(packets) if packets.track == track => packets.handle_group(lanes, capacity, info),
             _ => *slot = Packets::new(lanes, capacity, &self.derived, info),

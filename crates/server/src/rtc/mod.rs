@@ -24,6 +24,7 @@ use std::time::{Duration, Instant};
 use media::Path;
 use media::broadcast::Broadcast;
 use media::hub::ClaimError;
+use media::packet::Format;
 use str0m::change::SdpOffer;
 use str0m::config::{CryptoProvider, DtlsCert};
 use str0m::net::{Protocol, TcpType};
@@ -34,12 +35,11 @@ use wire::sdp_fragment;
 
 use crate::audience::{self, Audience};
 use crate::context::Context;
-use crate::{config, rtmp};
+use crate::{config, rtmp, transcode};
 use endpoint::Endpoint;
 use lanes::{Kind, Lanes};
 pub(crate) use offer::{OFFER_BYTES_MAX, Refusal};
 use publish::Publish;
-use reencode::Capacity;
 use session::{Batch, Command, Role, Session};
 use watch::Watch;
 
@@ -67,7 +67,6 @@ pub struct Service {
     /// One for all: to make one takes a millisecond.
     certificate: DtlsCert,
     candidates: Vec<(Protocol, SocketAddr)>,
-    capacity: Capacity,
     /// One permit a session whose peer has not connected yet: anybody can begin one, and it is not cheap.
     half_open: Arc<Semaphore>,
     sessions: Mutex<HashMap<String, Handle>>,
@@ -97,6 +96,8 @@ pub(crate) struct Begun {
 pub(crate) enum BeginError {
     #[error(transparent)]
     Offer(#[from] Refusal),
+    #[error(transparent)]
+    Transcode(#[from] transcode::Refusal),
     #[error(transparent)]
     Claim(#[from] ClaimError),
     #[error("the server has its most connections (limits.connections)")]
@@ -160,7 +161,6 @@ impl Service {
             crypto,
             certificate,
             candidates,
-            capacity: Capacity::of_this_machine(),
             half_open: Arc::new(Semaphore::new(config.half_open_max)),
             sessions: Mutex::default(),
         };
@@ -283,8 +283,7 @@ pub(crate) async fn watch(
     let service = &context.rtc;
     let half_open = service.half_open()?;
     let (parsed, offer) = offer::read(offer)?;
-    let lanes = Lanes::of(context, &broadcast);
-    let formats = formats(&lanes).await.ok_or(BeginError::NotLive)?;
+    let (lanes, formats) = watched(context, &broadcast, &offer).await?;
     let now = Instant::now();
     let (config, credentials) = service.machine(&offer);
     let config = offer::watching(config, &offer, formats.into_iter())?;
@@ -296,13 +295,34 @@ pub(crate) async fn watch(
     Ok(service.start(context, rtc, role, Offered { credentials, offer, answer, permit, half_open, now }))
 }
 
-/// What a broadcast carries for WebRTC, once it has said so.
-async fn formats(lanes: &Lanes) -> Option<Vec<media::packet::Format>> {
+/// The lanes that an offer is served from, and what they carry: those of another broadcast, with pictures in H.264, where
+/// the offer lacks what is published.
+async fn watched(
+    context: &Arc<Context>,
+    broadcast: &Broadcast,
+    offer: &str,
+) -> Result<(Arc<Lanes>, Vec<Format>), BeginError> {
+    let lanes = Lanes::of(context, broadcast);
+    let published = formats(&lanes, 0).await.ok_or(BeginError::NotLive)?;
+    if !offer::needs_h264(offer, &published) {
+        return Ok((lanes, published));
+    }
+    let made = transcode::in_h264(context, broadcast)?;
+    let lanes = Lanes::of(context, &made);
+    let formats = formats(&lanes, published.len()).await.ok_or(transcode::Refusal::Failed)?;
+    match formats.iter().any(|format| format.is_video()) {
+        true => Ok((lanes, formats)),
+        false => Err(transcode::Refusal::Failed.into()),
+    }
+}
+
+/// What a broadcast carries for WebRTC, once it has said so: at least so many formats.
+async fn formats(lanes: &Lanes, at_least: usize) -> Option<Vec<Format>> {
     let end = Instant::now() + TRACKS_PATIENCE;
     loop {
         let known: Vec<_> =
             [Kind::Video, Kind::Audio].into_iter().filter_map(|kind| lanes.format(kind)).collect();
-        if known.len() >= lanes.kinds() && !known.is_empty() {
+        if known.len() >= lanes.kinds().max(at_least) && !known.is_empty() {
             return Some(known);
         }
         if Instant::now() >= end {

@@ -79,6 +79,13 @@ pub(super) fn publishing(config: RtcConfig, offer: &str) -> RtcConfig {
     config
 }
 
+/// The offer has pictures, but not of this kind, and would take H.264.
+pub(super) fn needs_h264(offer: &str, formats: &[Format]) -> bool {
+    let has_pictures = offer.lines().any(|line| line.starts_with("m=video"));
+    let pictures = formats.iter().find(|format| format.is_video());
+    has_pictures && offers(offer, "H264") && pictures.is_some_and(|format| !offers(offer, encoding(*format)))
+}
+
 /// Of a viewer: what the broadcast carries, and nothing else.
 pub(super) fn watching(
     config: RtcConfig,
@@ -178,5 +185,16 @@ mod tests {
             a=ssrc:1 cname:c\r\na=ssrc:1 msid:one v\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=msid:one a\r\na=ssrc:2 msid:one a\r\n";
         assert_eq!(in_one_stream(answer), told);
         assert_eq!(in_one_stream("v=0\r\na=recvonly\r\n"), "v=0\r\na=recvonly\r\n");
+    }
+
+    #[test]
+    fn h264_is_made_for_offers_that_have_it_and_lack_what_is_published() {
+        let offer =
+            "m=video 9 UDP/TLS/RTP/SAVPF 96 97\r\na=rtpmap:96 H264/90000\r\na=rtpmap:97 VP8/90000\r\n";
+        assert!(needs_h264(offer, &[Format::Opus, Format::Av1]));
+        assert!(!needs_h264(offer, &[Format::Vp8]), "it is taken as it is");
+        assert!(!needs_h264(offer, &[Format::Opus]), "there is nothing to make it of");
+        assert!(!needs_h264(&offer.replace("H264", "H265"), &[Format::Av1]), "it would not be taken");
+        assert!(!needs_h264(&offer.replace("m=video", "m=audio"), &[Format::Av1]), "no picture is asked for");
     }
 }

@@ -11,9 +11,10 @@ use wire::rtp::Packetizer;
 
 use super::feed::format_of;
 use super::lanes::{Kind, Lanes, Writer};
-use super::reencode::{Capacity, Reencode};
+use super::reencode::Reencode;
 use crate::audience::Protocol;
 use crate::derived::{Cost, Derived};
+use crate::encoders::Capacity;
 
 /// Opus for WebRTC viewers: transparent for speech, good for music.
 const OPUS_BITRATE: u32 = 96_000;

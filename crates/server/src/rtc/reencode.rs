@@ -5,46 +5,21 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread;
 
 use av::picture::{Options, Reencoder};
+use media::Frame;
 use media::broadcast::TrackInfo;
-use media::codec::{Codec, h264};
-use media::{Frame, Span};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use media::codec::Codec;
+use tokio::sync::OwnedSemaphorePermit;
 use wire::rtp::Packetizer;
 
 use super::lanes::Writer;
 use crate::audience::Protocol;
 use crate::derived::{Cost, Derived};
+use crate::encoders::{Capacity, KEYFRAME_INTERVAL, Rate};
 
 /// Pictures that wait for the encoder: a cached group of 10 s at 30 a second, which it gets at once.
 const WAITING_MAX: usize = 300;
-/// Macroblocks a second that one core re-encodes, as measured: 1280×720 at 30 a second.
-const MACROBLOCKS_A_CORE: u32 = 80 * 45 * 30;
-/// Viewers join at keyframes, and each costs bits.
-const KEYFRAME_INTERVAL: Span = Span::from_millis(2_000);
 /// Without B-pictures and CABAC the same picture takes about so many percent of the bits.
 const BITRATE_PERCENT: u64 = 140;
-/// Where the source has not shown yet what it takes.
-const BITRATE_UNKNOWN_BPS: u64 = 2_500_000;
-const BITRATE_BPS: std::ops::RangeInclusive<u64> = 300_000..=8_000_000;
-const FPS_UNKNOWN: f32 = 30.0;
-
-/// What all encoders of a server may do together.
-pub(crate) struct Capacity(Arc<Semaphore>);
-
-impl Capacity {
-    /// Of all cores of this machine.
-    pub(crate) fn of_this_machine() -> Self {
-        let cores = thread::available_parallelism().map_or(1, usize::from);
-        Self(Arc::new(Semaphore::new(cores * MACROBLOCKS_A_CORE as usize)))
-    }
-
-    /// Room for pictures of this size and rate, until the permit is dropped.
-    fn take(&self, params: &h264::Params, fps: f32) -> Option<OwnedSemaphorePermit> {
-        let blocks = params.width.div_ceil(16).saturating_mul(params.height.div_ceil(16));
-        let wanted = (blocks as f32 * fps) as u32;
-        Arc::clone(&self.0).try_acquire_many_owned(wanted).ok()
-    }
-}
 
 /// A running encoder: a thread that ends with this handle.
 pub(super) struct Reencode {
@@ -63,7 +38,7 @@ impl Reencode {
     ) -> Option<Self> {
         let Codec::H264(params) = &*info.codec else { return None };
         let options = options(info);
-        let Some(permit) = capacity.take(params, options.fps) else {
+        let Some(permit) = capacity.take((params.width, params.height), options.fps) else {
             tracing::warn!(
                 width = params.width,
                 height = params.height,
@@ -97,18 +72,8 @@ impl Reencode {
 }
 
 fn options(info: &TrackInfo) -> Options {
-    let stats = &info.stats;
-    let span_us = u64::try_from(stats.group_span.micros()).unwrap_or_default();
-    let measured = |count: u64| count.saturating_mul(1_000_000).checked_div(span_us);
-    let bits = measured(stats.group_bytes * 8).unwrap_or(BITRATE_UNKNOWN_BPS) * BITRATE_PERCENT / 100;
-    let told = info.codec.frame_rate().map(|rate| rate.fps() as f32);
-    let seen = (span_us > 0).then(|| stats.group_frames as f32 * 1e6 / span_us as f32);
-    Options {
-        bitrate_bps: bits.clamp(*BITRATE_BPS.start(), *BITRATE_BPS.end()) as u32,
-        fps: told.or(seen).unwrap_or(FPS_UNKNOWN).clamp(1.0, 120.0),
-        threads: 1,
-        keyframe_interval: KEYFRAME_INTERVAL,
-    }
+    let rate = Rate::of(info, BITRATE_PERCENT);
+    Options { bitrate_bps: rate.bitrate_bps, fps: rate.fps, threads: 1, keyframe_interval: KEYFRAME_INTERVAL }
 }
 
 struct Work {

@@ -18,12 +18,13 @@ use hyper::body::{Frame, SizeHint};
 use media::Path;
 use wire::hls::{self, Answer, Directives, Resource};
 
-use super::flv::{WAIT_MS_MAX, not_live};
+use super::flv::{WAIT_MS_MAX, not_in_h264, not_live};
 use super::problem::Problem;
 use super::target;
 use crate::audience::Protocol;
 use crate::bridge;
 use crate::context::Context;
+use crate::transcode::Picture;
 pub use stream::Ended;
 use stream::Stream;
 
@@ -36,6 +37,8 @@ const BLOCKED_TARGETS: u32 = 3;
 /// A packager that stops while we ask is asked for again, this often.
 const TRIES: u32 = 8;
 
+/// In front of the name of a session that asked for `video=h264`.
+const KEEPS_H264: &str = "h264-";
 /// A session's names never change their content.
 const IMMUTABLE: &str = "public, max-age=60, immutable";
 
@@ -86,14 +89,15 @@ async fn multivariant(context: &Arc<Context>, path: &str, query: &str) -> Result
     if context.draining.is_cancelled() {
         return Err(Problem::draining());
     }
-    let stream = match context.hls_ended.find(&path, None) {
+    let picture = Picture::asked(query);
+    let stream = match context.shared.hls_ended.find(&path, None) {
         Some(ended) if context.hub.get(&path).is_none() && wait == 0 => ended,
         Some(_) | None => {
             let found = context.find(&path, Duration::from_millis(wait)).await;
-            running(context, &found.ok_or_else(not_live)?, None).await?
+            running(context, &found.ok_or_else(not_live)?, None, picture).await?
         }
     };
-    let uri = hls::media_uri(path.stream(), &token());
+    let uri = hls::media_uri(path.stream(), &token(picture));
     let answer = stream.answer(FIRST_PATIENCE, |packager| match packager.multivariant(&uri) {
         Some(text) => Answer::Ready(text),
         None if packager.is_ended() => Answer::NotFound,
@@ -102,10 +106,19 @@ async fn multivariant(context: &Arc<Context>, path: &str, query: &str) -> Result
     Ok(Served::new(answer.await?, Resource::Playlist.content_type(), "no-store"))
 }
 
-/// A session's name: nobody's secret, but different for every player.
-fn token() -> String {
+/// A session's name: nobody's secret, but different for every player. It keeps what the player asked for, as players do
+/// not repeat the query.
+fn token(picture: Picture) -> String {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
-    format!("{:016x}", RandomState::new().hash_one(COUNTER.fetch_add(1, Ordering::Relaxed)))
+    let kept = match picture {
+        Picture::Any => "",
+        Picture::H264 => KEEPS_H264,
+    };
+    format!("{kept}{:016x}", RandomState::new().hash_one(COUNTER.fetch_add(1, Ordering::Relaxed)))
+}
+
+fn asked(token: &str) -> Picture {
+    if token.starts_with(KEEPS_H264) { Picture::H264 } else { Picture::Any }
 }
 
 /// The packager of a broadcast, which has noted the request and so goes on for a while.
@@ -113,8 +126,9 @@ async fn running(
     context: &Arc<Context>,
     broadcast: &media::broadcast::Broadcast,
     token: Option<&str>,
+    picture: Picture,
 ) -> Result<Arc<Stream>, Problem> {
-    let broadcast = bridge::for_players(context, broadcast);
+    let broadcast = bridge::for_players(context, broadcast, picture).map_err(not_in_h264)?;
     for _ in 0..TRIES {
         let stream = Stream::of(context, &broadcast);
         if stream.touch(token) {
@@ -163,12 +177,12 @@ impl Asked<'_> {
 
     /// A broadcast that ended is read to its end by those who watched it, even if a new one of its name has begun.
     async fn stream(&self, context: &Arc<Context>, path: &Path) -> Result<Arc<Stream>, Problem> {
-        if let Some(ended) = context.hls_ended.find(path, Some(self.token)) {
+        if let Some(ended) = context.shared.hls_ended.find(path, Some(self.token)) {
             return Ok(ended);
         }
         match context.hub.get(path) {
-            Some(broadcast) => running(context, &broadcast, Some(self.token)).await,
-            None => context.hls_ended.find(path, None).ok_or_else(not_live),
+            Some(broadcast) => running(context, &broadcast, Some(self.token), asked(self.token)).await,
+            None => context.shared.hls_ended.find(path, None).ok_or_else(not_live),
         }
     }
 }

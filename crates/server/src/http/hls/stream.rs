@@ -211,7 +211,7 @@ async fn run(context: Arc<Context>, broadcast: Broadcast, stream: Arc<Stream>) {
         return;
     }
     stream.handle_end();
-    context.hls_ended.keep(broadcast.path().clone(), &stream);
+    context.shared.hls_ended.keep(broadcast.path().clone(), &stream);
     // The rings are not kept with it.
     drop(broadcast);
     let _ = tokio::time::timeout(ENDED_KEPT, context.draining.cancelled()).await;
