@@ -47,7 +47,7 @@ pub(super) struct Child {
     /// What was told by [`Self::busy`] so far.
     busy: Duration,
     /// Writing to it, and reading what it says.
-    _tasks: JoinSet<()>,
+    tasks: JoinSet<()>,
 }
 
 impl Child {
@@ -82,7 +82,7 @@ impl Child {
         tasks.spawn(feed(stdin, waiting, Arc::clone(codec), Input::new(first)));
         tasks.spawn(listen(stderr, said.clone()));
         let (frames, buffer) = (Some(frames), BytesMut::new());
-        Ok(Self { process, pid, frames, stdout, buffer, said, busy: Duration::ZERO, _tasks: tasks })
+        Ok(Self { process, pid, frames, stdout, buffer, said, busy: Duration::ZERO, tasks })
     }
 
     /// Gives it a picture; `false` when too many wait already.
@@ -117,7 +117,12 @@ impl Child {
     /// How it ended and what it said last, for the log. One that has not ended is killed.
     pub(super) async fn last_words(mut self) -> String {
         self.finish();
-        let ended = match timeout(EXIT_MAX, self.process.wait()).await {
+        let ending = async {
+            let status = self.process.wait().await;
+            while self.tasks.join_next().await.is_some() {}
+            status
+        };
+        let ended = match timeout(EXIT_MAX, ending).await {
             Ok(Ok(status)) => status.to_string(),
             Ok(Err(error)) => error.to_string(),
             Err(_) => "still running".to_owned(),

@@ -1,7 +1,7 @@
 //! What FFmpeg writes: FLV, read back into pictures on the source's timeline.
 
 use media::codec::Codec;
-use media::{Frame, Span, Timestamp};
+use media::{Frame, Timestamp};
 use wire::flv::demux::{self, Demuxer, Event};
 use wire::flv::file::{self, Reader};
 
@@ -61,6 +61,8 @@ impl Output {
 
 #[cfg(test)]
 mod tests {
+    use media::Span;
+
     use super::*;
 
     const RECORDING: &[u8] = include_bytes!("../../../../tests/fixtures/h264_only.flv");
