@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::task::Poll;
+use std::time::Instant;
 
 use media::codec::{h264, opus};
 use media::hub::{Hub, Options, Takeover};
@@ -20,14 +21,14 @@ const AVCC: [u8; 48] = [
 
 /// A publisher of H.264 and Opus, and a bridge over it.
 fn bridged() -> (Producer, Bridge, Broadcast) {
-    let options = Options { grace: LINGER, broadcasts_max: 1, ring_bytes_max: 1 << 20 };
+    let options = Options { grace: TICK, broadcasts_max: 1, ring_bytes_max: 1 << 20 };
     let path = media::Path::new("live/x").unwrap();
     let producer = Hub::new(options).claim(&path, Takeover::Newest, Instant::now()).unwrap();
     let picture = Codec::H264(h264::Params::from_config(&AVCC.to_vec().into()).unwrap());
     producer.set_codec(PICTURE, picture, None).unwrap();
     producer.set_codec(SOUND, Codec::Opus(opus::Params::simple(2)), None).unwrap();
     let source = producer.broadcast();
-    let bridge = Bridge::new(&source);
+    let bridge = Bridge(Remade::new(&source));
     (producer, bridge, source)
 }
 
@@ -44,7 +45,7 @@ fn write(producer: &Producer, track: TrackId, ms: i64) {
 
 /// Lets the bridge run until it has filled what there was to fill, and reads the times of one track.
 async fn times(source: &Broadcast, bridge: &Bridge, wanted: TrackId) -> Vec<i64> {
-    let mut reader = bridge.derived.broadcast().read(Selection::All);
+    let mut reader = bridge.0.derived().broadcast().read(Selection::All);
     drop(tokio::time::timeout(TICK * 3, carry(source, bridge)).await);
     let mut seen = Vec::new();
     poll_fn(|cx| {
