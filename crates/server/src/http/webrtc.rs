@@ -50,12 +50,15 @@ pub(super) struct Named<'a> {
 
 /// Reads `/{app}/{stream}/whip` and `/{app}/{stream}/whip/{session}`; `None` for any other address.
 pub(super) fn name(path: &str) -> Option<Named<'_>> {
+    // A stream may be called whip, a session may not: its name is random.
     for way in [Way::In, Way::Out] {
         if let Some(broadcast) = path.strip_suffix(way.suffix()) {
             return Some(Named { way, broadcast, session: None });
         }
-        let Some((front, session)) = path.rsplit_once('/') else { continue };
-        if let Some(broadcast) = front.strip_suffix(way.suffix()).filter(|_| !session.is_empty()) {
+    }
+    let (front, session) = path.rsplit_once('/').filter(|(_, session)| !session.is_empty())?;
+    for way in [Way::In, Way::Out] {
+        if let Some(broadcast) = front.strip_suffix(way.suffix()) {
             return Some(Named { way, broadcast, session: Some(session) });
         }
     }
@@ -291,6 +294,7 @@ mod tests {
         assert_eq!(named("/live/a/b/whep"), Some((Way::Out, "/live/a/b", None)));
         assert_eq!(named("/live/a/whep/0123"), Some((Way::Out, "/live/a", Some("0123"))));
         assert_eq!(named("/live/whip/whip"), Some((Way::In, "/live/whip", None)));
+        assert_eq!(named("/live/whip/whep"), Some((Way::Out, "/live/whip", None)));
         assert_eq!(named("/live/a.flv"), None);
         assert_eq!(named("/whip/"), None);
     }

@@ -342,7 +342,8 @@ fn answer(
     let mut rtc = config.build(now);
     service.add_candidates(&mut rtc);
     let answer = rtc.sdp_api().accept_offer(offer).map_err(|error| Refusal::Malformed(error.to_string()))?;
-    Ok((rtc, offer::in_one_stream(&answer.to_sdp_string())))
+    let answer = offer::in_one_stream(&answer.to_sdp_string());
+    Ok((rtc, offer::with_candidates_in_use(&answer)))
 }
 
 /// What was agreed on.

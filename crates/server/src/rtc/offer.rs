@@ -158,6 +158,19 @@ pub(super) fn in_one_stream(answer: &str) -> String {
     answer.lines().map(renamed).collect()
 }
 
+/// Candidates stand in the first section that was accepted: the library puts them in the first of all, and of a rejected one
+/// browsers read nothing (RFC 9143 §7.2).
+pub(super) fn with_candidates_in_use(answer: &str) -> String {
+    let (candidates, others): (Vec<&str>, Vec<&str>) =
+        answer.lines().partition(|line| line.starts_with("a=candidate:"));
+    let is_accepted = |line: &str| line.starts_with("m=") && line.split(' ').nth(1) != Some("0");
+    let section = others.iter().position(|line| is_accepted(line)).unwrap_or(0);
+    // Behind the section's address, which RFC 8866 §5 has first.
+    let address = others.iter().skip(section).position(|line| line.starts_with("c="));
+    let (before, after) = others.split_at(address.map_or(others.len(), |at| section + at + 1));
+    before.iter().chain(&candidates).chain(after).flat_map(|line| [*line, "\r\n"]).collect()
+}
+
 fn rename(front: &str, stream: &str, names: &str) -> String {
     let track = names.split_once(' ').map_or("", |(_, track)| track);
     format!("{front}msid:{stream} {track}\r\n")
@@ -196,5 +209,15 @@ mod tests {
         assert!(!needs_h264(offer, &[Format::Opus]), "there is nothing to make it of");
         assert!(!needs_h264(&offer.replace("H264", "H265"), &[Format::Av1]), "it would not be taken");
         assert!(!needs_h264(&offer.replace("m=video", "m=audio"), &[Format::Av1]), "no picture is asked for");
+    }
+
+    #[test]
+    fn candidates_stand_where_media_was_accepted() {
+        let answer = "v=0\r\nm=video 0 UDP/TLS/RTP/SAVPF 0\r\nc=IN IP4 0.0.0.0\r\na=candidate:1 1 udp 1 127.0.0.1 5 typ host\r\na=mid:0\r\n\
+            m=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\na=mid:1\r\n";
+        let told = "v=0\r\nm=video 0 UDP/TLS/RTP/SAVPF 0\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\n\
+            m=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\na=candidate:1 1 udp 1 127.0.0.1 5 typ host\r\na=mid:1\r\n";
+        assert_eq!(with_candidates_in_use(answer), told);
+        assert_eq!(with_candidates_in_use(told), told);
     }
 }
