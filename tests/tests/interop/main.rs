@@ -119,14 +119,19 @@ fn everyone_plays_what_chromium_publishes_by_whip() {
 }
 
 #[test]
-fn vp8_of_chromium_is_played_by_whoever_can() {
-    everyone_plays("chromium_whip_vp8");
+fn whep_goes_by_tcp_where_udp_is_blocked() {
+    watches_by_tcp("whip_h264_opus", "whep_by_tcp");
 }
 
 #[test]
-fn whep_goes_by_tcp_where_udp_is_blocked() {
-    let row = Row::named("whip_h264_opus");
-    let dir = folder("whep_by_tcp");
+fn vp8_of_chromium_is_played_by_whep() {
+    watches_by_tcp("chromium_whip_vp8", "vp8_by_whep");
+}
+
+/// WHEP alone, in a Chromium that may not use UDP.
+fn watches_by_tcp(row: &str, dir: &str) {
+    let row = Row::named(row);
+    let dir = folder(dir);
     let mut server = Server::start(&dir);
     let _publisher = row.publish(&mut server, &dir);
     let played = browser::watch("tcp", &tool::find("chromium", "chromium"), &server, &row, &dir);
