@@ -11,6 +11,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 use wire::flv::TagKind;
 use wire::flv::file::Tag;
+use wire::rtmp::client::{Event, Purpose};
+use wire::rtmp::message::Kind;
 
 const AV1: &[u8] = include_bytes!("../fixtures/av1_opus.flv");
 const VP9: &[u8] = include_bytes!("../fixtures/vp9_opus.flv");
@@ -275,6 +277,26 @@ async fn a_child_that_dies_is_replaced_and_its_viewers_stay() {
         }
     };
     timeout(PATIENCE, goes_on).await.expect("a new child makes pictures");
+}
+
+#[tokio::test]
+async fn a_player_of_rtmp_asks_with_the_name_of_the_stream() {
+    let _alone = alone().await;
+    let app = serve(|_| {}).await;
+    let _live = Live::publish(&app, H265).await;
+    let mut player = Peer::ask(app.addresses().rtmp, Purpose::Play, "live/x?video=h264").await;
+    let mut pictures = 0;
+    while pictures < 5 {
+        match player.event().await.expect("the stream goes on") {
+            Event::Media(media) if media.kind == Kind::Video => {
+                assert_eq!(media.payload[0] & 0x8F, 7, "AVC as RTMP has always had it");
+                pictures += 1;
+            }
+            Event::Media(_) | Event::Ready | Event::Status(_) => {}
+            Event::StreamEof => panic!("it ended"),
+        }
+    }
+    assert_eq!(children().len(), 1);
 }
 
 #[tokio::test]
