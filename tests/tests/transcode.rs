@@ -158,11 +158,12 @@ async fn a_viewer_that_asks_for_h264_gets_every_picture_of(recording: &'static [
         "{pictures:?} {published:?}"
     );
     assert_eq!(common.count(), published.iter().filter(|at| is_made(at)).count(), "none is made twice");
-    // Sound begins with the pictures, and comes with them: behind by no more than its own conversion.
+    // Sound begins with the pictures, and comes with them: apart by no more than its own conversion and what it waits for
+    // pictures on a busy machine.
     let begin = pictures[0].abs_diff(sounds[0]);
     assert!(begin <= 60, "sound begins {begin} ms from the picture");
     let end = pictures[pictures.len() - 1].abs_diff(sounds[sounds.len() - 1]);
-    assert!(end <= 120, "sound comes {end} ms from the picture");
+    assert!(end <= 250, "sound comes {end} ms from the picture");
 
     let mut last = Viewer::watch_target(app.addresses().http, "/live/x.flv?video=h264").await;
     last.frame().await.expect("it still runs");
