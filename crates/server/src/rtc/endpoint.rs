@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -79,10 +79,18 @@ impl Endpoint {
     }
 
     /// Opens the inbox of a session that answers to this name.
-    pub(super) fn open(&self, ufrag: &str) -> (Mailbox, Inbox) {
+    pub(super) fn open(self: &Arc<Self>, ufrag: &str) -> (Mailbox, Inbox) {
         let (sender, inbox) = mpsc::channel(INBOX_DATAGRAMS_MAX);
         self.table().by_ufrag.insert(ufrag.to_owned(), sender.clone());
-        (Mailbox { sender, ufrags: vec![ufrag.to_owned()], routes: Vec::new() }, inbox)
+        (
+            Mailbox {
+                endpoint: Arc::clone(self),
+                sender,
+                ufrags: vec![ufrag.to_owned()],
+                routes: Vec::new(),
+            },
+            inbox,
+        )
     }
 
     /// Receives until cancelled.
@@ -174,8 +182,9 @@ impl Endpoint {
     }
 }
 
-/// A session's places in the table.
+/// A session's places in the table, given back when it is dropped.
 pub(super) struct Mailbox {
+    endpoint: Arc<Endpoint>,
     sender: mpsc::Sender<Datagram>,
     ufrags: Vec<String>,
     routes: Vec<Route>,
@@ -188,13 +197,13 @@ const UFRAGS_MAX: usize = 8;
 
 impl Mailbox {
     /// The session has found a check from there authentic.
-    pub(super) fn bind(&mut self, endpoint: &Endpoint, route: Route) {
+    pub(super) fn bind(&mut self, route: Route) {
         if self.routes.last() == Some(&route) {
             return;
         }
         self.routes.retain(|known| *known != route);
         self.routes.push(route);
-        let mut table = endpoint.table();
+        let mut table = self.endpoint.table();
         table.by_route.insert(route, self.sender.clone());
         if self.routes.len() > ROUTES_MAX {
             let oldest = self.routes.remove(0);
@@ -205,18 +214,19 @@ impl Mailbox {
     }
 
     /// A further name, after an ICE restart; the former one is good until the peer has moved.
-    pub(super) fn add_ufrag(&mut self, endpoint: &Endpoint, ufrag: &str) {
-        let mut table = endpoint.table();
+    pub(super) fn add_ufrag(&mut self, ufrag: &str) {
+        let mut table = self.endpoint.table();
         table.by_ufrag.insert(ufrag.to_owned(), self.sender.clone());
         self.ufrags.push(ufrag.to_owned());
         if self.ufrags.len() > UFRAGS_MAX {
             table.by_ufrag.remove(&self.ufrags.remove(0));
         }
     }
+}
 
-    /// Gives all places back.
-    pub(super) fn close(self, endpoint: &Endpoint) {
-        let mut table = endpoint.table();
+impl Drop for Mailbox {
+    fn drop(&mut self) {
+        let mut table = self.endpoint.table();
         for ufrag in &self.ufrags {
             table.by_ufrag.remove(ufrag);
         }

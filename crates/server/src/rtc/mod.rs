@@ -12,13 +12,12 @@ mod packets;
 mod publish;
 mod reencode;
 mod repeat;
+mod service;
 mod session;
 mod watch;
 
-use std::collections::HashMap;
-use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use media::Path;
@@ -26,70 +25,25 @@ use media::broadcast::Broadcast;
 use media::hub::ClaimError;
 use media::packet::Format;
 use str0m::change::SdpOffer;
-use str0m::config::{CryptoProvider, DtlsCert};
-use str0m::net::{Protocol, TcpType};
-use str0m::{Candidate, IceCreds, Rtc, RtcConfig};
+use str0m::{Rtc, RtcConfig};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
-use wire::sdp_fragment;
 
 use crate::audience::{self, Audience};
 use crate::context::Context;
-use crate::{config, rtmp, transcode};
-use endpoint::Endpoint;
+use crate::{rtmp, transcode};
 use lanes::{Kind, Lanes};
 pub(crate) use offer::{OFFER_BYTES_MAX, Refusal};
 use publish::Publish;
-use session::{Batch, Command, Role, Session};
+use service::Offered;
+pub use service::Service;
+pub(crate) use service::{Begun, Sockets};
+use session::Role;
 use watch::Watch;
 
-/// Requests of a session's resource that wait for its task.
-const COMMANDS_MAX: usize = 4;
 /// A broadcast that has just begun says within this what it carries.
 const TRACKS_PATIENCE: Duration = Duration::from_secs(3);
-/// How often sessions learn what their peers lose: browsers report about once a second.
-const STATS_INTERVAL: Duration = Duration::from_secs(1);
-/// Viewers bring sound and picture together by the second report of both; the library's 5 s for sound make that 10 s.
-const SOUND_REPORTED: Duration = Duration::from_secs(1);
 /// How often it is looked for.
 const TRACKS_LOOK: Duration = Duration::from_millis(50);
-
-/// The sockets of WebRTC.
-pub(crate) struct Sockets {
-    udp: std::net::UdpSocket,
-    tcp: TcpListener,
-}
-
-/// The service: the port, the identity, and the sessions by the name of their HTTP resource.
-pub struct Service {
-    endpoint: Arc<Endpoint>,
-    crypto: Arc<CryptoProvider>,
-    /// One for all: to make one takes a millisecond.
-    certificate: DtlsCert,
-    candidates: Vec<(Protocol, SocketAddr)>,
-    /// One permit a session whose peer has not connected yet: anybody can begin one, and it is not cheap.
-    half_open: Arc<Semaphore>,
-    sessions: Mutex<HashMap<String, Handle>>,
-}
-
-/// A session as its HTTP resource sees it.
-#[derive(Clone)]
-struct Handle {
-    commands: mpsc::Sender<Command>,
-    /// What the peer offers, with the ICE credentials that it has now.
-    offer: Arc<str>,
-    /// Of the ICE session: our half of its user name.
-    etag: Arc<str>,
-}
-
-/// A session that was begun.
-pub(crate) struct Begun {
-    /// The name of its resource.
-    pub(crate) id: String,
-    pub(crate) answer: String,
-    /// Of its ICE session (RFC 9725 §4.3.2).
-    pub(crate) etag: String,
-}
 
 /// Why there is no session.
 #[derive(Debug, thiserror::Error)]
@@ -106,147 +60,6 @@ pub(crate) enum BeginError {
     Busy,
     #[error("nobody publishes this stream now")]
     NotLive,
-}
-
-impl Sockets {
-    /// Binds UDP and TCP to the same port; port 0 takes one that both have.
-    pub(crate) fn bind(
-        address: SocketAddr,
-        listen: impl Fn(SocketAddr) -> io::Result<TcpListener>,
-    ) -> io::Result<Self> {
-        /// Whoever takes any port rarely meets one that the other protocol has not.
-        const TRIES: usize = 16;
-        let mut last = None;
-        for _ in 0..TRIES {
-            let udp = std::net::UdpSocket::bind(address)?;
-            match listen(udp.local_addr()?) {
-                Ok(tcp) => return Ok(Self { udp, tcp }),
-                Err(error) if address.port() == 0 => last = Some(error),
-                Err(error) => return Err(error),
-            }
-        }
-        Err(last.unwrap_or_else(|| io::ErrorKind::AddrInUse.into()))
-    }
-
-    pub(crate) fn address(&self) -> io::Result<SocketAddr> {
-        self.udp.local_addr()
-    }
-}
-
-impl Service {
-    /// The service behind `sockets`, and the listener of ICE-TCP for [`serve`].
-    /// HTTPS, where it is served, takes ICE-TCP too.
-    pub(crate) fn new(
-        config: &config::Rtc,
-        sockets: Sockets,
-        https: Option<SocketAddr>,
-    ) -> io::Result<(Self, TcpListener)> {
-        let endpoint = Arc::new(Endpoint::new(sockets.udp)?);
-        let crypto = crypto::provider();
-        let certificate = crypto
-            .dtls_provider
-            .generate_certificate()
-            .ok_or_else(|| io::Error::other("the cryptography made no certificate"))?;
-        let addresses = reachable(endpoint.address(), &config.public);
-        let secure = https.map(|address| reachable(address, &config.public)).unwrap_or_default();
-        let all = |protocol, addresses: Vec<SocketAddr>| {
-            addresses.into_iter().map(move |address| (protocol, address))
-        };
-        let candidates = all(Protocol::Udp, addresses.clone())
-            .chain(all(Protocol::Tcp, addresses))
-            .chain(all(Protocol::Tcp, secure))
-            .collect();
-        let service = Self {
-            endpoint,
-            crypto,
-            certificate,
-            candidates,
-            half_open: Arc::new(Semaphore::new(config.half_open_max)),
-            sessions: Mutex::default(),
-        };
-        Ok((service, sockets.tcp))
-    }
-
-    fn sessions(&self) -> MutexGuard<'_, HashMap<String, Handle>> {
-        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// How many more sessions may begin before one of those that are about to connect has.
-    pub fn places(&self) -> usize {
-        self.half_open.available_permits()
-    }
-
-    fn half_open(&self) -> Result<OwnedSemaphorePermit, BeginError> {
-        Arc::clone(&self.half_open).try_acquire_owned().map_err(|_| BeginError::Busy)
-    }
-
-    /// A configuration whose machine answers to a name of its own and is controlled by the peer. We are reachable where
-    /// we say, so nothing has to be probed: ICE-lite (RFC 8445 §2.5), unless the peer is that itself.
-    fn machine(&self, offer: &str) -> (RtcConfig, IceCreds) {
-        let credentials = IceCreds::new();
-        let peer_is_lite = offer.lines().any(|line| line == "a=ice-lite");
-        let config = RtcConfig::new()
-            .set_crypto_provider(Arc::clone(&self.crypto))
-            .set_dtls_cert(self.certificate.clone())
-            .set_local_ice_credentials(credentials.clone())
-            .set_ice_lite(!peer_is_lite)
-            .set_rtcp_report_interval_audio(SOUND_REPORTED)
-            .set_stats_interval(Some(STATS_INTERVAL))
-            .set_rtp_mode(true);
-        (config, credentials)
-    }
-
-    fn add_candidates(&self, rtc: &mut Rtc) {
-        for (protocol, address) in &self.candidates {
-            let candidate = match protocol {
-                Protocol::Udp => Candidate::host(*address, Protocol::Udp),
-                Protocol::Tcp | Protocol::SslTcp | Protocol::Tls => {
-                    Candidate::builder().tcp().host(*address).tcptype(TcpType::Passive).build()
-                }
-            };
-            match candidate {
-                Ok(candidate) => drop(rtc.add_local_candidate(candidate)),
-                Err(error) => tracing::warn!(%address, %error, "no candidate"),
-            }
-        }
-    }
-
-    /// Ends a session; `false` when there is none of this name.
-    pub(crate) async fn end(&self, id: &str) -> bool {
-        let Some(handle) = self.sessions().get(id).cloned() else { return false };
-        handle.commands.send(Command::End).await.is_ok()
-    }
-
-    /// The ICE session that the session of this name has now.
-    pub(crate) fn etag(&self, id: &str) -> Option<Arc<str>> {
-        self.sessions().get(id).map(|handle| Arc::clone(&handle.etag))
-    }
-
-    /// Restarts a session's ICE with the peer's new credentials; `None` when there is no such session, and no
-    /// answer when they are those it has.
-    pub(crate) async fn restart(
-        &self,
-        id: &str,
-        ufrag: &str,
-        pwd: &str,
-    ) -> Option<Result<Option<String>, Refusal>> {
-        let handle = self.sessions().get(id).cloned()?;
-        if sdp_fragment::credentials(&handle.offer).is_some_and(|own| own.ufrag == ufrag) {
-            return Some(Ok(None));
-        }
-        let offer = offer::with_credentials(&handle.offer, ufrag, pwd);
-        let (reply, answer) = oneshot::channel();
-        handle.commands.send(Command::Restart { offer: offer.clone(), reply }).await.ok()?;
-        let answer = match answer.await.ok()? {
-            Ok(answer) => answer,
-            Err(refusal) => return Some(Err(refusal)),
-        };
-        // Candidates that trickle in with these credentials are not another restart.
-        if let (Some(handle), Some(own)) = (self.sessions().get_mut(id), sdp_fragment::credentials(&answer)) {
-            (handle.offer, handle.etag) = (offer.into(), own.ufrag.into());
-        }
-        Some(Ok(Some(answer)))
-    }
 }
 
 /// Begins a publisher's session.
@@ -346,63 +159,6 @@ fn answer(
     Ok((rtc, offer::with_candidates_in_use(&answer)))
 }
 
-/// What was agreed on.
-struct Offered {
-    credentials: IceCreds,
-    offer: String,
-    answer: String,
-    permit: OwnedSemaphorePermit,
-    half_open: OwnedSemaphorePermit,
-    now: Instant,
-}
-
-impl Service {
-    fn start(&self, context: &Arc<Context>, rtc: Rtc, role: Role, offered: Offered) -> Begun {
-        let (mailbox, inbox) = self.endpoint.open(&offered.credentials.ufrag);
-        let (sender, commands) = mpsc::channel(COMMANDS_MAX);
-        let id = random_name();
-        let etag = offered.credentials.ufrag.as_str().into();
-        let handle = Handle { commands: sender, offer: offered.offer.into(), etag };
-        self.sessions().insert(id.clone(), handle);
-        let set_up = context.config.rtc.set_up;
-        let mut session = Session {
-            rtc,
-            role,
-            endpoint: Arc::clone(&self.endpoint),
-            mailbox,
-            inbox,
-            commands,
-            candidates: self.candidates.clone(),
-            deadline: Some((offered.now + set_up, session::Error::NotConnected(set_up))),
-            half_open: Some(offered.half_open),
-            batch: Batch::default(),
-        };
-        let (sharer, name, permit) = (Arc::clone(context), id.clone(), offered.permit);
-        context.spawn(async move {
-            let _permit = permit;
-            let named = Named { context: Arc::clone(&sharer), id: name };
-            let outcome = sharer.stopping.run_until_cancelled(session.run()).await;
-            if let Some(Err(error)) = &outcome {
-                tracing::info!(session = named.id, %error, "WebRTC session ended");
-            }
-            session.close(matches!(outcome, Some(Ok(()))));
-        });
-        Begun { id, answer: offered.answer, etag: offered.credentials.ufrag }
-    }
-}
-
-/// A session's name in the service, for as long as its task runs, however that ends.
-struct Named {
-    context: Arc<Context>,
-    id: String,
-}
-
-impl Drop for Named {
-    fn drop(&mut self) {
-        self.context.rtc.sessions().remove(&self.id);
-    }
-}
-
 /// Receives on the UDP port and accepts on the TCP port until the server stops.
 pub(crate) async fn serve(context: Arc<Context>, listener: TcpListener) {
     let endpoint = Arc::clone(&context.rtc.endpoint);
@@ -413,42 +169,4 @@ pub(crate) async fn serve(context: Arc<Context>, listener: TcpListener) {
 /// Serves an ICE-TCP connection that came in at another port.
 pub(crate) async fn serve_tcp(context: &Context, stream: TcpStream, peer: SocketAddr) {
     ice_tcp::serve_one(&context.rtc.endpoint, stream, peer).await;
-}
-
-/// The addresses that peers are told: those of the configuration, else where we listen; every interface is the one that
-/// the way to the internet begins at.
-fn reachable(listening: SocketAddr, public: &[IpAddr]) -> Vec<SocketAddr> {
-    let port = listening.port();
-    if !public.is_empty() {
-        return public.iter().map(|ip| SocketAddr::new(*ip, port)).collect();
-    }
-    if !listening.ip().is_unspecified() {
-        return vec![listening];
-    }
-    // Connecting a datagram socket sends nothing: it asks the routing table. The addresses are for documentation.
-    let ways = [("0.0.0.0:0", "192.0.2.1:9"), ("[::]:0", "[2001:db8::1]:9")];
-    let local = |(from, to): (&str, &str)| {
-        let socket = std::net::UdpSocket::bind(from).ok()?;
-        socket.connect(to).ok()?;
-        Some(SocketAddr::new(socket.local_addr().ok()?.ip(), port))
-    };
-    ways.into_iter().filter_map(local).filter(|at| listening.is_ipv6() || at.is_ipv4()).collect()
-}
-
-/// 128 bits that nobody guesses: who knows a session's address may end it.
-fn random_name() -> String {
-    let mut bytes = [0; 16];
-    fill_random(&mut bytes);
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn random_u16() -> u16 {
-    let mut bytes = [0; 2];
-    fill_random(&mut bytes);
-    u16::from_be_bytes(bytes)
-}
-
-fn fill_random(bytes: &mut [u8]) {
-    let provider = rustls::crypto::aws_lc_rs::default_provider();
-    provider.secure_random.fill(bytes).expect("the system's random source does not fail after start");
 }

@@ -224,7 +224,7 @@ impl Session {
     fn handle_transmit(&mut self, transmit: &Transmit) {
         let route = Route { protocol: transmit.proto, peer: transmit.destination };
         if stun::is_binding_success(&transmit.contents) {
-            self.mailbox.bind(&self.endpoint, route);
+            self.mailbox.bind(route);
         }
         self.batch.push(&self.endpoint, route, &transmit.contents);
     }
@@ -277,7 +277,7 @@ impl Session {
             .accept_offer(offer)
             .map_err(|error| offer::Refusal::Malformed(error.to_string()))?;
         let ufrag = self.rtc.direct_api().local_ice_credentials().ufrag;
-        self.mailbox.add_ufrag(&self.endpoint, &ufrag);
+        self.mailbox.add_ufrag(&ufrag);
         Ok(answer.to_sdp_string())
     }
 
@@ -286,7 +286,6 @@ impl Session {
         if self.rtc.close().is_ok() {
             drop(self.drain());
         }
-        self.mailbox.close(&self.endpoint);
         match self.role {
             Role::Publish(publish) if is_wanted => publish.end(),
             Role::Publish(_) | Role::Watch(_) => {}

@@ -214,7 +214,7 @@ fn wall(started: Instant, at: Timestamp) -> Instant {
 
 /// RFC 3550 §5.1 wants it random; below 2^15, so that a packet of before cannot wrap.
 fn first_sequence() -> u64 {
-    u64::from(super::random_u16() >> 1) + 1
+    u64::from(super::service::random_u16() >> 1) + 1
 }
 
 /// The parameters that were negotiated for this format: of H.264 one whose packets may be fragmented.
