@@ -89,6 +89,9 @@ pub(crate) struct FanoutArgs {
     /// Publishers whom nobody watches, in scenario `publishers-idle`.
     #[arg(long, default_value_t = 200)]
     idle_publishers: usize,
+    /// WebRTC viewers that decrypt what they get, by which latency is known; the others count packets and pictures.
+    #[arg(long, default_value_t = 8)]
+    decoding: usize,
     /// The `openmic` to start as server; this program if not given.
     #[arg(long)]
     server: Option<PathBuf>,
@@ -126,6 +129,8 @@ enum Protocol {
     Flv,
     Ws,
     Rtmp,
+    /// WebRTC.
+    Whep,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -187,6 +192,7 @@ impl FanoutArgs {
             idle_publishers: self.idle_publishers,
             binary: self.server,
             peer,
+            decoding: self.decoding,
         })
     }
 }
@@ -221,6 +227,7 @@ impl Protocol {
             Self::Flv => target::Protocol::Flv,
             Self::Ws => target::Protocol::Ws,
             Self::Rtmp => target::Protocol::Rtmp,
+            Self::Whep => target::Protocol::Whep,
         }
     }
 }

@@ -7,11 +7,13 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
-use mio::{Events, Interest, Poll, Token};
+use mio::{Events, Poll, Token};
 use socket2::{Domain, Socket, Type};
 
-use super::target::Target;
+use super::connection::Connection;
+use super::target::{Protocol, Target};
 use super::viewer::{Role, Viewer};
+use super::whep::{Shared, Whep};
 use crate::stats::Histogram;
 
 const BUFFER_BYTES: usize = 64 << 10;
@@ -20,6 +22,8 @@ const CONNECTIONS_PER_SOURCE: usize = 20_000;
 /// Connections opened before sockets are served again, so that the server's accept queue is never full.
 const OPEN_AT_ONCE: usize = 20;
 const OPEN_PAUSE: Duration = Duration::from_millis(8);
+/// How often the timers of WebRTC viewers are looked at.
+const TIMERS_LOOK: Duration = Duration::from_millis(10);
 
 /// What was counted over all viewers since [`Tally::open`].
 #[derive(Clone, Debug, Default)]
@@ -60,12 +64,14 @@ impl Tally {
         self.joins.record(micros);
     }
 
-    pub(super) fn picture(&mut self, age_micros: u64, sequence: u64, lost: u64) {
+    pub(super) fn picture(&mut self, age_micros: Option<u64>, sequence: u64, lost: u64) {
         self.newest = self.newest.max(Some(sequence));
         if self.counting {
             self.frames += 1;
             self.lost += lost;
-            self.latency.record(age_micros);
+            if let Some(age_micros) = age_micros {
+                self.latency.record(age_micros);
+            }
         }
     }
 }
@@ -83,10 +89,14 @@ pub struct Census {
 pub struct Load {
     poll: Poll,
     events: Events,
-    viewers: Vec<Option<Viewer>>,
+    viewers: Vec<Option<Connection>>,
     buffer: Box<[u8]>,
     /// Taken in turn by the viewers; never empty.
     targets: Vec<Target>,
+    /// One of so many WebRTC viewers decrypts.
+    decoding_each: usize,
+    /// What WebRTC viewers share, and when they are next looked at; absent while there are none.
+    shared: Option<(Shared, Instant)>,
     /// What is counted.
     pub tally: Tally,
     /// Why the first watching viewer was lost, if one was.
@@ -107,8 +117,8 @@ pub struct Closed {
 }
 
 impl Load {
-    /// No viewers yet; they will take the `targets` in turn.
-    pub fn new(targets: Vec<Target>) -> anyhow::Result<Self> {
+    /// No viewers yet; they will take the `targets` in turn. One of `decoding_each` WebRTC viewers decrypts what it gets.
+    pub fn new(targets: Vec<Target>, decoding_each: usize) -> anyhow::Result<Self> {
         ensure!(!targets.is_empty(), "a load needs a stream to watch");
         Ok(Self {
             poll: Poll::new().context("epoll for the load")?,
@@ -116,6 +126,8 @@ impl Load {
             viewers: Vec::new(),
             buffer: vec![0; BUFFER_BYTES].into_boxed_slice(),
             targets,
+            decoding_each: decoding_each.max(1),
+            shared: None,
             tally: Tally::default(),
             failure: None,
             closed: Closed::default(),
@@ -187,50 +199,105 @@ impl Load {
 
     fn missing(&self, sequence: u64) -> u64 {
         let watching = self.viewers.iter().flatten().filter(|viewer| viewer.role() == Role::Watch);
-        watching.map(|viewer| viewer.seen().last.map_or(0, |last| sequence.saturating_sub(last))).sum()
+        watching.map(|viewer| viewer.last().map_or(0, |last| sequence.saturating_sub(last))).sum()
     }
 
     fn open_one(&mut self, role: Role) -> anyhow::Result<()> {
         let at = self.viewers.len();
         let target = &self.targets[at % self.targets.len()];
-        let socket = connect(target.address, at / CONNECTIONS_PER_SOURCE)
-            .with_context(|| format!("connecting to {} as number {at}", target.address))?;
-        let mut viewer = Viewer::new(socket, role, target, at);
-        let interest = Interest::READABLE | Interest::WRITABLE;
-        self.poll.registry().register(viewer.socket(), Token(at), interest)?;
-        self.viewers.push(Some(viewer));
+        let context = || format!("connecting to {} as number {at}", target.address);
+        let mut connection = match (target.protocol, role) {
+            (Protocol::Whep, Role::Watch) => {
+                if self.shared.is_none() {
+                    self.shared = Some((Shared::new()?, Instant::now()));
+                }
+                let (shared, _) = self.shared.as_ref().context("made above")?;
+                let decodes = at.is_multiple_of(self.decoding_each);
+                Connection::Whep(Box::new(Whep::open(shared, target, decodes).with_context(context)?))
+            }
+            (Protocol::Whep, Role::Stall) => bail!("a WebRTC viewer that stalls loses what it does not read"),
+            (Protocol::Whep, Role::Idle) | (Protocol::Flv | Protocol::Ws | Protocol::Rtmp, _) => {
+                let socket = connect(target.address, at / CONNECTIONS_PER_SOURCE).with_context(context)?;
+                Connection::Stream(Box::new(Viewer::new(socket, role, target, at)))
+            }
+        };
+        connection.register(self.poll.registry(), Token(at))?;
+        self.viewers.push(Some(connection));
         Ok(())
     }
 
     fn turn(&mut self, wait: Duration) -> anyhow::Result<()> {
+        let wait = if self.shared.is_some() { wait.min(TIMERS_LOOK) } else { wait };
         match self.poll.poll(&mut self.events, Some(wait)) {
             Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(()),
             polled => polled.context("waiting for viewers")?,
         }
         for event in self.events.iter() {
             let Some(slot) = self.viewers.get_mut(event.token().0) else { continue };
-            let Some(viewer) = slot else { continue };
-            let written = if event.is_writable() { viewer.handle_writable() } else { Ok(()) };
-            let done = match written {
-                Ok(()) if event.is_readable() => viewer.handle_readable(&mut self.buffer, &mut self.tally),
-                written => written,
+            let Some(connection) = slot else { continue };
+            let done = match (connection, &mut self.shared) {
+                (Connection::Whep(viewer), Some((shared, _))) => {
+                    viewer.handle_readable(shared, &mut self.tally)
+                }
+                (Connection::Whep(_), None) => Ok(()),
+                (Connection::Stream(viewer), _) => {
+                    let written = if event.is_writable() { viewer.handle_writable() } else { Ok(()) };
+                    match written {
+                        Ok(()) if event.is_readable() => {
+                            viewer.handle_readable(&mut self.buffer, &mut self.tally)
+                        }
+                        written => written,
+                    }
+                }
             };
-            if let Err(why) = done {
-                match viewer.role() {
-                    Role::Watch => self.closed.watching += 1,
-                    Role::Stall => self.closed.stalled += 1,
-                    Role::Idle => self.closed.idle += 1,
-                }
-                if viewer.role() == Role::Watch {
-                    self.failure.get_or_insert(why);
-                }
-                *slot = None;
-            } else if viewer.role() == Role::Stall && event.is_read_closed() {
-                self.closed.stalled += 1;
-                *slot = None;
+            let why = self.closed.after(slot, done, event.is_read_closed());
+            self.failure = self.failure.take().or(why);
+        }
+        self.handle_timers();
+        Ok(())
+    }
+
+    /// Calls the machines of WebRTC viewers that want it.
+    fn handle_timers(&mut self) {
+        let now = Instant::now();
+        match &mut self.shared {
+            Some((_, look)) if *look <= now => *look = now + TIMERS_LOOK,
+            Some(_) | None => return,
+        }
+        for slot in &mut self.viewers {
+            if let Some(Connection::Whep(viewer)) = slot
+                && viewer.due() <= now
+            {
+                let done = viewer.handle_timeout(&mut self.tally);
+                let why = self.closed.after(slot, done, false);
+                self.failure = self.failure.take().or(why);
             }
         }
-        Ok(())
+    }
+}
+
+impl Closed {
+    /// Takes a connection out that is over, and counts it; returns why a watching one is.
+    fn after(
+        &mut self,
+        slot: &mut Option<Connection>,
+        done: anyhow::Result<()>,
+        is_read_closed: bool,
+    ) -> Option<anyhow::Error> {
+        let role = slot.as_ref()?.role();
+        let failure = match (done, role) {
+            (Ok(()), Role::Stall) if is_read_closed => None,
+            (Ok(()), Role::Watch | Role::Stall | Role::Idle) => return None,
+            (Err(why), Role::Watch) => Some(why),
+            (Err(_), Role::Stall | Role::Idle) => None,
+        };
+        match role {
+            Role::Watch => self.watching += 1,
+            Role::Stall => self.stalled += 1,
+            Role::Idle => self.idle += 1,
+        }
+        *slot = None;
+        failure
     }
 }
 

@@ -35,6 +35,8 @@ pub struct Cell {
     pub shape: Shape,
     /// The window that is measured.
     pub span: Duration,
+    /// WebRTC viewers that decrypt what they get.
+    pub decoding: usize,
 }
 
 /// A subject with its publishers and its viewers, the first of which already watches.
@@ -58,13 +60,14 @@ impl<'a> Stage<'a> {
         let mut targets = Vec::new();
         for number in 0..cell.streams {
             pushes.extend(subject.push_url(number)?);
-            targets.push(Target::new(&subject.watch_url(number, cell.protocol, cell.merge_ms)?)?);
+            let url = subject.watch_url(number, cell.protocol, cell.merge_ms)?;
+            targets.push(Target::new(&url, cell.shape.fps)?);
         }
         let publishers = match pushes.is_empty() {
             true => None,
             false => Some(Publishers::start(&pushes, cell.shape)?),
         };
-        let mut load = Load::new(targets)?;
+        let mut load = Load::new(targets, cell.viewers.div_ceil(cell.decoding.max(1)))?;
         // Both groups that a ring holds have passed once.
         load.run_for(Duration::from_millis(500))?;
         load.open(cell.streams, Role::Watch)?;

@@ -3,11 +3,13 @@
 //! Server and floor run as children pinned to one core; publishers and viewers live in this process on another.
 //! docs/benchmarks.md says what the figures mean.
 
+mod connection;
 pub mod floor;
 mod idle;
 pub mod load;
 pub mod measure;
 pub mod nginx;
+mod pictures;
 pub mod process;
 pub mod publisher;
 pub mod report;
@@ -16,3 +18,4 @@ pub mod source;
 pub mod subject;
 pub mod target;
 pub mod viewer;
+mod whep;

@@ -79,6 +79,8 @@ pub struct Config {
     pub binary: Option<PathBuf>,
     /// What is compared with, besides the floor.
     pub peer: Option<Peer>,
+    /// WebRTC viewers that decrypt what they get, by which latency is known.
+    pub decoding: usize,
 }
 
 /// Runs every scenario; `progress` is told each run as it is done.
@@ -119,6 +121,10 @@ impl Bench<'_> {
                 let floor = self.once(&floor, Cell { protocol: Protocol::Flv, ..cell }, "fanout")?;
                 done(floor.clone());
                 for &protocol in &self.config.protocols {
+                    // WebRTC merges nothing: it is measured with the first budget only.
+                    if protocol == Protocol::Whep && Some(&merge_ms) != self.config.merge_ms.first() {
+                        continue;
+                    }
                     let subject = self.openmic()?;
                     done(self.compared(&subject, Cell { protocol, ..cell }, &floor)?);
                 }
@@ -242,7 +248,7 @@ impl Bench<'_> {
         Ok(match peer {
             Peer::Nginx => (Subject::Nginx(Nginx::start(self.cores)?), Protocol::Rtmp),
             Peer::Given(given) => {
-                let protocol = super::target::Target::new(&given.watch)?.protocol;
+                let protocol = super::target::Target::new(&given.watch, self.config.shape.fps)?.protocol;
                 (Subject::Foreign(given.clone()), protocol)
             }
         })
@@ -257,6 +263,7 @@ impl Bench<'_> {
             merge_ms: self.config.merge_ms.first().copied().unwrap_or(0),
             shape: self.config.shape,
             span: self.config.span,
+            decoding: self.config.decoding,
         }
     }
 

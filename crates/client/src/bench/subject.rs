@@ -53,7 +53,8 @@ impl Subject {
     /// Starts our own server. `binary` is the `openmic` to start, else this very program.
     pub fn openmic(binary: Option<&PathBuf>, cores: Cores) -> anyhow::Result<Self> {
         let mut command = program(binary)?;
-        command.args(["serve", "--ready-json", "--http", "127.0.0.1:0", "--rtmp", "127.0.0.1:0"]);
+        command.args(["serve", "--ready-json"]);
+        command.args(["--http", "127.0.0.1:0", "--rtmp", "127.0.0.1:0", "--rtc", "127.0.0.1:0"]);
         let (child, addresses) = start(command, cores).context("openmic serve")?;
         Ok(Self::Openmic(child, addresses))
     }
@@ -131,6 +132,7 @@ impl Subject {
                 let rtmp = at.rtmp.context("the ready line names no RTMP address")?;
                 format!("rtmp://{rtmp}/live/bench-{number}?latency_ms={merge_ms}")
             }
+            (Self::Openmic(_, at), Protocol::Whep) => format!("http://{}/live/bench-{number}/whep", at.http),
             (Self::Openmic(_, at), Protocol::Flv | Protocol::Ws) => {
                 let scheme = if protocol == Protocol::Ws { "ws" } else { "http" };
                 format!("{scheme}://{}/live/bench-{number}.flv?latency_ms={merge_ms}", at.http)

@@ -18,6 +18,8 @@ pub enum Protocol {
     Ws,
     /// RTMP.
     Rtmp,
+    /// WebRTC.
+    Whep,
 }
 
 impl Protocol {
@@ -27,6 +29,7 @@ impl Protocol {
             Self::Flv => "flv",
             Self::Ws => "ws",
             Self::Rtmp => "rtmp",
+            Self::Whep => "whep",
         }
     }
 }
@@ -44,12 +47,15 @@ pub struct Target {
     pub path: String,
     /// The whole address.
     pub url: String,
+    /// Pictures a second, which numbers of pictures are reckoned by where stamps are not read.
+    pub fps: u32,
 }
 
 impl Target {
-    /// Resolves the address of a stream. TLS is refused: its cost would hide what is measured.
-    pub fn new(url: &Url) -> anyhow::Result<Self> {
+    /// Resolves the address of a stream of so many pictures a second. TLS is refused: its cost would hide what is measured.
+    pub fn new(url: &Url, fps: u32) -> anyhow::Result<Self> {
         let protocol = match url.scheme {
+            Scheme::Http if is_whep(url) => Protocol::Whep,
             Scheme::Http => Protocol::Flv,
             Scheme::Ws => Protocol::Ws,
             Scheme::Rtmp => Protocol::Rtmp,
@@ -58,16 +64,23 @@ impl Target {
             }
         };
         let address = resolve(url)?;
-        Ok(Self { address, protocol, host: url.authority(), path: url.target(), url: url.to_string() })
+        Ok(Self { address, protocol, host: url.authority(), path: url.target(), url: url.to_string(), fps })
     }
 
     /// How an RTMP viewer introduces itself; `None` for other protocols.
     pub fn rtmp_options(&self) -> Option<Options> {
         match self.protocol {
             Protocol::Rtmp => Options::for_url(Purpose::Play, &self.url),
-            Protocol::Flv | Protocol::Ws => None,
+            Protocol::Flv | Protocol::Ws | Protocol::Whep => None,
         }
     }
+}
+
+/// Servers that speak WHEP have a directory or a resource of that name.
+fn is_whep(url: &Url) -> bool {
+    let target = url.target();
+    let path = target.split('?').next().unwrap_or_default();
+    path.split('/').any(|part| part == "whep")
 }
 
 /// The first address of the host.

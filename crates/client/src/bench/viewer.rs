@@ -212,7 +212,7 @@ impl Seen {
         let Some(stamp) = Stamp::find(body) else { return };
         let lost = self.last.map_or(0, |last| stamp.sequence.saturating_sub(last + 1));
         self.last = Some(self.last.map_or(stamp.sequence, |last| last.max(stamp.sequence)));
-        tally.picture(now_micros.saturating_sub(stamp.sent_micros), stamp.sequence, lost);
+        tally.picture(Some(now_micros.saturating_sub(stamp.sent_micros)), stamp.sequence, lost);
     }
 }
 
@@ -246,7 +246,7 @@ impl Target {
                 "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
                  Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
             }
-            Protocol::Ws | Protocol::Flv | Protocol::Rtmp => "",
+            Protocol::Ws | Protocol::Flv | Protocol::Rtmp | Protocol::Whep => "",
         };
         format!("GET {path} HTTP/1.1\r\nHost: {}\r\nUser-Agent: openmic-bench\r\n{upgrade}\r\n", self.host)
             .into()
