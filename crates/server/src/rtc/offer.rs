@@ -3,6 +3,8 @@
 use media::packet::Format;
 use str0m::RtcConfig;
 use str0m::change::SdpOffer;
+use str0m::format::CodecConfig;
+use str0m::rtp::Extension;
 
 /// A browser's offer with every codec it knows is a tenth of this.
 pub(crate) const OFFER_BYTES_MAX: usize = 64 << 10;
@@ -75,7 +77,7 @@ pub(super) fn publishing(config: RtcConfig, offer: &str) -> RtcConfig {
     for params in params.iter_mut().filter(|params| params.spec().codec == str0m::format::Codec::Opus) {
         params.set_fb_nack(true);
     }
-    *codecs = str0m::format::CodecConfig::new_from_payload_params(params);
+    *codecs = CodecConfig::new_from_payload_params(params);
     config
 }
 
@@ -107,13 +109,29 @@ pub(super) fn watching(
         config = enable(config, format, offers(offer, "red"));
     }
     match (missing.is_empty(), some) {
-        (true, true) => Ok(config),
+        (true, true) => Ok(without_estimation(config)),
         (true, false) => Err(Refusal::NoCodec("the offer asks for nothing that this stream has".into())),
         (false, _) => Err(Refusal::NoCodec(format!(
             "this stream is {}, which the offer does not have; watch it by HTTP-FLV or HLS",
             missing.join(" and ")
         ))),
     }
+}
+
+/// Nobody reckons how much a viewer could take: what is for that would be twelve bytes of every packet and a record of
+/// each, and browsers would report on all of them ten times a second.
+fn without_estimation(config: RtcConfig) -> RtcConfig {
+    /// Ours; a peer's own number for it replaces this one.
+    const MID: u8 = 4;
+    let mut config = config.clear_extension_map().set_extension(MID, Extension::RtpMid);
+    let codecs = config.codec_config();
+    let mut params = codecs.params().to_vec();
+    for params in &mut params {
+        params.set_fb_transport_cc(false);
+        params.set_fb_remb(false);
+    }
+    *codecs = CodecConfig::new_from_payload_params(params);
+    config
 }
 
 fn enable(config: RtcConfig, format: Format, red: bool) -> RtcConfig {
@@ -219,5 +237,20 @@ mod tests {
             m=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\na=candidate:1 1 udp 1 127.0.0.1 5 typ host\r\na=mid:1\r\n";
         assert_eq!(with_candidates_in_use(answer), told);
         assert_eq!(with_candidates_in_use(told), told);
+    }
+
+    #[test]
+    fn viewers_are_asked_for_no_report_that_nobody_reads() {
+        let offer = "v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=rtpmap:96 H264/90000\r\n";
+        let mut config = watching(RtcConfig::new(), offer, std::iter::once(Format::H264)).unwrap();
+        let of = |config: &mut RtcConfig, extension| config.extension_map().id_of(extension);
+        assert_eq!(of(&mut config, Extension::TransportSequenceNumber), None);
+        assert_eq!(of(&mut config, Extension::AbsoluteSendTime), None);
+        assert!(of(&mut config, Extension::RtpMid).is_some(), "by which media of one port are told apart");
+        let params = config.codec_config().params();
+        assert!(
+            !params.is_empty() && params.iter().all(|params| !params.fb_transport_cc() && !params.fb_remb())
+        );
+        assert!(params.iter().all(|params| params.fb_nack() && params.fb_pli()), "those are read");
     }
 }

@@ -1,5 +1,6 @@
 //! One peer connection: its task owns the protocol machine, takes datagrams in and sends what comes out.
 
+use std::cell::Cell;
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -203,6 +204,9 @@ impl Session {
                 Poll::Pending => break,
             }
         }
+        // The machine sends nothing before it is told the time. Told now, each viewer is done with in one go; as a timer
+        // of its own it would come after all other viewers of the frame had their turn.
+        self.rtc.handle_input(Input::Timeout(Instant::now()))?;
         self.drain()?;
         Ok(written == BURST_PACKETS)
     }
@@ -293,6 +297,12 @@ impl Session {
     }
 }
 
+thread_local! {
+    /// Where the sessions of a thread gather, one after the other: a session holds it from its first datagram until all are
+    /// sent, and never while it waits. One each would be a keyframe's size each, and cold whenever its turn comes.
+    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
 /// Datagrams of one size to one peer, sent by one system call.
 #[derive(Default)]
 pub(super) struct Batch {
@@ -314,6 +324,7 @@ impl Batch {
         if !fits {
             self.flush(endpoint);
             (self.route, self.segment) = (Some(route), datagram.len());
+            self.bytes = SPARE.take();
         }
         self.bytes.extend_from_slice(datagram);
         self.count += 1;
@@ -323,8 +334,9 @@ impl Batch {
     fn flush(&mut self, endpoint: &Endpoint) {
         if let Some(route) = self.route.take() {
             endpoint.send(route, &self.bytes, self.segment);
+            self.bytes.clear();
+            SPARE.set(std::mem::take(&mut self.bytes));
         }
-        self.bytes.clear();
         (self.segment, self.count, self.full) = (0, 0, false);
     }
 }
