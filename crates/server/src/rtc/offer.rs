@@ -134,9 +134,18 @@ fn without_estimation(config: RtcConfig) -> RtcConfig {
     config
 }
 
+/// Pictures come in slices of any size, so only packetization mode 1, which cuts them, can be sent (RFC 6184 §6).
+fn fragmented(mut config: RtcConfig) -> RtcConfig {
+    let codecs = config.codec_config();
+    let mut params = codecs.params().to_vec();
+    params.retain(|params| params.spec().format.packetization_mode != Some(0));
+    *codecs = CodecConfig::new_from_payload_params(params);
+    config
+}
+
 fn enable(config: RtcConfig, format: Format, red: bool) -> RtcConfig {
     match format {
-        Format::H264 => config.enable_h264(true),
+        Format::H264 => fragmented(config.enable_h264(true)),
         Format::H265 => config.enable_h265(true),
         Format::Vp8 => config.enable_vp8(true),
         Format::Vp9 => config.enable_vp9(true),
@@ -252,5 +261,10 @@ mod tests {
             !params.is_empty() && params.iter().all(|params| !params.fb_transport_cc() && !params.fb_remb())
         );
         assert!(params.iter().all(|params| params.fb_nack() && params.fb_pli()), "those are read");
+        let modes = params.iter().map(|params| params.spec().format.packetization_mode);
+        assert!(
+            modes.clone().count() > 0 && modes.flatten().all(|mode| mode == 1),
+            "only what is cut can be sent"
+        );
     }
 }
