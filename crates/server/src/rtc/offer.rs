@@ -3,7 +3,7 @@
 use media::packet::Format;
 use str0m::RtcConfig;
 use str0m::change::SdpOffer;
-use str0m::format::CodecConfig;
+use str0m::format::{Codec, CodecConfig, PayloadParams};
 use str0m::rtp::Extension;
 
 /// A browser's offer with every codec it knows is a tenth of this.
@@ -67,17 +67,24 @@ pub(super) fn encoding(format: Format) -> &'static str {
 /// Of a publisher: H.264 when it is offered, because everything can play it, else whatever we can carry.
 pub(super) fn publishing(config: RtcConfig, offer: &str) -> RtcConfig {
     let config = config.clear_codecs().enable_opus(true, offers(offer, "red"));
-    let mut config = match offers(offer, "H264") {
+    let config = match offers(offer, "H264") {
         true => config.enable_h264(true),
         false => config.enable_vp8(true).enable_vp9(true).enable_av1(true).enable_h265(true),
     };
     // Sound that is asked for again costs next to nothing and saves the word it was in.
+    with_params(config, |all| {
+        for params in all.iter_mut().filter(|params| params.spec().codec == Codec::Opus) {
+            params.set_fb_nack(true);
+        }
+    })
+}
+
+/// The configuration with its codecs' parameters changed, which the library lets be read and replaced only.
+fn with_params(mut config: RtcConfig, change: impl FnOnce(&mut Vec<PayloadParams>)) -> RtcConfig {
     let codecs = config.codec_config();
-    let mut params = codecs.params().to_vec();
-    for params in params.iter_mut().filter(|params| params.spec().codec == str0m::format::Codec::Opus) {
-        params.set_fb_nack(true);
-    }
-    *codecs = CodecConfig::new_from_payload_params(params);
+    let mut all = codecs.params().to_vec();
+    change(&mut all);
+    *codecs = CodecConfig::new_from_payload_params(all);
     config
 }
 
@@ -123,24 +130,17 @@ pub(super) fn watching(
 fn without_estimation(config: RtcConfig) -> RtcConfig {
     /// Ours; a peer's own number for it replaces this one.
     const MID: u8 = 4;
-    let mut config = config.clear_extension_map().set_extension(MID, Extension::RtpMid);
-    let codecs = config.codec_config();
-    let mut params = codecs.params().to_vec();
-    for params in &mut params {
-        params.set_fb_transport_cc(false);
-        params.set_fb_remb(false);
-    }
-    *codecs = CodecConfig::new_from_payload_params(params);
-    config
+    with_params(config.clear_extension_map().set_extension(MID, Extension::RtpMid), |all| {
+        for params in all {
+            params.set_fb_transport_cc(false);
+            params.set_fb_remb(false);
+        }
+    })
 }
 
 /// Pictures come in slices of any size, so only packetization mode 1, which cuts them, can be sent (RFC 6184 §6).
-fn fragmented(mut config: RtcConfig) -> RtcConfig {
-    let codecs = config.codec_config();
-    let mut params = codecs.params().to_vec();
-    params.retain(|params| params.spec().format.packetization_mode != Some(0));
-    *codecs = CodecConfig::new_from_payload_params(params);
-    config
+fn fragmented(config: RtcConfig) -> RtcConfig {
+    with_params(config, |all| all.retain(|params| params.spec().format.packetization_mode != Some(0)))
 }
 
 fn enable(config: RtcConfig, format: Format, red: bool) -> RtcConfig {
