@@ -198,6 +198,13 @@ impl Writer {
         self.format
     }
 
+    /// Appends the packets of one frame and leaves their buffer empty; `opens` says that decoding can begin with it.
+    pub(super) fn push_frame(&mut self, packets: &mut Vec<Packet>, mut opens: bool) {
+        for packet in packets.drain(..) {
+            self.push(packet, std::mem::take(&mut opens));
+        }
+    }
+
     /// Appends a packet; `opens` says that decoding can begin with it.
     pub(super) fn push(&mut self, mut packet: Packet, opens: bool) {
         let lane = &self.lane;

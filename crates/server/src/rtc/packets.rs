@@ -131,10 +131,7 @@ impl Way {
 impl Output {
     fn put(&mut self, codec: &Codec, opens_group: bool, frame: &Frame) {
         self.packetizer.handle_frame(codec, opens_group, frame, &mut self.packets);
-        let mut opens = opens_group;
-        for packet in self.packets.drain(..) {
-            self.writer.push(packet, std::mem::take(&mut opens));
-        }
+        self.writer.push_frame(&mut self.packets, opens_group);
     }
 }
 

@@ -98,10 +98,7 @@ impl Work {
                 codec = changed.or(codec);
                 let Some(codec) = &codec else { continue };
                 packetizer.handle_frame(codec, picture.sync, &picture, &mut packets);
-                let mut opens = picture.sync;
-                for packet in packets.drain(..) {
-                    self.writer.push(packet, std::mem::take(&mut opens));
-                }
+                self.writer.push_frame(&mut packets, picture.sync);
             }
         }
     }
