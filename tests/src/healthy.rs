@@ -102,7 +102,7 @@ impl Healthy {
         assert_eq!(seen, sent, "frames that the viewer had, and was owed");
         let context = app.context().clone();
         assert!(app.shutdown(PATIENCE).await, "a session did not end with its connection");
-        assert_eq!(context.counters.panics.load(std::sync::atomic::Ordering::Relaxed), 0, "panics");
+        assert_eq!(context.shared.counters.panics.load(std::sync::atomic::Ordering::Relaxed), 0, "panics");
         assert_eq!(
             context.connections.available_permits(),
             context.config.limits.connections,

@@ -288,9 +288,9 @@ async fn packaging_stops_when_nobody_asks_and_begins_anew_for_the_next_player() 
     publisher.until(9_000).await;
     let first = Player::begin(http).await;
     let before = first.playlist_with(|text| segments(text).len() >= 2).await;
-    let idle = app.context().sessions.len() - 1;
+    let idle = app.context().tasks.len() - 1;
     let stopped = async {
-        while app.context().sessions.len() > idle || hls_viewers(http).await > 0 {
+        while app.context().tasks.len() > idle || hls_viewers(http).await > 0 {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };

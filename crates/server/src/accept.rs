@@ -40,7 +40,7 @@ pub(crate) async fn run(
                     continue;
                 }
             };
-            let counters = &context.counters;
+            let counters = &context.shared.counters;
             let Ok(permit) = Arc::clone(&context.connections).try_acquire_owned() else {
                 counters.connections_refused.fetch_add(1, Ordering::Relaxed);
                 refuse(stream);

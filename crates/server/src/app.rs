@@ -12,6 +12,7 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::access::Access;
 use crate::config::{self, Config, Invalid};
 use crate::context::{Addresses, Clock, Context, Shared};
 use crate::counters::Counters;
@@ -127,16 +128,16 @@ impl App {
     /// Tells whether every session had ended by itself.
     pub async fn shutdown(self, drain: Duration) -> bool {
         self.context.draining.cancel();
-        self.context.sessions.close();
-        let drained = tokio::time::timeout(drain, self.context.sessions.wait()).await.is_ok();
+        self.context.tasks.close();
+        let drained = tokio::time::timeout(drain, self.context.tasks.wait()).await.is_ok();
         self.context.stopping.cancel();
         self.services.close();
         let ended = async {
-            self.context.sessions.wait().await;
+            self.context.tasks.wait().await;
             self.services.wait().await;
         };
         if tokio::time::timeout(STOP_PATIENCE, ended).await.is_err() {
-            tracing::warn!(sessions = self.context.sessions.len(), "sessions did not end in time");
+            tracing::warn!(sessions = self.context.tasks.len(), "sessions did not end in time");
         }
         drained
     }
@@ -156,20 +157,25 @@ fn context(config: Config, addresses: Addresses, rtc: rtc::Service) -> Arc<Conte
     {
         tracing::warn!("no H.264 is made of other pictures: {missing}");
     }
-    let shared =
-        Shared { hls_ended: http::EndedHls::default(), capacity: Capacity::of_this_machine(), ffmpeg };
+    let egress = Egress::start(&config.egress, &stopping, &counters);
+    let shared = Shared {
+        counters,
+        hls_ended: http::EndedHls::default(),
+        capacity: Capacity::of_this_machine(),
+        ffmpeg,
+    };
     Arc::new(Context {
         hub,
-        egress: Egress::start(&config.egress, &stopping, &counters),
+        egress,
         connections: Arc::new(Semaphore::new(config.limits.connections)),
         draining: CancellationToken::new(),
         stopping,
         clock: Clock::now(),
-        counters,
+        access: Access::default(),
         shared,
         rtc,
         addresses,
-        sessions: TaskTracker::new(),
+        tasks: TaskTracker::new(),
         config,
     })
 }

@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use media::broadcast::Broadcast;
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::sessions::{Session, Ticket};
+
 /// How somebody publishes or watches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
@@ -64,6 +66,13 @@ pub struct Publisher {
     pub agent: String,
 }
 
+impl Publisher {
+    /// Who was let in.
+    pub fn of(session: &Session) -> Self {
+        Self { protocol: session.protocol, address: session.peer, agent: session.agent.clone() }
+    }
+}
+
 /// The people around one broadcast. Lives as long as the broadcast's publisher or one viewer holds it.
 #[derive(Default)]
 pub struct Audience {
@@ -84,7 +93,7 @@ impl Audience {
     /// One more viewer until the seat is dropped.
     pub fn sit(self: &Arc<Self>, protocol: Protocol) -> Seat {
         self.viewers[protocol as usize].fetch_add(1, Ordering::Relaxed);
-        Seat { audience: Arc::clone(self), protocol, _connection: None }
+        Seat { audience: Arc::clone(self), protocol, ticket: None, _connection: None }
     }
 
     /// Viewers by protocol now.
@@ -114,6 +123,7 @@ impl Audience {
 pub struct Seat {
     audience: Arc<Audience>,
     protocol: Protocol,
+    ticket: Option<Ticket>,
     _connection: Option<OwnedSemaphorePermit>,
 }
 
@@ -122,6 +132,24 @@ impl Seat {
     pub fn with_connection(mut self, permit: OwnedSemaphorePermit) -> Self {
         self._connection = Some(permit);
         self
+    }
+
+    /// Seats somebody who was let in with `ticket`.
+    pub fn with_ticket(mut self, ticket: Ticket) -> Self {
+        self.ticket = Some(ticket);
+        self
+    }
+
+    /// The viewer was sent away.
+    pub fn is_kicked(&self) -> bool {
+        self.ticket.as_ref().is_some_and(|ticket| ticket.is_kicked())
+    }
+
+    /// Counts media bytes written to this viewer.
+    pub fn add_bytes(&self, bytes: u64) {
+        if let Some(ticket) = &self.ticket {
+            ticket.add_bytes(bytes);
+        }
     }
 
     /// The audience this seat is in.

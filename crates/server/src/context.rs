@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::access::Access;
 use crate::config::Config;
 use crate::counters::Counters;
 use crate::egress::Egress;
@@ -37,20 +38,22 @@ pub struct Context {
     pub stopping: CancellationToken,
     /// The wall clock and the monotonic clock read together at the start.
     pub clock: Clock,
-    /// What happened to connections so far.
-    pub counters: Arc<Counters>,
-    /// What derivations of all broadcasts have in common.
+    /// Who may publish and watch, and who does.
+    pub access: Access,
+    /// What tasks and derivations have in common.
     pub shared: Shared,
     /// WebRTC sessions.
     pub rtc: rtc::Service,
     /// Where it listens.
     pub addresses: Addresses,
     /// The tasks of connections; the drain waits for them.
-    pub sessions: TaskTracker,
+    pub tasks: TaskTracker,
 }
 
-/// What derivations of all broadcasts have in common.
+/// What tasks and derivations have in common.
 pub struct Shared {
+    /// What happened to connections so far.
+    pub counters: Arc<Counters>,
     /// Broadcasts that are over and whose HLS is read to its end.
     pub hls_ended: EndedHls,
     /// The room for encoders of pictures.
@@ -118,8 +121,8 @@ impl Clock {
 impl Context {
     /// Runs a connection's task. A panic in it is our own bug: it ends that session alone, and is counted.
     pub fn spawn(self: &Arc<Self>, session: impl Future<Output = ()> + Send + 'static) {
-        let session = guarded("a session", &self.counters, session);
-        self.sessions.spawn(async move {
+        let session = guarded("a session", &self.shared.counters, session);
+        self.tasks.spawn(async move {
             session.await;
         });
     }

@@ -12,6 +12,7 @@ use wire::flv::file::{Reader, Tag};
 use crate::audience::{self, Protocol};
 use crate::context::Context;
 use crate::ingest::{Error, Publisher};
+use crate::sessions::{Action, Opening};
 
 /// Where it plays.
 pub const PATH: &str = "live/demo";
@@ -31,9 +32,18 @@ pub async fn play(context: Arc<Context>) {
     };
     let mut publisher = Publisher::new(producer, start);
     let agent = concat!("openmic ", env!("CARGO_PKG_VERSION"), " demo").to_owned();
-    let demo = audience::Publisher { protocol: Protocol::Demo, address: None, agent };
-    publisher.audience().set_publisher(demo);
-    let played = context.stopping.run_until_cancelled(repeat(&mut publisher, &tags, start)).await;
+    let ticket = context.access.sessions.open(Opening {
+        action: Action::Publish,
+        path: path.clone(),
+        protocol: Protocol::Demo,
+        peer: None,
+        agent,
+    });
+    publisher.audience().set_publisher(audience::Publisher::of(&ticket));
+    let played = tokio::select! {
+        played = context.stopping.run_until_cancelled(repeat(&mut publisher, &tags, start)) => played,
+        () = ticket.kicked() => return publisher.end(),
+    };
     if let Some(error) = played {
         info!(%path, %error, "the demo stops");
     }

@@ -1,6 +1,7 @@
 //! Sockets, files, configuration and HTTP: the only crate that knows tokio on the serving side.
 
 mod accept;
+pub mod access;
 pub mod app;
 pub mod audience;
 mod bridge;
@@ -17,6 +18,7 @@ pub mod ingest;
 mod remade;
 pub mod rtc;
 pub mod rtmp;
+pub mod sessions;
 pub mod socket;
 pub mod tls;
 mod transcode;

@@ -21,12 +21,14 @@ use wire::rtmp::message;
 use wire::rtmp::name::Name;
 use wire::rtmp::server::{Config, Event, Session};
 
+use crate::access::{self, Caller};
 use crate::audience::{self, Audience, Protocol};
 use crate::bridge;
 use crate::config;
 use crate::context::Context;
 use crate::egress::{Finished, Format, Full, Join, Outbox, Wish};
 use crate::ingest::{self, Publisher};
+use crate::sessions::{Action, Ticket};
 use crate::socket::Socket;
 use crate::transcode::Picture;
 
@@ -61,6 +63,8 @@ enum Error {
     Closed,
     #[error("the peer took no byte for {FLUSH_MAX:?}")]
     Stuck,
+    #[error("sent away by an operator")]
+    Kicked,
     #[error("the player asks and does not read the answers")]
     Deaf,
 }
@@ -101,7 +105,7 @@ struct Connection {
 
 enum Role {
     Idle,
-    Publishing(Box<Publisher>),
+    Publishing(Box<Publisher>, Ticket),
     Playing(Arc<Outbox>),
 }
 
@@ -110,6 +114,7 @@ enum Woken {
     Readable,
     Timeout,
     Overtaken,
+    Kicked,
     Finished(Finished),
 }
 
@@ -125,6 +130,13 @@ impl Connection {
                 Woken::Timeout => self.session.handle_timeout(Instant::now())?,
                 Woken::Overtaken => {
                     return self.fail(ingest::Error::Write(WriteError::Fenced).into()).await;
+                }
+                Woken::Kicked => {
+                    self.unpublish();
+                    self.session
+                        .send_status(&Status::error(code::PUBLISH_BAD_NAME, "an operator sent you away"));
+                    self.flush().await?;
+                    return Err(Error::Kicked);
                 }
                 Woken::Finished(Finished::Ended) => {
                     self.role = Role::Idle;
@@ -148,13 +160,14 @@ impl Connection {
                 ready = readable => ready.map(|_| Woken::Readable).map_err(Error::Io),
                 () = timeout => Ok(Woken::Timeout),
             },
-            Role::Publishing(publisher) => {
+            Role::Publishing(publisher, ticket) => {
                 let producer = publisher.producer();
                 tokio::select! {
                     ready = readable => ready.map(|_| Woken::Readable).map_err(Error::Io),
                     () = timeout => Ok(Woken::Timeout),
                     // A frame source cannot act on demand: only being overtaken matters.
                     () = overtaken(producer) => Ok(Woken::Overtaken),
+                    () = ticket.kicked() => Ok(Woken::Kicked),
                 }
             }
             Role::Playing(outbox) => {
@@ -192,7 +205,7 @@ impl Connection {
         let mut messages = 0;
         while let Some(event) = self.session.poll_event() {
             match event {
-                Event::PublishRequested { name } => self.publish(&name),
+                Event::PublishRequested { name } => self.publish(&name).await,
                 Event::PlayRequested { name, .. } => self.play(&name).await?,
                 Event::Media(media) => {
                     self.ingest(&media)?;
@@ -210,39 +223,51 @@ impl Connection {
         Ok(())
     }
 
-    fn publish(&mut self, name: &Name) {
+    async fn publish(&mut self, name: &Name) {
+        let admitted = self.admit(Action::Publish, name).await;
         let now = Instant::now();
         let takeover = takeover(&self.context.config);
-        let refusal = match Path::new(&name.path()) {
-            _ if self.context.draining.is_cancelled() => {
-                "the server is going down; try again soon".to_owned()
-            }
-            Err(error) => error.to_string(),
-            Ok(path) => match self.context.hub.claim(&path, takeover, now) {
-                Err(error) => error.to_string(),
-                Ok(producer) => {
-                    if self.session.accept_publish(now) {
-                        self.start_publishing(Publisher::new(producer, now));
-                    }
-                    return;
+        let claimed = admitted.and_then(|ticket| {
+            let producer = self.context.hub.claim(&ticket.path, takeover, now).map_err(|e| e.to_string())?;
+            Ok((producer, ticket))
+        });
+        let refusal = match claimed {
+            Ok((producer, ticket)) => {
+                if self.session.accept_publish(now) {
+                    self.start_publishing(Publisher::new(producer, now), ticket);
                 }
-            },
+                return;
+            }
+            Err(refusal) => refusal,
         };
         info!(peer = %self.peer, app = name.app, stream = name.stream, refusal, "publisher refused");
         self.session.reject(now, code::PUBLISH_BAD_NAME, &refusal);
     }
 
-    fn start_publishing(&mut self, publisher: Publisher) {
+    /// Lets the peer publish or play what it names, or says why not.
+    async fn admit(&self, action: Action, name: &Name) -> Result<Ticket, String> {
+        if self.context.draining.is_cancelled() {
+            return Err("the server is going down; try again soon".to_owned());
+        }
+        let path = Path::new(&name.path()).map_err(|error| error.to_string())?;
+        let agent = self.session.peer_info().map(|info| info.flash_ver.as_str()).unwrap_or_default();
+        let caller = Caller { peer: Some(self.peer), agent: access::shortened(agent), bearer: None };
+        let query = &name.query;
+        let request =
+            access::Request { action, path: &path, protocol: Protocol::Rtmp, query, caller: &caller };
+        self.context.admit(&request).await.map_err(|refused| refused.to_string())
+    }
+
+    fn start_publishing(&mut self, publisher: Publisher, ticket: Ticket) {
         let broadcast = publisher.broadcast();
-        let agent = self.session.peer_info().map(|info| info.flash_ver.clone()).unwrap_or_default();
-        info!(peer = %self.peer, path = %broadcast.path(), agent, epoch = broadcast.epoch(), "publishing");
-        let publisher_of = audience::Publisher { protocol: Protocol::Rtmp, address: Some(self.peer), agent };
-        publisher.audience().set_publisher(publisher_of);
-        self.role = Role::Publishing(Box::new(publisher));
+        info!(peer = %self.peer, path = %broadcast.path(), agent = ticket.agent, epoch = broadcast.epoch(), "publishing");
+        publisher.audience().set_publisher(audience::Publisher::of(&ticket));
+        self.role = Role::Publishing(Box::new(publisher), ticket);
     }
 
     fn ingest(&mut self, media: &message::Media) -> Result<(), Error> {
-        let Role::Publishing(publisher) = &mut self.role else { return Ok(()) };
+        let Role::Publishing(publisher, ticket) = &mut self.role else { return Ok(()) };
+        ticket.add_bytes(media.payload.len() as u64);
         let kind = match media.kind {
             message::Kind::Audio => TagKind::Audio,
             message::Kind::Video => TagKind::Video,
@@ -252,19 +277,16 @@ impl Connection {
     }
 
     fn unpublish(&mut self) {
-        if let Role::Publishing(publisher) = std::mem::replace(&mut self.role, Role::Idle) {
+        if let Role::Publishing(publisher, _) = std::mem::replace(&mut self.role, Role::Idle) {
             info!(peer = %self.peer, path = %publisher.broadcast().path(), "the publisher ended the broadcast");
             publisher.end();
         }
     }
 
     async fn play(&mut self, name: &Name) -> Result<(), Error> {
-        let found = match Path::new(&name.path()) {
-            _ if self.context.draining.is_cancelled() => {
-                Err("the server is going down; try again soon".to_owned())
-            }
-            Err(error) => Err(error.to_string()),
-            Ok(path) => self.find(&path, &name.query).await,
+        let found = match self.admit(Action::Play, name).await {
+            Ok(ticket) => self.find(&ticket.path, &name.query).await.map(|broadcast| (broadcast, ticket)),
+            Err(refusal) => Err(refusal),
         };
         match found {
             Err(refusal) => {
@@ -272,10 +294,10 @@ impl Connection {
                 self.session.reject(Instant::now(), code::PLAY_STREAM_NOT_FOUND, &refusal);
                 Ok(())
             }
-            Ok(broadcast) if self.session.accept_play(Instant::now()) => {
+            Ok((broadcast, ticket)) if self.session.accept_play(Instant::now()) => {
                 let latency_ms = query_value(&name.query, "latency_ms").and_then(|value| value.parse().ok());
                 let wish = self.context.egress.wish(latency_ms, query_value(&name.query, "tracks"));
-                self.start_playing(broadcast, wish).await
+                self.start_playing(broadcast, wish, ticket).await
             }
             Ok(_) => Ok(()),
         }
@@ -289,12 +311,12 @@ impl Connection {
     }
 
     /// Hands the writing side of the socket to the egress, after our answers are out.
-    async fn start_playing(&mut self, broadcast: Broadcast, wish: Wish) -> Result<(), Error> {
+    async fn start_playing(&mut self, broadcast: Broadcast, wish: Wish, ticket: Ticket) -> Result<(), Error> {
         self.flush().await?;
         let outbox = Arc::new(Outbox::default());
         self.role = Role::Playing(Arc::clone(&outbox));
         let join = Join {
-            seat: Audience::of(&broadcast).sit(Protocol::Rtmp),
+            seat: Audience::of(&broadcast).sit(Protocol::Rtmp).with_ticket(ticket),
             broadcast,
             format: Format::Rtmp,
             wish,
@@ -315,13 +337,16 @@ impl Connection {
     /// Tells the peer why, as far as it listens, and ends.
     async fn fail(&mut self, error: Error) -> Result<(), Error> {
         match (&self.role, &error) {
-            (Role::Publishing(_), Error::Ingest(error)) => {
+            (Role::Publishing(..), Error::Ingest(error)) => {
                 warn!(peer = %self.peer, %error, "publisher closed");
                 self.session.send_status(&Status::error(code::PUBLISH_BAD_NAME, &error.to_string()));
             }
             // What the session had to say before it gave up: why a name or a command was refused.
             (_, Error::Protocol(_)) => {}
-            (_, Error::Ingest(_) | Error::Io(_) | Error::Closed | Error::Stuck | Error::Deaf) => {
+            (
+                _,
+                Error::Ingest(_) | Error::Io(_) | Error::Closed | Error::Stuck | Error::Deaf | Error::Kicked,
+            ) => {
                 return Err(error);
             }
         }
@@ -337,7 +362,7 @@ impl Connection {
         while let Some(bytes) = self.session.poll_transmit() {
             match &self.role {
                 Role::Playing(outbox) => outbox.send(&bytes).map_err(|Full| Error::Deaf)?,
-                Role::Idle | Role::Publishing(_) => {
+                Role::Idle | Role::Publishing(..) => {
                     timeout(FLUSH_MAX, write_all(&self.socket, &bytes)).await.map_err(|_| Error::Stuck)??;
                 }
             }
@@ -349,7 +374,7 @@ impl Connection {
     fn leave(&mut self) {
         match std::mem::replace(&mut self.role, Role::Idle) {
             Role::Idle => {}
-            Role::Publishing(publisher) => {
+            Role::Publishing(publisher, _) => {
                 info!(peer = %self.peer, path = %publisher.broadcast().path(), "the publisher is gone");
             }
             Role::Playing(outbox) => outbox.release(),

@@ -180,6 +180,7 @@ impl CatchUp {
             Err(_) => return Err(()),
         };
         self.rules.totals.add_bytes(self.viewer.seat().protocol(), written as u64);
+        self.viewer.seat().add_bytes(written as u64);
         let mut left = written;
         while let Some(front) = self.queue.front_mut().filter(|_| left > 0) {
             let part = front.len().min(left);

@@ -162,8 +162,12 @@ impl Viewer {
 
     fn send_bytes(&mut self, run: &Bytes) -> Sent {
         match self.socket.try_write(run) {
-            Ok(sent) if sent == run.len() => Sent::All,
+            Ok(sent) if sent == run.len() => {
+                self.seat.add_bytes(sent as u64);
+                Sent::All
+            }
             Ok(sent) => {
+                self.seat.add_bytes(sent as u64);
                 self.pending = run.slice(sent..);
                 Sent::Blocked
             }
@@ -189,8 +193,11 @@ impl Viewer {
         }
     }
 
-    /// Looks at what the viewer sent; `false` when it is gone or wants no more.
+    /// Looks at what the viewer sent; `false` when it is gone, wants no more or was sent away.
     pub(super) fn listen(&mut self) -> bool {
+        if self.seat.is_kicked() {
+            return false;
+        }
         let mut input = [0; INPUT_BYTES];
         match &mut self.peer {
             Peer::Session(outbox) => !outbox.released.load(Ordering::Acquire),

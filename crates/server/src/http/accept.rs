@@ -10,11 +10,12 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 
-use super::flv::{self, Viewer};
+use super::flv::{self, Asked, Viewer};
 use super::head::{self, Closed, First, Flv, Other};
 use super::machinery::Machinery;
 use super::problem::Problem;
 use crate::accept::{self, Accepted};
+use crate::access::Caller;
 use crate::audience::Protocol;
 use crate::context::Context;
 use crate::socket::Socket;
@@ -70,12 +71,12 @@ impl Door {
         if self.tls.is_some() && self.begins_with_zero(&stream).await {
             return Box::pin(rtc::serve_tcp(&self.context, stream, peer)).await;
         }
-        let Some(tls) = &self.tls else { return self.plain(stream, permit).await };
+        let Some(tls) = &self.tls else { return self.plain(stream, peer, permit).await };
         // Boxed, so that plain connections do not carry the room for either.
         let handshake = Box::pin(tls.accept(stream));
         let handshake = tokio::time::timeout(self.context.config.http.header, handshake).await;
         let Ok(Ok(stream)) = handshake else { return };
-        Box::pin(self.secure(stream, permit)).await;
+        Box::pin(self.secure(stream, peer, permit)).await;
     }
 
     async fn begins_with_zero(&self, stream: &TcpStream) -> bool {
@@ -85,34 +86,34 @@ impl Door {
     }
 
     /// Whatever a connection does only for a moment is boxed: a keep-alive connection holds the room of this future.
-    async fn plain(&self, stream: TcpStream, permit: OwnedSemaphorePermit) {
-        let Some((stream, viewer, preface)) = self.requests(stream).await else { return };
+    async fn plain(&self, stream: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit) {
+        let Some((stream, viewer, preface)) = self.requests(stream, peer).await else { return };
         // Nothing of this task is left behind: the shards own the socket now.
         Box::pin(viewer.join(&self.context, Socket::Tcp(stream), preface, Some(permit))).await;
     }
 
-    async fn secure<S>(&self, stream: S, permit: OwnedSemaphorePermit)
+    async fn secure<S>(&self, stream: S, peer: SocketAddr, permit: OwnedSemaphorePermit)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let Some((stream, viewer, preface)) = self.requests(stream).await else { return };
+        let Some((stream, viewer, preface)) = self.requests(stream, peer).await else { return };
         let Ok((socket, carry)) = tls::relay(stream) else { return };
         viewer.join(&self.context, socket, preface, Some(permit)).await;
         carry.await;
     }
 
     /// Answers one request after the other until the connection is over, or becomes a viewer's.
-    async fn requests<S>(&self, stream: S) -> Option<(S, Viewer, Bytes)>
+    async fn requests<S>(&self, stream: S, peer: SocketAddr) -> Option<(S, Viewer, Bytes)>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let (mut stream, mut read, mut answered) = (stream, BytesMut::new(), false);
         loop {
             let first = self.next(&mut stream, read, answered).await;
-            let other = match Box::pin(self.sort(first)).await {
+            let other = match Box::pin(self.sort(first, peer)).await {
                 Ok(Sorted::Viewer(viewer, preface)) => return Some((stream, viewer, preface)),
                 Ok(Sorted::Http2(read)) => {
-                    Box::pin(self.machinery.serve_http2(stream, read)).await;
+                    Box::pin(self.machinery.serve_http2(stream, read, peer)).await;
                     return None;
                 }
                 Ok(Sorted::Other(other)) => other,
@@ -121,7 +122,7 @@ impl Door {
                     return None;
                 }
             };
-            (stream, read) = Box::pin(self.machinery.serve_one(stream, other)).await?;
+            (stream, read) = Box::pin(self.machinery.serve_one(stream, other, peer)).await?;
             answered = true;
         }
     }
@@ -145,11 +146,14 @@ impl Door {
         }
     }
 
-    async fn sort(&self, first: Result<First, Closed>) -> Result<Sorted, Bytes> {
+    async fn sort(&self, first: Result<First, Closed>, peer: SocketAddr) -> Result<Sorted, Bytes> {
         match first {
-            Ok(First::Flv(Flv { path, query, upgrade })) => {
+            Ok(First::Flv(Flv { path, query, upgrade, caller })) => {
                 let protocol = if upgrade.is_some() { Protocol::WsFlv } else { Protocol::Flv };
-                match Viewer::find(&self.context, &path, &query, protocol).await {
+                let caller = Caller { peer: Some(peer), ..caller };
+                match Viewer::find(&self.context, &Asked { path: &path, query: &query, protocol, caller })
+                    .await
+                {
                     Ok(viewer) => Ok(Sorted::Viewer(viewer, flv::preface(upgrade))),
                     Err(problem) => Err(problem.to_http1().into()),
                 }

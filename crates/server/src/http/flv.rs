@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, Method, Request, StatusCode, Uri, header};
+use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use bytes::{Bytes, BytesMut};
 use hyper::body::Frame;
@@ -19,11 +19,13 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::problem::Problem;
 use super::target;
+use crate::access::{Caller, Request};
 use crate::audience::{Audience, Protocol};
 use crate::bridge;
 use crate::context::Context;
 use crate::egress::{Format, Join, Wish};
 use crate::rtmp::query_value;
+use crate::sessions::{Action, Ticket};
 use crate::socket::Socket;
 use crate::transcode::{Picture, Refusal};
 
@@ -46,16 +48,23 @@ pub(crate) struct Viewer {
     broadcast: Broadcast,
     wish: Wish,
     protocol: Protocol,
+    ticket: Ticket,
+}
+
+/// What a request for FLV asks for, and who asks.
+pub(crate) struct Asked<'a> {
+    /// As sent, with its suffix.
+    pub(crate) path: &'a str,
+    pub(crate) query: &'a str,
+    pub(crate) protocol: Protocol,
+    pub(crate) caller: Caller,
 }
 
 impl Viewer {
     /// Finds the broadcast that a request names, waiting as long as it allows.
-    pub(crate) async fn find(
-        context: &Arc<Context>,
-        path: &str,
-        query: &str,
-        protocol: Protocol,
-    ) -> Result<Self, Problem> {
+    pub(crate) async fn find(context: &Arc<Context>, asked: &Asked<'_>) -> Result<Self, Problem> {
+        let Asked { path, query, protocol, caller } = asked;
+        let protocol = *protocol;
         if context.draining.is_cancelled() {
             return Err(Problem::draining());
         }
@@ -63,11 +72,13 @@ impl Viewer {
         let latency_ms = target::milliseconds(query, "latency_ms", u64::MAX)?;
         let wish = context.egress.wish(latency_ms, query_value(query, "tracks"));
         let wait = target::milliseconds(query, "wait_ms", WAIT_MS_MAX)?.unwrap_or(0);
+        let request = Request { action: Action::Play, path: &path, protocol, query, caller };
+        let ticket = context.admit(&request).await?;
         let broadcast = context.find(&path, Duration::from_millis(wait)).await;
         let broadcast = broadcast.ok_or_else(not_live)?;
         let broadcast = bridge::for_players(context, &broadcast, Picture::asked(query));
         let broadcast = broadcast.map_err(not_in_h264)?;
-        Ok(Self { broadcast, wish, protocol })
+        Ok(Self { broadcast, wish, protocol, ticket })
     }
 
     /// Hands it over to the egress, which first sends `preface`.
@@ -78,7 +89,7 @@ impl Viewer {
         preface: Bytes,
         permit: Option<OwnedSemaphorePermit>,
     ) {
-        let seat = Audience::of(&self.broadcast).sit(self.protocol);
+        let seat = Audience::of(&self.broadcast).sit(self.protocol).with_ticket(self.ticket);
         let seat = match permit {
             Some(permit) => seat.with_connection(permit),
             None => seat,
@@ -111,7 +122,7 @@ pub(crate) fn preface(upgrade: Option<String>) -> Bytes {
 }
 
 /// FLV asked for by a request that hyper serves: one of HTTP/2, or HEAD.
-pub(crate) async fn in_hyper(context: Arc<Context>, request: Request<Body>) -> Response {
+pub(crate) async fn in_hyper(context: Arc<Context>, request: axum::http::Request<Body>) -> Response {
     let (parts, _) = request.into_parts();
     let served = match parts.method {
         Method::GET | Method::HEAD => plain(&context, &parts).await,
@@ -126,7 +137,9 @@ fn named(uri: &Uri) -> (&str, &str) {
 
 async fn plain(context: &Arc<Context>, request: &Parts) -> Result<Response, Problem> {
     let (path, query) = named(&request.uri);
-    let viewer = Viewer::find(context, path, query, Protocol::Flv).await?;
+    let caller = Caller::of_http(&request.extensions, &request.headers);
+    let asked = Asked { path, query, protocol: Protocol::Flv, caller };
+    let viewer = Viewer::find(context, &asked).await?;
     let body = if request.method == Method::HEAD {
         Body::new(Unknown)
     } else {

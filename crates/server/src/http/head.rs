@@ -12,6 +12,7 @@ use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, ReadBuf};
 
 use super::problem::Problem;
+use crate::access::{self, Caller};
 
 /// A request line with cookies and tokens of every kind fits; what is longer is an attack or a mistake.
 pub(crate) const HEAD_BYTES_MAX: usize = 16 << 10;
@@ -31,6 +32,8 @@ pub(crate) struct Flv {
     pub(crate) query: String,
     /// The 101 answer where it asked for WebSocket.
     pub(crate) upgrade: Option<String>,
+    /// Who asks, as far as the head tells.
+    pub(crate) caller: Caller,
 }
 
 /// What a request is.
@@ -161,7 +164,20 @@ fn parse(bytes: &[u8]) -> Result<Option<Kind>, Closed> {
         )
     });
     let upgrade = upgrade.transpose().map_err(Closed::Upgrade)?;
-    Ok(Some(Kind::Flv(Flv { path: path.to_owned(), query: query.to_owned(), upgrade })))
+    let caller = caller(&request);
+    Ok(Some(Kind::Flv(Flv { path: path.to_owned(), query: query.to_owned(), upgrade, caller })))
+}
+
+fn caller(request: &httparse::Request<'_, '_>) -> Caller {
+    let text = |name: &str| {
+        let header = request.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name));
+        header.and_then(|header| std::str::from_utf8(header.value).ok())
+    };
+    Caller {
+        peer: None,
+        agent: access::shortened(text("user-agent").unwrap_or_default()),
+        bearer: text("authorization").and_then(access::bearer).map(str::to_owned),
+    }
 }
 
 /// Whether another request may follow where this head ends (RFC 9112 §6.3, §9.3). Whoever sends a body, or asks for

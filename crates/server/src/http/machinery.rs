@@ -4,6 +4,7 @@
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context as Task, Poll, ready};
@@ -26,6 +27,7 @@ use tokio::time::{sleep, timeout};
 use super::accept::DRAINING_REST;
 use super::head::{HEAD_BYTES_MAX, Other, poll_piece};
 use super::router;
+use crate::access::Peer;
 use crate::context::Context;
 
 /// A page asks for a dozen files at a time, a player for two.
@@ -54,7 +56,12 @@ impl Machinery {
 
     /// Answers one request of HTTP/1, and gives the connection back where another one may follow, with what was read
     /// of that. hyper sees no second request: while a connection idles it would hold sixteen kilobytes of buffers.
-    pub(crate) async fn serve_one<S>(&self, stream: S, request: Other) -> Option<(S, BytesMut)>
+    pub(crate) async fn serve_one<S>(
+        &self,
+        stream: S,
+        request: Other,
+        peer: SocketAddr,
+    ) -> Option<(S, BytesMut)>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -63,7 +70,7 @@ impl Machinery {
         let one = OneRequest { head: request.head, ahead: request.rest, keeps: request.keeps, stream };
         let mut builder = http1::Builder::new();
         builder.timer(TokioTimer::new()).max_buf_size(HEAD_BYTES_MAX).keep_alive(request.keeps);
-        let mut connection = builder.serve_connection(TokioIo::new(one), self.service(busy));
+        let mut connection = builder.serve_connection(TokioIo::new(one), self.service(busy, peer));
         tokio::select! {
             biased;
             // Told to close, or broken.
@@ -87,13 +94,13 @@ impl Machinery {
     }
 
     /// Serves HTTP/2 on a connection of which `read` was read already, until it ends, idles or the server drains.
-    pub(crate) async fn serve_http2<S>(&self, stream: S, read: Bytes)
+    pub(crate) async fn serve_http2<S>(&self, stream: S, read: Bytes, peer: SocketAddr)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let (busy, idle) = Busy::new();
         let io = TokioIo::new(OneRequest::all(read, stream));
-        let connection = http2_builder(&self.context).serve_connection(io, self.service(busy));
+        let connection = http2_builder(&self.context).serve_connection(io, self.service(busy, peer));
         let mut connection = pin!(connection);
         tokio::select! {
             _ = connection.as_mut() => return,
@@ -111,10 +118,12 @@ impl Machinery {
     fn service(
         &self,
         busy: Busy,
+        peer: SocketAddr,
     ) -> impl HttpService<Incoming, ResBody = Guarded, Error = Infallible, Future: Send + Unpin> + Unpin + use<>
     {
         let router = TowerToHyperService::new(self.router.clone());
-        service_fn(move |request: Request<Incoming>| {
+        service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(Peer(peer));
             let guard = busy.enter();
             let answer = router.call(request);
             Box::pin(async move {

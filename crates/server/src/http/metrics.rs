@@ -80,7 +80,7 @@ fn render(context: &Context, process: Option<&Process>) -> Result<String, fmt::E
 }
 
 fn counters(text: &mut Text, context: &Context) -> fmt::Result {
-    let (counters, totals) = (&context.counters, context.egress.totals());
+    let (counters, totals) = (&context.shared.counters, context.egress.totals());
     let bytes = (Kind::Counter, "openmic_egress_bytes_total", "Bytes written to viewers.");
     text.by_protocol(bytes, Protocol::ALL.into_iter().map(|protocol| (protocol, totals.bytes(protocol))))?;
     let all: [(&str, &str, &AtomicU64); 5] = [

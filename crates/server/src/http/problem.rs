@@ -4,6 +4,8 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use crate::access::{Refused, Why};
+
 /// A refusal, in whichever way the connection is served.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Problem {
@@ -20,8 +22,20 @@ struct Document<'a> {
     detail: &'a str,
 }
 
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        match refused.why {
+            Why::Unauthorized => Self::new(StatusCode::UNAUTHORIZED, refused.detail),
+            Why::Forbidden => Self::new(StatusCode::FORBIDDEN, refused.detail),
+            Why::Unavailable => Self::unavailable(refused.detail, 5),
+        }
+    }
+}
+
 /// The media type of RFC 9457 §3.
 const CONTENT_TYPE: &str = "application/problem+json";
+/// RFC 9110 §15.5.2 wants it beside each 401.
+const CHALLENGE: &str = "Bearer realm=\"openmic\"";
 
 impl Problem {
     /// `detail` tells the caller what to do.
@@ -60,9 +74,13 @@ impl Problem {
     pub(crate) fn to_http1(&self) -> String {
         let body = self.body();
         let retry = self.retry_after_s.map(|s| format!("retry-after: {s}\r\n")).unwrap_or_default();
+        let challenge = match self.status {
+            StatusCode::UNAUTHORIZED => format!("www-authenticate: {CHALLENGE}\r\n"),
+            _ => String::new(),
+        };
         format!(
             "HTTP/1.1 {}\r\ncontent-type: {CONTENT_TYPE}\r\ncontent-length: {}\r\ncache-control: no-store\r\n\
-             access-control-allow-origin: *\r\nx-content-type-options: nosniff\r\n{retry}connection: close\r\n\r\n{body}",
+             access-control-allow-origin: *\r\nx-content-type-options: nosniff\r\n{challenge}{retry}connection: close\r\n\r\n{body}",
             self.status,
             body.len(),
         )
@@ -75,6 +93,9 @@ impl IntoResponse for Problem {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(CHALLENGE));
+        }
         if let Some(seconds) = self.retry_after_s {
             headers.insert(header::RETRY_AFTER, seconds.into());
         }

@@ -72,7 +72,7 @@ async fn media(State(context): State<Arc<Context>>, request: Request) -> Respons
     let mut response = match request.method() {
         &Method::OPTIONS => StatusCode::NO_CONTENT.into_response(),
         _ if is_flv => flv::in_hyper(context, request).await,
-        method => hls::serve(context, method.clone(), request.uri().clone()).await,
+        _ => hls::serve(context, request).await,
     };
     let is_refused = response.status() == StatusCode::METHOD_NOT_ALLOWED;
     let headers = response.headers_mut();

@@ -12,9 +12,11 @@ use wire::sdp_fragment;
 
 use super::problem::Problem;
 use super::{flv, router, target};
-use crate::audience::{Protocol, Publisher};
+use crate::access::{self, Caller};
+use crate::audience::Protocol;
 use crate::context::Context;
 use crate::rtc::{self, BeginError, Begun, OFFER_BYTES_MAX, Refusal};
+use crate::sessions::Action;
 
 const SDP: &str = "application/sdp";
 /// RFC 8840 §9.
@@ -121,18 +123,24 @@ async fn begin(
     let path = target::path(named.broadcast, "")?;
     check_type(request.headers(), SDP)?;
     let (parts, body) = request.into_parts();
+    let (query, caller) =
+        (parts.uri.query().unwrap_or_default(), Caller::of_http(&parts.extensions, &parts.headers));
+    let admit = async |action, protocol| {
+        context.admit(&access::Request { action, path: &path, protocol, query, caller: &caller }).await
+    };
     let begun = match named.way {
         Way::In => {
             check_publisher(context, &parts.uri, &parts.headers)?;
             let offer = text(context, body).await?;
-            rtc::publish(context, &path, &offer, publisher(&parts.headers))
+            let ticket = admit(Action::Publish, Protocol::Whip).await?;
+            rtc::publish(context, &path, &offer, ticket)
         }
         Way::Out => {
-            let query = parts.uri.query().unwrap_or_default();
             let wait = target::milliseconds(query, "wait_ms", flv::WAIT_MS_MAX)?.unwrap_or(0);
             let offer = text(context, body).await?;
+            let ticket = admit(Action::Play, Protocol::Whep).await?;
             let broadcast = context.find(&path, Duration::from_millis(wait)).await;
-            rtc::watch(context, broadcast.ok_or_else(flv::not_live)?, &offer).await
+            rtc::watch(context, broadcast.ok_or_else(flv::not_live)?, &offer, ticket).await
         }
     };
     begun.map(|begun| created(&named, begun)).map_err(|error| refused(&path, error))
@@ -273,14 +281,6 @@ fn check_publisher(context: &Context, uri: &axum::http::Uri, headers: &HeaderMap
             "a page of another origin may not publish here; add its host to http.hosts",
         )),
     }
-}
-
-fn publisher(headers: &HeaderMap) -> Publisher {
-    /// Shown in the console; the rest says nothing.
-    const AGENT_CHARS_MAX: usize = 200;
-    let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let agent = agent.chars().take(AGENT_CHARS_MAX).collect();
-    Publisher { protocol: Protocol::Whip, address: None, agent }
 }
 
 #[cfg(test)]

@@ -30,6 +30,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::audience::{self, Audience};
 use crate::context::Context;
+use crate::sessions::Ticket;
 use crate::{rtmp, transcode};
 use lanes::{Kind, Lanes};
 pub(crate) use offer::{OFFER_BYTES_MAX, Refusal};
@@ -67,7 +68,7 @@ pub(crate) fn publish(
     context: &Arc<Context>,
     path: &Path,
     offer: &str,
-    publisher: audience::Publisher,
+    ticket: Ticket,
 ) -> Result<Begun, BeginError> {
     let now = Instant::now();
     let service = &context.rtc;
@@ -80,11 +81,16 @@ pub(crate) fn publish(
     let producer = context.hub.claim(path, rtmp::takeover(&context.config), now)?;
     let broadcast = producer.broadcast();
     let audience = Audience::of(&broadcast);
-    tracing::info!(%path, agent = publisher.agent, epoch = broadcast.epoch(), "publishing by WebRTC");
-    audience.set_publisher(publisher);
+    tracing::info!(%path, agent = ticket.agent, epoch = broadcast.epoch(), "publishing by WebRTC");
+    audience.set_publisher(audience::Publisher::of(&ticket));
     let lanes = Lanes::of(context, &broadcast);
     let role = Role::Publish(Box::new(Publish::new(producer, lanes.forward(kinds), audience, now)));
-    Ok(service.start(context, rtc, role, Offered { credentials, offer, answer, permit, half_open, now }))
+    Ok(service.start(
+        context,
+        rtc,
+        role,
+        Offered { credentials, offer, answer, ticket, permit, half_open, now },
+    ))
 }
 
 /// Begins a viewer's session.
@@ -92,6 +98,7 @@ pub(crate) async fn watch(
     context: &Arc<Context>,
     broadcast: Broadcast,
     offer: &str,
+    ticket: Ticket,
 ) -> Result<Begun, BeginError> {
     let service = &context.rtc;
     let half_open = service.half_open()?;
@@ -105,7 +112,12 @@ pub(crate) async fn watch(
     let permit = Arc::clone(&context.connections).try_acquire_owned().map_err(|_| BeginError::Full)?;
     let seat = Audience::of(&broadcast).sit(audience::Protocol::Whep);
     let role = Role::Watch(Box::new(Watch::new(lanes, seat)));
-    Ok(service.start(context, rtc, role, Offered { credentials, offer, answer, permit, half_open, now }))
+    Ok(service.start(
+        context,
+        rtc,
+        role,
+        Offered { credentials, offer, answer, ticket, permit, half_open, now },
+    ))
 }
 
 /// The lanes that an offer is served from, and what they carry: those of another broadcast, with pictures in H.264, where

@@ -19,6 +19,7 @@ use super::session::{self, Batch, Command, Role, Session};
 use super::{BeginError, crypto, offer};
 use crate::config;
 use crate::context::Context;
+use crate::sessions::Ticket;
 
 /// Requests of a session's resource that wait for its task.
 const COMMANDS_MAX: usize = 4;
@@ -69,6 +70,7 @@ pub(super) struct Offered {
     pub(super) credentials: IceCreds,
     pub(super) offer: String,
     pub(super) answer: String,
+    pub(super) ticket: Ticket,
     pub(super) permit: OwnedSemaphorePermit,
     pub(super) half_open: OwnedSemaphorePermit,
     pub(super) now: Instant,
@@ -234,13 +236,18 @@ impl Service {
             candidates: self.candidates.clone(),
             deadline: Some((offered.now + set_up, session::Error::NotConnected(set_up))),
             half_open: Some(offered.half_open),
+            ticket: offered.ticket,
             batch: Batch::default(),
         };
         let (sharer, name, permit) = (Arc::clone(context), id.clone(), offered.permit);
         context.spawn(async move {
             let _permit = permit;
             let named = Named { context: Arc::clone(&sharer), id: name };
-            let outcome = sharer.stopping.run_until_cancelled(session.run()).await;
+            let known = session.ticket.session();
+            let outcome = tokio::select! {
+                outcome = sharer.stopping.run_until_cancelled(session.run()) => outcome,
+                () = known.kicked() => Some(Ok(())),
+            };
             if let Some(Err(error)) = &outcome {
                 tracing::info!(session = named.id, %error, "WebRTC session ended");
             }

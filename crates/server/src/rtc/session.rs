@@ -18,6 +18,7 @@ use super::endpoint::{Datagram, Endpoint, Inbox, Mailbox, Route};
 use super::offer;
 use super::publish::Publish;
 use super::watch::{self, BURST_PACKETS, BURST_PAUSE, Watch};
+use crate::sessions::Ticket;
 
 /// A peer that cannot be reached may come back, from another network, for this long.
 const LOST_MAX: Duration = Duration::from_secs(20);
@@ -82,6 +83,7 @@ pub(super) struct Session {
     pub(super) deadline: Option<(Instant, Error)>,
     /// Given back when the peer has connected.
     pub(super) half_open: Option<OwnedSemaphorePermit>,
+    pub(super) ticket: Ticket,
     pub(super) batch: Batch,
 }
 
@@ -170,6 +172,9 @@ impl Session {
 
     fn handle_datagram(&mut self, datagram: &Datagram) -> Result<(), Error> {
         let Route { protocol, peer } = datagram.route;
+        if let Role::Publish(_) = self.role {
+            self.ticket.add_bytes(datagram.bytes.len() as u64);
+        }
         let same_family =
             |(kind, at): &&(Protocol, SocketAddr)| *kind == protocol && at.is_ipv4() == peer.is_ipv4();
         let Some((_, destination)) = self.candidates.iter().find(same_family) else { return Ok(()) };
@@ -229,6 +234,9 @@ impl Session {
         let route = Route { protocol: transmit.proto, peer: transmit.destination };
         if stun::is_binding_success(&transmit.contents) {
             self.mailbox.bind(route);
+        }
+        if let Role::Watch(_) = self.role {
+            self.ticket.add_bytes(transmit.contents.len() as u64);
         }
         self.batch.push(&self.endpoint, route, &transmit.contents);
     }

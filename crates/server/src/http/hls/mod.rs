@@ -11,7 +11,8 @@ use std::task::{Context as Task, Poll};
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
-use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, Method, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
@@ -21,9 +22,11 @@ use wire::hls::{self, Answer, Directives, Resource};
 use super::flv::{WAIT_MS_MAX, not_in_h264, not_live};
 use super::problem::Problem;
 use super::target;
+use crate::access::{self, Caller};
 use crate::audience::Protocol;
 use crate::bridge;
 use crate::context::Context;
+use crate::sessions::Action;
 use crate::transcode::Picture;
 pub use stream::Ended;
 use stream::Stream;
@@ -64,11 +67,13 @@ pub(super) fn name(path: &str) -> Option<Name<'_>> {
 }
 
 /// Answers what [`name`] has read.
-pub(super) async fn serve(context: Arc<Context>, method: Method, uri: Uri) -> Response {
+pub(super) async fn serve(context: Arc<Context>, request: Request<Body>) -> Response {
+    let (parts, _) = request.into_parts();
+    let (method, uri) = (parts.method.clone(), &parts.uri);
     let query = uri.query().unwrap_or_default();
     let served = match (name(uri.path()), method) {
         (Some(Name::Multivariant { path }), Method::GET | Method::HEAD) => {
-            multivariant(&context, path, query).await
+            multivariant(&context, path, &parts).await
         }
         (Some(Name::Session { path, token, resource }), Method::GET | Method::HEAD) => {
             let asked = Asked { token, resource, query };
@@ -83,13 +88,19 @@ pub(super) async fn serve(context: Arc<Context>, method: Method, uri: Uri) -> Re
     }
 }
 
-async fn multivariant(context: &Arc<Context>, path: &str, query: &str) -> Result<Served, Problem> {
+async fn multivariant(context: &Arc<Context>, path: &str, parts: &Parts) -> Result<Served, Problem> {
+    let query = parts.uri.query().unwrap_or_default();
     let path = target::path(path, SUFFIX)?;
     let wait = target::milliseconds(query, "wait_ms", WAIT_MS_MAX)?.unwrap_or(0);
     if context.draining.is_cancelled() {
         return Err(Problem::draining());
     }
+    let caller = &Caller::of_http(&parts.extensions, &parts.headers);
+    let protocol = Protocol::Hls;
+    let request = access::Request { action: Action::Play, path: &path, protocol, query, caller };
+    let ticket = context.admit(&request).await?;
     let picture = Picture::asked(query);
+    let token = token(picture);
     let stream = match context.shared.hls_ended.find(&path, None) {
         Some(ended) if context.hub.get(&path).is_none() && wait == 0 => ended,
         Some(_) | None => {
@@ -97,7 +108,8 @@ async fn multivariant(context: &Arc<Context>, path: &str, query: &str) -> Result
             running(context, &found.ok_or_else(not_live)?, None, picture).await?
         }
     };
-    let uri = hls::media_uri(path.stream(), &token(picture));
+    stream.begin(&token, ticket);
+    let uri = hls::media_uri(path.stream(), &token);
     let answer = stream.answer(FIRST_PATIENCE, |packager| match packager.multivariant(&uri) {
         Some(text) => Answer::Ready(text),
         None if packager.is_ended() => Answer::NotFound,

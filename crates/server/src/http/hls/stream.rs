@@ -15,6 +15,7 @@ use wire::hls::{Answer, Options, Packager, TrackKey, UnixMicros};
 use crate::audience::{Audience, Protocol, Seat};
 use crate::context::Context;
 use crate::http::problem::Problem;
+use crate::sessions::Ticket;
 
 /// Players that are late read the end, and its last segments, for this long.
 const ENDED_KEPT: Duration = Duration::from_secs(30);
@@ -111,6 +112,15 @@ impl Stream {
 
     fn sessions(&self) -> MutexGuard<'_, Sessions> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins the session of a player that was let in.
+    pub(super) fn begin(&self, token: &str, ticket: Ticket) {
+        let mut sessions = self.sessions();
+        if sessions.by_token.len() < SESSIONS_MAX {
+            let seat = self.audience.sit(Protocol::Hls).with_ticket(ticket);
+            sessions.by_token.insert(token.to_owned(), Session { last_request: Instant::now(), _seat: seat });
+        }
     }
 
     /// Notes a request, of a session where it has one. `false` when the packager has stopped and another one must be

@@ -1,0 +1,201 @@
+//! Everybody who publishes or watches now: who they are, what they have moved, and how one of them is sent away.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use media::Path;
+use tokio_util::sync::CancellationToken;
+
+use crate::audience::Protocol;
+
+/// Names one session of this server's run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId(pub u64);
+
+/// What a session does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// It writes a broadcast.
+    Publish,
+    /// It reads one.
+    Play,
+}
+
+impl Action {
+    /// Its name in the API, hooks and logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Publish => "publish",
+            Self::Play => "play",
+        }
+    }
+}
+
+/// One publisher or viewer.
+#[derive(Debug)]
+pub struct Session {
+    /// Its name.
+    pub id: SessionId,
+    /// What it does.
+    pub action: Action,
+    /// The broadcast it names.
+    pub path: Path,
+    /// How.
+    pub protocol: Protocol,
+    /// From where; `None` for the demo.
+    pub peer: Option<SocketAddr>,
+    /// What the peer calls itself; shown as text only.
+    pub agent: String,
+    /// Since when.
+    pub began: Instant,
+    bytes: AtomicU64,
+    kicked: CancellationToken,
+}
+
+impl Session {
+    /// Counts media bytes that it has sent us, or we it.
+    pub fn add_bytes(&self, bytes: u64) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// What it has moved so far.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Sends it away.
+    pub fn kick(&self) {
+        self.kicked.cancel();
+    }
+
+    /// It was sent away and has perhaps not noticed yet.
+    pub fn is_kicked(&self) -> bool {
+        self.kicked.is_cancelled()
+    }
+
+    /// Until it is sent away.
+    pub async fn kicked(&self) {
+        self.kicked.cancelled().await;
+    }
+}
+
+/// All sessions. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Sessions(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    opened: AtomicU64,
+    open: Mutex<HashMap<SessionId, Arc<Session>>>,
+}
+
+/// What is known of a session that begins.
+#[derive(Clone, Debug)]
+pub struct Opening {
+    /// What it does.
+    pub action: Action,
+    /// The broadcast it names.
+    pub path: Path,
+    /// How.
+    pub protocol: Protocol,
+    /// From where.
+    pub peer: Option<SocketAddr>,
+    /// What the peer calls itself.
+    pub agent: String,
+}
+
+/// The right to publish or watch, held for as long as somebody does: the session is over when it is dropped.
+#[derive(Debug)]
+pub struct Ticket {
+    session: Arc<Session>,
+    sessions: Sessions,
+}
+
+impl Sessions {
+    fn open_sessions(&self) -> MutexGuard<'_, HashMap<SessionId, Arc<Session>>> {
+        self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A session that begins now.
+    pub fn open(&self, opening: Opening) -> Ticket {
+        let id = SessionId(self.0.opened.fetch_add(1, Ordering::Relaxed) + 1);
+        let Opening { action, path, protocol, peer, agent } = opening;
+        let session = Arc::new(Session {
+            id,
+            action,
+            path,
+            protocol,
+            peer,
+            agent,
+            began: Instant::now(),
+            bytes: AtomicU64::new(0),
+            kicked: CancellationToken::new(),
+        });
+        self.open_sessions().insert(id, Arc::clone(&session));
+        Ticket { session, sessions: self.clone() }
+    }
+
+    /// The session of this name, while it lasts.
+    pub fn get(&self, id: SessionId) -> Option<Arc<Session>> {
+        self.open_sessions().get(&id).cloned()
+    }
+
+    /// All sessions now, in the order they began.
+    pub fn list(&self) -> Vec<Arc<Session>> {
+        let mut all: Vec<_> = self.open_sessions().values().cloned().collect();
+        all.sort_unstable_by_key(|session| session.id);
+        all
+    }
+}
+
+impl Ticket {
+    /// The session apart from the right to it, for whoever waits for its end while another owner holds the ticket.
+    pub fn session(&self) -> Arc<Session> {
+        Arc::clone(&self.session)
+    }
+}
+
+impl std::ops::Deref for Ticket {
+    type Target = Session;
+
+    fn deref(&self) -> &Session {
+        &self.session
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.sessions.open_sessions().remove(&self.session.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_is_listed_while_its_ticket_is_held_and_learns_that_it_is_sent_away() {
+        let sessions = Sessions::default();
+        let opening = Opening {
+            action: Action::Play,
+            path: Path::new("live/a").unwrap(),
+            protocol: Protocol::Flv,
+            peer: None,
+            agent: String::new(),
+        };
+        let first = sessions.open(opening.clone());
+        let second = sessions.open(opening);
+        assert_eq!(
+            sessions.list().iter().map(|session| session.id).collect::<Vec<_>>(),
+            [first.id, second.id]
+        );
+        sessions.get(second.id).unwrap().kick();
+        assert!(second.is_kicked() && !first.is_kicked());
+        let id = first.id;
+        drop(first);
+        assert!(sessions.get(id).is_none());
+    }
+}
