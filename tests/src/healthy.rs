@@ -105,7 +105,7 @@ impl Healthy {
         assert_eq!(context.shared.counters.panics.load(std::sync::atomic::Ordering::Relaxed), 0, "panics");
         assert_eq!(
             context.connections.available_permits(),
-            context.config.limits.connections,
+            context.config().limits.connections,
             "connections held"
         );
     }

@@ -47,7 +47,7 @@ pub(crate) async fn run(
                 continue;
             };
             counters.connections.fetch_add(1, Ordering::Relaxed);
-            socket::tune(&stream, &context.config.egress);
+            socket::tune(&stream, &context.config().egress);
             take(Accepted { stream, peer, permit });
         }
     };
@@ -56,7 +56,7 @@ pub(crate) async fn run(
 
 /// Serves RTMP, or RTMPS where there is an acceptor.
 pub(crate) async fn serve_rtmp(context: Arc<Context>, listener: TcpListener, tls: Option<TlsAcceptor>) {
-    let config = rtmp::session_config(&context.config);
+    let config = rtmp::session_config(&context.config());
     let take = |Accepted { stream, peer, permit }| {
         let (sharer, config, tls) = (Arc::clone(&context), Arc::clone(&config), tls.clone());
         context.spawn(async move {
@@ -64,7 +64,7 @@ pub(crate) async fn serve_rtmp(context: Arc<Context>, listener: TcpListener, tls
             let Some(tls) = tls else {
                 return rtmp::serve(Socket::Tcp(stream), peer, config, sharer).await;
             };
-            let handshake = tokio::time::timeout(sharer.config.http.header, tls.accept(stream)).await;
+            let handshake = tokio::time::timeout(sharer.config().http.header, tls.accept(stream)).await;
             let Ok(Ok(stream)) = handshake else { return };
             let Ok((socket, carry)) = tls::relay(stream) else { return };
             tokio::join!(rtmp::serve(socket, peer, config, sharer), carry);

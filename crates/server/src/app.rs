@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use media::hub::{self, Hub};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::Semaphore;
@@ -107,7 +108,7 @@ impl App {
             services.spawn(accept::serve_rtmp(Arc::clone(&context), listener, Some(acceptor)));
         }
         services.spawn(rtc::serve(Arc::clone(&context), ice_tcp));
-        if context.config.demo.enabled {
+        if context.config().demo.enabled {
             services.spawn(demo::play(Arc::clone(&context)));
         }
         let _stop = context.stopping.clone().drop_guard();
@@ -176,7 +177,7 @@ fn context(config: Config, addresses: Addresses, rtc: rtc::Service) -> Arc<Conte
         rtc,
         addresses,
         tasks: TaskTracker::new(),
-        config,
+        config: ArcSwap::from_pointee(config),
     })
 }
 

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use arc_swap::ArcSwap;
 use media::broadcast::Broadcast;
 use media::hub::Hub;
 use media::{Path, Timestamp};
@@ -24,8 +25,8 @@ use crate::transcode::{Ffmpeg, Missing};
 
 /// Shared by all sessions behind an `Arc`.
 pub struct Context {
-    /// The effective configuration.
-    pub config: Config,
+    /// The configuration in effect; [`Context::config`] reads it.
+    pub(crate) config: ArcSwap<Config>,
     /// All broadcasts.
     pub hub: Arc<Hub>,
     /// The shards that write to viewers.
@@ -119,6 +120,12 @@ impl Clock {
 }
 
 impl Context {
+    /// The configuration in effect. A reload puts another in its place, so whoever needs two settings that fit each
+    /// other takes both from one answer.
+    pub fn config(&self) -> Arc<Config> {
+        self.config.load_full()
+    }
+
     /// Runs a connection's task. A panic in it is our own bug: it ends that session alone, and is counted.
     pub fn spawn(self: &Arc<Self>, session: impl Future<Output = ()> + Send + 'static) {
         let session = guarded("a session", &self.shared.counters, session);

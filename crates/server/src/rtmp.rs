@@ -226,7 +226,7 @@ impl Connection {
     async fn publish(&mut self, name: &Name) {
         let admitted = self.admit(Action::Publish, name).await;
         let now = Instant::now();
-        let takeover = takeover(&self.context.config);
+        let takeover = takeover(&self.context.config());
         let claimed = admitted.and_then(|ticket| {
             let producer = self.context.hub.claim(&ticket.path, takeover, now).map_err(|e| e.to_string())?;
             Ok((producer, ticket))

@@ -74,14 +74,14 @@ impl Door {
         let Some(tls) = &self.tls else { return self.plain(stream, peer, permit).await };
         // Boxed, so that plain connections do not carry the room for either.
         let handshake = Box::pin(tls.accept(stream));
-        let handshake = tokio::time::timeout(self.context.config.http.header, handshake).await;
+        let handshake = tokio::time::timeout(self.context.config().http.header, handshake).await;
         let Ok(Ok(stream)) = handshake else { return };
         Box::pin(self.secure(stream, peer, permit)).await;
     }
 
     async fn begins_with_zero(&self, stream: &TcpStream) -> bool {
         let mut first = [0xFF];
-        let peek = tokio::time::timeout(self.context.config.http.header, stream.peek(&mut first));
+        let peek = tokio::time::timeout(self.context.config().http.header, stream.peek(&mut first));
         matches!(peek.await, Ok(Ok(1))) && first == [0]
     }
 
@@ -132,7 +132,8 @@ impl Door {
     where
         S: AsyncRead + Unpin,
     {
-        let http = &self.context.config.http;
+        let config = self.context.config();
+        let http = &config.http;
         if !answered {
             return head::read(stream, read, http.header).await;
         }

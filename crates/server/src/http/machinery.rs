@@ -66,7 +66,7 @@ impl Machinery {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let (busy, idle) = Busy::new();
-        let idle_max = self.context.config.http.idle;
+        let idle_max = self.context.config().http.idle;
         let one = OneRequest { head: request.head, ahead: request.rest, keeps: request.keeps, stream };
         let mut builder = http1::Builder::new();
         builder.timer(TokioTimer::new()).max_buf_size(HEAD_BYTES_MAX).keep_alive(request.keeps);
@@ -104,7 +104,7 @@ impl Machinery {
         let mut connection = pin!(connection);
         tokio::select! {
             _ = connection.as_mut() => return,
-            () = idle.wait(self.context.config.http.idle) => {}
+            () = idle.wait(self.context.config().http.idle) => {}
             () = self.drained(&idle) => {}
         }
         connection.as_mut().graceful_shutdown();

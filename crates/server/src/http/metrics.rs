@@ -69,7 +69,7 @@ fn render(context: &Context, process: Option<&Process>) -> Result<String, fmt::E
     text.one(Gauge, "openmic_publishers", "Broadcasts with a publisher.", live)?;
     text.by_protocol((Gauge, "openmic_viewers", "Viewers now."), viewers.into_iter())?;
     text.one(Gauge, "openmic_ring_bytes", "Bytes of all rings.", context.hub.ring_bytes())?;
-    let open = context.config.limits.connections.saturating_sub(context.connections.available_permits());
+    let open = context.config().limits.connections.saturating_sub(context.connections.available_permits());
     text.one(Gauge, "openmic_connections", "Connections now.", open)?;
     text.one(Gauge, "openmic_uptime_seconds", "Since the start.", context.clock.uptime().as_secs())?;
     counters(&mut text, context)?;

@@ -104,7 +104,8 @@ async fn common_headers(mut response: Response<Body>) -> Response<Body> {
 /// A page of another name that resolves to this machine (DNS rebinding) would be of the same origin as ours to its
 /// browser. While we listen on loopback, no such name is ours unless `http.hosts` says so.
 async fn check_host(State(context): State<Arc<Context>>, request: Request, next: Next) -> Response {
-    let http = &context.config.http;
+    let config = context.config();
+    let http = &config.http;
     let local = http.listen.ip().is_loopback();
     let host = host(request.uri(), request.headers());
     let known = host.is_some_and(|host| is_known_host(http, host));

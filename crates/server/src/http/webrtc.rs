@@ -248,7 +248,7 @@ fn check_type(headers: &HeaderMap, wanted: &'static str) -> Result<(), Problem> 
 
 /// The body, which has to be there within the time of a request's head, however slowly it drips in.
 async fn text(context: &Context, body: Body) -> Result<String, Problem> {
-    let read = tokio::time::timeout(context.config.http.header, to_bytes(body, OFFER_BYTES_MAX)).await;
+    let read = tokio::time::timeout(context.config().http.header, to_bytes(body, OFFER_BYTES_MAX)).await;
     let bytes = match read {
         Ok(Ok(bytes)) => bytes,
         Ok(Err(_)) => {
@@ -271,9 +271,9 @@ fn check_publisher(context: &Context, uri: &axum::http::Uri, headers: &HeaderMap
     let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
     let from = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, host)| host);
     // On loopback a name that we do not know may be anybody's that resolves here (DNS rebinding).
-    let own = router::host(uri, headers).filter(|_| !context.config.http.listen.ip().is_loopback());
+    let own = router::host(uri, headers).filter(|_| !context.config().http.listen.ip().is_loopback());
     let known =
-        from.is_some_and(|from| router::is_known_host(&context.config.http, router::without_port(from)));
+        from.is_some_and(|from| router::is_known_host(&context.config().http, router::without_port(from)));
     match known || (own.is_some() && own == from.map(router::without_port)) {
         true => Ok(()),
         false => Err(Problem::new(

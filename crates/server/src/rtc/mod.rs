@@ -78,7 +78,7 @@ pub(crate) fn publish(
     let (rtc, answer) = answer(service, offer::publishing(config, &offer), parsed, now)?;
     let kinds = offer::agreed(&answer)?;
     let permit = Arc::clone(&context.connections).try_acquire_owned().map_err(|_| BeginError::Full)?;
-    let producer = context.hub.claim(path, rtmp::takeover(&context.config), now)?;
+    let producer = context.hub.claim(path, rtmp::takeover(&context.config()), now)?;
     let broadcast = producer.broadcast();
     let audience = Audience::of(&broadcast);
     tracing::info!(%path, agent = ticket.agent, epoch = broadcast.epoch(), "publishing by WebRTC");

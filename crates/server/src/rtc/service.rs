@@ -225,7 +225,7 @@ impl Service {
         let etag = offered.credentials.ufrag.as_str().into();
         let handle = Handle { commands: sender, offer: offered.offer.into(), etag };
         self.sessions().insert(id.clone(), handle);
-        let set_up = context.config.rtc.set_up;
+        let set_up = context.config().rtc.set_up;
         let mut session = Session {
             rtc,
             role,

@@ -164,7 +164,7 @@ impl Asked<'_> {
     async fn answer(&self, context: &Arc<Context>, path: &str) -> Result<Served, Problem> {
         let directives = Directives::parse(self.query).map_err(|e| Problem::bad_request(e.to_string()))?;
         let stream = self.stream(context, &target::path(path, "")?).await?;
-        let blocked = context.config.hls.segment_max * BLOCKED_TARGETS;
+        let blocked = context.config().hls.segment_max * BLOCKED_TARGETS;
         let kind = self.resource.content_type();
         match self.resource {
             Resource::Playlist => {

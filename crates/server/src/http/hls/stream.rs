@@ -86,7 +86,8 @@ impl Stream {
     }
 
     fn new(context: &Context, broadcast: &Broadcast) -> Self {
-        let hls = &context.config.hls;
+        let config = context.config();
+        let hls = &config.hls;
         let mut packager = Packager::new(Options {
             target_seconds: u32::try_from(hls.segment_max.as_secs()).unwrap_or(u32::MAX),
             segment_min: hls.segment_min.into(),
@@ -238,7 +239,7 @@ async fn feed(context: &Context, broadcast: &Broadcast, stream: &Stream) -> Over
     let mut codecs = HashMap::new();
     let mut sweep = interval(SWEEP);
     sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let silent = context.config.hls.segment_max * 3;
+    let silent = context.config().hls.segment_max * 3;
     let mut taken = 0_u32;
     loop {
         tokio::select! {
@@ -248,7 +249,7 @@ async fn feed(context: &Context, broadcast: &Broadcast, stream: &Stream) -> Over
             },
             _ = sweep.tick() => {
                 // A server that stops does not wait for viewers that may come back.
-                let idle = if context.draining.is_cancelled() { SWEEP } else { context.config.hls.idle };
+                let idle = if context.draining.is_cancelled() { SWEEP } else { context.config().hls.idle };
                 if stream.sweep(silent, idle) {
                     return Over::Idle;
                 }
