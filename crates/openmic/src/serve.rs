@@ -3,11 +3,14 @@
 use std::io::{IsTerminal, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
-use server::context::Addresses;
+use server::audit::{Act, Outcome};
+use server::config::LoadError;
+use server::context::{Addresses, Context};
 use server::{App, Config};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -18,7 +21,7 @@ const FORCED_STOP: Duration = Duration::from_secs(2);
 const FILES_MAX: u64 = 1 << 20;
 
 /// Settings come from the file, then `OPENMIC_SECTION_KEY` of the environment (OPENMIC_HTTP_LISTEN), then flags.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Serve {
     /// TOML configuration
     #[arg(long, value_name = "FILE")]
@@ -59,6 +62,7 @@ enum LogFormat {
 pub(crate) fn run(serve: &Serve) -> anyhow::Result<()> {
     start_logs(serve.log_format)?;
     let config = configuration(serve)?;
+    config.check()?;
     if serve.print_config {
         print!("{}", toml::to_string(&config)?);
         return Ok(());
@@ -84,7 +88,8 @@ fn start_logs(format: LogFormat) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn configuration(serve: &Serve) -> anyhow::Result<Config> {
+/// File, environment and flags, the later over the former; not checked yet.
+fn configuration(serve: &Serve) -> Result<Config, LoadError> {
     let loaded = Config::load(serve.config.as_deref(), std::env::vars())?;
     for name in loaded.unknown_variables {
         tracing::warn!(
@@ -99,7 +104,6 @@ fn configuration(serve: &Serve) -> anyhow::Result<Config> {
     if let Some(data) = &serve.data {
         config.data.dir.clone_from(data);
     }
-    config.check()?;
     Ok(config)
 }
 
@@ -120,6 +124,8 @@ async fn serve_until_told(serve: &Serve, config: Config) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
     let (drain, demo) = (config.shutdown.drain, config.demo.enabled);
     let app = App::start(config).await?;
+    let again = serve.clone();
+    app.context().set_source(Box::new(move || configuration(&again)));
     let addresses = app.addresses();
     if serve.ready_json {
         println!("{}", serde_json::to_string(&addresses)?);
@@ -128,10 +134,14 @@ async fn serve_until_told(serve: &Serve, config: Config) -> anyhow::Result<()> {
     }
     std::io::stdout().flush()?;
     tracing::info!(http = %addresses.http, rtmp = %addresses.rtmp, rtc = %addresses.rtc, version = env!("CARGO_PKG_VERSION"), "serving");
-    signals.next().await;
+    while signals.next().await == Told::Reload {
+        let context = Arc::clone(app.context());
+        // It reads files. A panic in it is our own bug, and the old configuration is as good as before.
+        let _ = tokio::task::spawn_blocking(move || reload(&context)).await;
+    }
     tracing::info!(drain_ms = drain.as_millis(), "stopping; a second signal stops at once");
     let forced = async {
-        signals.next().await;
+        while signals.next().await == Told::Reload {}
         tracing::warn!("stopping at once");
         // Whoever is still there loses its connection with the process.
         tokio::time::sleep(FORCED_STOP / 4).await;
@@ -143,20 +153,49 @@ async fn serve_until_told(serve: &Serve, config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// SIGHUP: the configuration is read again, and whatever comes of it is told to the log.
+fn reload(context: &Context) {
+    let reloaded = context.reload();
+    let why = reloaded.as_ref().err().map(ToString::to_string);
+    let outcome = why.as_deref().map_or(Outcome::Done, Outcome::Failed);
+    let act = Act { who: "signal:HUP", what: "reload", target: "configuration", outcome, peer: None };
+    context.operation.audit.record(&act);
+    match reloaded {
+        Ok(done) if done.needs_restart.is_empty() => {}
+        Ok(done) => {
+            tracing::warn!("these keys keep their values until a restart: {}", done.needs_restart.join(", "))
+        }
+        Err(error) => tracing::error!("the configuration stays as it was: {error}"),
+    }
+}
+
+/// What a signal asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    Stop,
+    Reload,
+}
+
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hang_up: Signal,
 }
 
 impl Signals {
     fn new() -> std::io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
     }
 
-    async fn next(&mut self) {
+    async fn next(&mut self) -> Told {
         tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => Told::Stop,
+            _ = self.interrupt.recv() => Told::Stop,
+            _ = self.hang_up.recv() => Told::Reload,
         }
     }
 }

@@ -56,9 +56,9 @@ pub(crate) async fn run(
 
 /// Serves RTMP, or RTMPS where there is an acceptor.
 pub(crate) async fn serve_rtmp(context: Arc<Context>, listener: TcpListener, tls: Option<TlsAcceptor>) {
-    let config = rtmp::session_config(&context.config());
     let take = |Accepted { stream, peer, permit }| {
-        let (sharer, config, tls) = (Arc::clone(&context), Arc::clone(&config), tls.clone());
+        let (sharer, tls) = (Arc::clone(&context), tls.clone());
+        let config = rtmp::session_config(&context.config());
         context.spawn(async move {
             let _permit = permit;
             let Some(tls) = tls else {

@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
 use media::hub::{self, Hub};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::Semaphore;
@@ -19,6 +18,7 @@ use crate::context::{Addresses, Clock, Context, Shared};
 use crate::counters::Counters;
 use crate::egress::Egress;
 use crate::encoders::Capacity;
+use crate::operation::Operation;
 use crate::transcode::Ffmpeg;
 use crate::{accept, demo, http, rtc, tls};
 
@@ -177,7 +177,7 @@ fn context(config: Config, addresses: Addresses, rtc: rtc::Service) -> Arc<Conte
         rtc,
         addresses,
         tasks: TaskTracker::new(),
-        config: ArcSwap::from_pointee(config),
+        operation: Operation::new(config),
     })
 }
 

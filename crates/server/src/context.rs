@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use arc_swap::ArcSwap;
 use media::broadcast::Broadcast;
 use media::hub::Hub;
 use media::{Path, Timestamp};
@@ -20,13 +19,14 @@ use crate::egress::Egress;
 use crate::encoders::Capacity;
 use crate::guard::guarded;
 use crate::http::EndedHls;
+use crate::operation::Operation;
 use crate::rtc;
 use crate::transcode::{Ffmpeg, Missing};
 
 /// Shared by all sessions behind an `Arc`.
 pub struct Context {
-    /// The configuration in effect; [`Context::config`] reads it.
-    pub(crate) config: ArcSwap<Config>,
+    /// What an operator changes and watches; [`Context::config`] reads the configuration in effect.
+    pub operation: Operation,
     /// All broadcasts.
     pub hub: Arc<Hub>,
     /// The shards that write to viewers.
@@ -123,7 +123,7 @@ impl Context {
     /// The configuration in effect. A reload puts another in its place, so whoever needs two settings that fit each
     /// other takes both from one answer.
     pub fn config(&self) -> Arc<Config> {
-        self.config.load_full()
+        self.operation.reload.current()
     }
 
     /// Runs a connection's task. A panic in it is our own bug: it ends that session alone, and is counted.
