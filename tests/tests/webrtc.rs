@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use e2e::healthy::{serve, until};
+use e2e::healthy::{resident_bytes, serve, until};
 use e2e::recording::{Kind, Unit, h264_opus};
-use e2e::rtc::{Client, Event, Loss, Offer, Options, Received, SDP, Transport, config};
-use e2e::rtmp::{Peer, Viewer, tags};
+use e2e::rtc::{
+    Client, Event, Loss, Offer, Options, Received, SDP, Transport, captured as captured_at, config, marking,
+};
+use e2e::rtmp::{PATIENCE, Peer, Viewer, tags};
 use media::codec::{h264, nal};
 use server::App;
 use server::config::Takeover;
@@ -360,6 +362,48 @@ async fn a_refusing_policy_keeps_the_first_publisher_and_tells_the_second() {
     receive(&mut viewer, Kind::Video, payloads(&units, Kind::Video).len()).await;
 }
 
+/// Posts an offer to publish and tells what was answered.
+async fn status_of_publishing(app: &App) -> u16 {
+    let offer = Offer::new(app.addresses().rtc, Options::PUBLISH).await;
+    e2e::http::send(app.addresses().http, "POST", "/live/x/whip", &[SDP], offer.sdp.as_bytes()).await.status
+}
+
+#[tokio::test]
+async fn where_others_are_refused_a_vanished_publisher_frees_its_path_soon() {
+    let app = serve(|config| config.publish.takeover = Takeover::Refuse).await;
+    let units = units(500);
+    let first = publisher(&app, &units).await;
+    first.send_live(&units[BOTH..]).await;
+    let vanished = std::time::Instant::now();
+    drop(first);
+    assert_eq!(status_of_publishing(&app).await, 409, "it may have lost its network for a moment");
+    let path = media::Path::new("live/x").expect("well-formed");
+    let broadcast = app.context().hub.get(&path).expect("its viewers may wait for it");
+    until("the path is free", || broadcast.phase() == media::broadcast::Phase::Waiting).await;
+    assert!(vanished.elapsed() < Duration::from_secs(9), "freed after {:?}", vanished.elapsed());
+    assert_eq!(status_of_publishing(&app).await, 201);
+}
+
+#[tokio::test]
+async fn a_publisher_without_media_is_closed_and_one_with_media_is_not() {
+    let app = serve(|config| config.publish.idle = Duration::from_millis(800)).await;
+    let mut silent = Client::publish(&app, "live/silent").await;
+    let units = units(2_000);
+    let sends = publisher(&app, &units).await;
+    let (closed, ()) = tokio::join!(
+        async {
+            silent.until_closed().await;
+            std::time::Instant::now()
+        },
+        sends.send_live(&units[BOTH..])
+    );
+    assert!(closed.elapsed() > Duration::from_millis(500), "closed only when the other had sent for 2 s");
+    assert_eq!(silent.resource.delete().await.status, 404);
+    let mut sends = sends;
+    assert!(sends.is_connected());
+    sends.until_closed().await;
+}
+
 #[tokio::test]
 async fn delete_ends_the_broadcast_for_viewers_of_every_protocol() {
     let app = serve(|_| {}).await;
@@ -412,6 +456,64 @@ async fn while_a_microphone_is_muted_players_get_silence_that_keeps_up_with_the_
     });
     publisher.send_live(&units).await;
     watching.await.expect("sound keeps up");
+}
+
+/// A viewer that understands when pictures were captured and how long they may wait.
+async fn marking_viewer(app: &App) -> Client {
+    let offer = Offer::with_config(app.addresses().rtc, Options::WATCH, marking()).await;
+    offer.post(app.addresses().http, "/live/x/whep").await.start().await
+}
+
+#[tokio::test]
+async fn pictures_of_the_joined_group_are_not_to_wait_and_live_ones_as_long_as_the_viewer_likes() {
+    let app = serve(|_| {}).await;
+    let units = units(2_500);
+    let publisher = publisher(&app, &units).await;
+    let joined = units.iter().position(|unit| unit.frame.dts.millis() > 800).expect("it is longer");
+    publisher.send_live(&units[BOTH..joined]).await;
+    let mut viewer = marking_viewer(&app).await;
+    for extension in ["abs-capture-time", "playout-delay"] {
+        assert!(viewer.answer.contains(&format!("rtp-hdrext/{extension}")), "{}", viewer.answer);
+    }
+    publisher.send_live(&units[joined..]).await;
+    let received = receive(&mut viewer, Kind::Video, payloads(&units, Kind::Video).len()).await;
+    let waits: Vec<_> = received.iter().map(|packet| packet.waits).collect();
+    let runs: Vec<_> = waits.chunk_by(|a, b| a == b).map(|run| run[0]).collect();
+    assert_eq!(runs, [Some((0, 0)), Some((0, 1_000)), None]);
+    let plain = Client::watch(&app, "live/x").await;
+    assert!(!plain.answer.contains("playout-delay"), "who has not offered it is not answered it");
+}
+
+#[tokio::test]
+async fn viewers_learn_when_a_picture_was_captured_by_the_publishers_reports_or_its_own_word() {
+    let app = serve(|_| {}).await;
+    let units = units(3_500);
+    let first = publisher(&app, &units).await;
+    let mut viewer = marking_viewer(&app).await;
+    let (reply, wall) = tokio::sync::oneshot::channel();
+    let last = units.iter().rfind(|unit| unit.kind == Kind::Video).expect("pictures");
+    let at = last.packets[0].at;
+    first.tell(move |driver| reply.send(driver.wall(at)).expect("it is waited for")).await;
+    let (wall, owed) = (wall.await.expect("the peer runs"), payloads(&units, Kind::Video).len());
+    first.send_live(&units[BOTH..]).await;
+    let received = receive(&mut viewer, Kind::Video, owed).await;
+    assert_eq!(received[0].captured, None, "nothing was reported yet");
+    let captured = received.iter().rev().find_map(|packet| packet.captured).expect("reports came");
+    let off = captured.duration_since(wall).unwrap_or_else(|early| early.duration());
+    assert!(off < Duration::from_millis(30), "{off:?} off");
+    drop(first);
+    let offer = Offer::with_config(app.addresses().rtc, Options::PUBLISH, marking()).await;
+    let second = offer.post(app.addresses().http, "/live/x/whip").await.start().await;
+    second.send_live(&units[..40]).await;
+    let owed = payloads(&units[..40], Kind::Video).len();
+    let received = receive(&mut viewer, Kind::Video, owed).await;
+    let told: Vec<_> = received.iter().filter_map(|packet| packet.captured).collect();
+    let pictures = units[..40].iter().filter(|unit| unit.kind == Kind::Video);
+    let owed: Vec<_> = pictures.map(|unit| captured_at(unit.packets[0].at)).collect();
+    assert_eq!(told.len(), owed.len(), "each picture tells it once");
+    let off =
+        told.iter().zip(&owed).map(|(a, b)| a.duration_since(*b).unwrap_or_else(|early| early.duration()));
+    assert!(off.max().expect("some") < Duration::from_millis(1), "{told:?} for {owed:?}");
 }
 
 #[tokio::test]
@@ -500,6 +602,34 @@ async fn sessions_whose_peer_never_connects_are_closed_in_time_and_leave_nothing
     until("the publisher's path is free", || app.context().hub.list().len() == 1).await;
     until("nothing is held", || app.context().connections.available_permits() >= held).await;
     assert_eq!((viewer.delete().await.status, publisher.delete().await.status), (404, 404));
+}
+
+#[tokio::test]
+async fn a_session_whose_peer_never_connects_costs_at_most_twenty_kilobytes() {
+    /// Enough that what the allocator takes at once is little of it.
+    const SESSIONS: usize = 400;
+    let app = serve(|config| {
+        config.rtc.half_open_max = 2 * SESSIONS;
+        config.rtc.set_up = PATIENCE * 3;
+    })
+    .await;
+    let addresses = app.addresses();
+    let mut peer = Peer::publish(addresses.rtmp, "live/x").await;
+    send_tags(&mut peer, 0, 200).await;
+    let sdp = Offer::new(addresses.rtc, Options::WATCH).await.sdp;
+    let begin = async |sessions: usize| {
+        for _ in 0..sessions {
+            let answer =
+                e2e::http::send(addresses.http, "POST", "/live/x/whep", &[SDP], sdp.as_bytes()).await;
+            assert_eq!(answer.status, 201);
+        }
+    };
+    begin(SESSIONS / 4).await;
+    let before = resident_bytes();
+    begin(SESSIONS).await;
+    let each = resident_bytes().saturating_sub(before) / SESSIONS;
+    assert_eq!(app.context().rtc.places(), 2 * SESSIONS - SESSIONS - SESSIONS / 4, "all of them wait");
+    assert!(each <= 20 << 10, "{each} bytes each");
 }
 
 #[tokio::test]

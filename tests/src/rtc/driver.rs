@@ -1,13 +1,13 @@
 //! The task of one peer: carries datagrams between str0m's machine and the network, and loses those it is told to.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use media::Packet;
+use media::{Packet, Timestamp};
 use str0m::format::{Codec, PayloadParams};
 use str0m::media::{KeyframeRequestKind, Mid, Pt};
 use str0m::net::Receive;
-use str0m::rtp::RtpWrite;
+use str0m::rtp::{AbsCaptureTime, Extension, ExtensionValues, RtpWrite};
 use str0m::{Event as RtcEvent, IceConnectionState, Input, Output, Rtc};
 use tokio::sync::mpsc;
 use wire::rtp::red;
@@ -49,6 +49,10 @@ pub struct Received {
     pub payload: Arc<[u8]>,
     /// When it came.
     pub at: Instant,
+    /// How long the picture shall and may wait before it is shown, in hundredths of a second.
+    pub waits: Option<(u64, u64)>,
+    /// When it was captured.
+    pub captured: Option<SystemTime>,
 }
 
 /// Which datagrams the network loses: a share of them, chosen by a seed.
@@ -86,6 +90,11 @@ impl Mids {
             Kind::Audio => self.audio,
         }
     }
+}
+
+/// What the clock of a publisher shows that tells it: one that is not set, and runs well.
+pub fn captured(at: Timestamp) -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(1_000_000_000) + Duration::from_micros(at.micros() as u64)
 }
 
 /// A machine, its way to the server, and how bad that is.
@@ -208,7 +217,7 @@ impl Driver {
             }
             RtcEvent::KeyframeRequest(_) => self.say(Event::KeyframeWanted(Instant::now())),
             RtcEvent::RtpPacket(packet) => {
-                let pt = packet.header.payload_type;
+                let (pt, values) = (packet.header.payload_type, &packet.header.ext_vals);
                 let params = self.rtc.codec_config().params().iter().find(|params| params.pt() == pt);
                 let kind = match params.expect("what was negotiated").spec().codec {
                     Codec::Opus => Kind::Audio,
@@ -221,6 +230,11 @@ impl Driver {
                     marker: packet.header.marker,
                     payload: packet.payload,
                     at: packet.timestamp,
+                    waits: values
+                        .play_delay_min
+                        .zip(values.play_delay_max)
+                        .map(|(min, max)| (min.numer(), max.numer())),
+                    captured: values.abs_capture_time.as_ref().map(|at| at.capture_time),
                 }));
             }
             RtcEvent::Closed => {
@@ -275,9 +289,20 @@ impl Driver {
         // Numbers of a sender begin anywhere, but below 2^15 (RFC 3711 §3.3.1).
         let sequence = packet.sequence + 7_000;
         let write = RtpWrite::new(pt, sequence.into(), packet.at.ticks(hz) as u32, wall, payload);
-        let write = write.marker(packet.marker).nackable(kind == Kind::Video);
+        let mut marks = ExtensionValues::default();
+        let media = self.rtc.media(mid).expect("its section");
+        if media.remote_extmap().id_of(Extension::AbsoluteCaptureTime).is_some() {
+            let capture_time = captured(packet.at);
+            marks.abs_capture_time = Some(AbsCaptureTime { capture_time, clock_offset: None });
+        }
+        let write = write.marker(packet.marker).nackable(kind == Kind::Video).ext_vals(marks);
         let mut api = self.rtc.direct_api();
         api.stream_tx_by_mid(mid, None).expect("a stream that we send").write_rtp(write);
+    }
+
+    /// When packets of this time were captured, by the wall clock that sender reports tell.
+    pub fn wall(&self, at: Timestamp) -> SystemTime {
+        SystemTime::now() - self.started.elapsed() + Duration::from_micros(at.micros() as u64)
     }
 
     /// Asks the server for a keyframe.

@@ -10,13 +10,14 @@ use std::time::Duration;
 
 use str0m::change::{SdpAnswer, SdpPendingOffer};
 use str0m::media::{Direction, KeyframeRequestKind, MediaKind};
+use str0m::rtp::Extension;
 use str0m::{Rtc, RtcConfig};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 use wire::sdp_fragment;
 
-pub use driver::{Driver, Event, Loss, Mids, Received};
+pub use driver::{Driver, Event, Loss, Mids, Received, captured};
 pub use forge::{Forger, noise};
 pub use link::Transport;
 
@@ -80,6 +81,11 @@ pub fn config() -> RtcConfig {
         .enable_h264(true)
         .enable_opus(true, false)
         .set_rtp_mode(true)
+}
+
+/// Of one that tells when things were captured and how long they may wait, as far as the server does.
+pub fn marking() -> RtcConfig {
+    config().set_extension(5, Extension::AbsoluteCaptureTime).set_extension(6, Extension::PlayoutDelay)
 }
 
 impl Offer {

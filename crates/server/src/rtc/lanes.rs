@@ -56,6 +56,8 @@ struct State {
     next: u64,
     /// The newest packet's time.
     newest: Option<Timestamp>,
+    /// From the broadcast's time to the publisher's own clock, since 1970, where it has told that.
+    captured: Option<Span>,
     /// Writers so far; the last of them writes.
     writers: u64,
 }
@@ -136,6 +138,11 @@ impl Lanes {
         self.lane(kind).state().newest
     }
 
+    /// What the publisher's clock showed when what is at `at` was captured, since 1970.
+    pub(super) fn captured(&self, kind: Kind, at: Timestamp) -> Option<Span> {
+        Some(at - Timestamp::ZERO + self.lane(kind).state().captured?)
+    }
+
     /// A WebRTC publisher writes here, so a keyframe can be asked for.
     pub(super) fn is_forwarded(&self) -> bool {
         self.forwarded.borrow().is_on()
@@ -147,6 +154,7 @@ impl Lanes {
         let lane = self.lane(kind);
         let mut state = lane.state();
         state.format = Some(format);
+        state.captured = None;
         state.writers += 1;
         Writer { lane: Arc::clone(lane), format, number: state.writers, offset: None }
     }
@@ -196,6 +204,14 @@ pub(super) struct Writer {
 impl Writer {
     pub(super) fn format(&self) -> Format {
         self.format
+    }
+
+    /// What the source's clock showed, since 1970, when what is at `at` was captured.
+    pub(super) fn handle_captured(&mut self, at: Timestamp, clock: Span) {
+        let mut state = self.lane.state();
+        if state.writers == self.number {
+            state.captured = Some(clock - (at - Timestamp::ZERO));
+        }
     }
 
     /// Appends the packets of one frame and leaves their buffer empty; `opens` says that decoding can begin with it.

@@ -7,13 +7,18 @@ mod ice_tcp;
 mod keyframes;
 mod lanes;
 mod line;
+mod marks;
 mod offer;
 mod packets;
+mod plan;
+mod presence;
 mod publish;
 mod reencode;
 mod repeat;
+mod resend;
 mod service;
 mod session;
+mod waiting;
 mod watch;
 
 use std::net::SocketAddr;
@@ -24,17 +29,16 @@ use media::Path;
 use media::broadcast::Broadcast;
 use media::hub::ClaimError;
 use media::packet::Format;
-use str0m::change::SdpOffer;
-use str0m::{Rtc, RtcConfig};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::audience::{self, Audience};
 use crate::context::Context;
 use crate::sessions::Ticket;
-use crate::{rtmp, transcode};
+use crate::{config, rtmp, transcode};
 use lanes::{Kind, Lanes};
 pub(crate) use offer::{OFFER_BYTES_MAX, Refusal};
-use publish::Publish;
+use plan::{Plan, Way};
+use publish::{Claim, Publish};
 use service::Offered;
 pub use service::Service;
 pub(crate) use service::{Begun, Sockets};
@@ -73,9 +77,7 @@ pub(crate) fn publish(
     let now = Instant::now();
     let service = &context.rtc;
     let half_open = service.half_open()?;
-    let (parsed, offer) = offer::read(offer)?;
-    let (config, credentials) = service.machine(&offer);
-    let (rtc, answer) = answer(service, offer::publishing(config, &offer), parsed, now)?;
+    let (plan, answer) = Plan::new(service, offer::read(offer)?, Way::In, now)?;
     let kinds = offer::agreed(&answer)?;
     let permit = Arc::clone(&context.connections).try_acquire_owned().map_err(|_| BeginError::Full)?;
     let producer = context.hub.claim(path, rtmp::takeover(&context.config()), now)?;
@@ -84,13 +86,12 @@ pub(crate) fn publish(
     tracing::info!(%path, agent = ticket.agent, epoch = broadcast.epoch(), "publishing by WebRTC");
     audience.set_publisher(audience::Publisher::of(&ticket));
     let lanes = Lanes::of(context, &broadcast);
-    let role = Role::Publish(Box::new(Publish::new(producer, lanes.forward(kinds), audience, now)));
-    Ok(service.start(
-        context,
-        rtc,
-        role,
-        Offered { credentials, offer, answer, ticket, permit, half_open, now },
-    ))
+    let publish = &context.config().publish;
+    let refuses = publish.takeover == config::Takeover::Refuse;
+    let limits = presence::Limits { idle: publish.idle, refuses };
+    let claim = Claim { producer, forward: lanes.forward(kinds), audience, limits };
+    let role = Role::Publish(Box::new(Publish::new(claim, now)));
+    Ok(service.start(context, role, Offered { plan, answer, ticket, permit, half_open, now }))
 }
 
 /// Begins a viewer's session.
@@ -102,22 +103,15 @@ pub(crate) async fn watch(
 ) -> Result<Begun, BeginError> {
     let service = &context.rtc;
     let half_open = service.half_open()?;
-    let (parsed, offer) = offer::read(offer)?;
-    let (lanes, formats) = watched(context, &broadcast, &offer).await?;
+    let offer = offer::read(offer)?;
+    let (lanes, formats) = watched(context, &broadcast, &offer.1).await?;
     let now = Instant::now();
-    let (config, credentials) = service.machine(&offer);
-    let config = offer::watching(config, &offer, formats.into_iter())?;
-    let (rtc, answer) = answer(service, config, parsed, now)?;
+    let (plan, answer) = Plan::new(service, offer, Way::Out(formats), now)?;
     offer::agreed(&answer)?;
     let permit = Arc::clone(&context.connections).try_acquire_owned().map_err(|_| BeginError::Full)?;
     let seat = Audience::of(&broadcast).sit(audience::Protocol::Whep);
     let role = Role::Watch(Box::new(Watch::new(lanes, seat)));
-    Ok(service.start(
-        context,
-        rtc,
-        role,
-        Offered { credentials, offer, answer, ticket, permit, half_open, now },
-    ))
+    Ok(service.start(context, role, Offered { plan, answer, ticket, permit, half_open, now }))
 }
 
 /// The lanes that an offer is served from, and what they carry: those of another broadcast, with pictures in H.264, where
@@ -155,20 +149,6 @@ async fn formats(lanes: &Lanes, at_least: usize) -> Option<Vec<Format>> {
         }
         tokio::time::sleep(TRACKS_LOOK).await;
     }
-}
-
-/// The machine that has taken the offer, and its answer.
-fn answer(
-    service: &Service,
-    config: RtcConfig,
-    offer: SdpOffer,
-    now: Instant,
-) -> Result<(Rtc, String), Refusal> {
-    let mut rtc = config.build(now);
-    service.add_candidates(&mut rtc);
-    let answer = rtc.sdp_api().accept_offer(offer).map_err(|error| Refusal::Malformed(error.to_string()))?;
-    let answer = offer::in_one_stream(&answer.to_sdp_string());
-    Ok((rtc, offer::with_candidates_in_use(&answer)))
 }
 
 /// Receives on the UDP port and accepts on the TCP port until the server stops.

@@ -71,6 +71,7 @@ pub(super) fn publishing(config: RtcConfig, offer: &str) -> RtcConfig {
         true => config.enable_h264(true),
         false => config.enable_vp8(true).enable_vp9(true).enable_av1(true).enable_h265(true),
     };
+    let config = config.set_extension(CAPTURED, Extension::AbsoluteCaptureTime);
     // Sound that is asked for again costs next to nothing and saves the word it was in.
     with_params(config, |all| {
         for params in all.iter_mut().filter(|params| params.spec().codec == Codec::Opus) {
@@ -125,12 +126,20 @@ pub(super) fn watching(
     }
 }
 
+/// Numbers of extensions, ours; a peer's own numbers replace them. The library has 1 to 4, 10, 11 and 13.
+const MID: u8 = 4;
+const CAPTURED: u8 = 5;
+const PLAYOUT: u8 = 6;
+
 /// Nobody reckons how much a viewer could take: what is for that would be twelve bytes of every packet and a record of
 /// each, and browsers would report on all of them ten times a second.
 fn without_estimation(config: RtcConfig) -> RtcConfig {
-    /// Ours; a peer's own number for it replaces this one.
-    const MID: u8 = 4;
-    with_params(config.clear_extension_map().set_extension(MID, Extension::RtpMid), |all| {
+    let config = config
+        .clear_extension_map()
+        .set_extension(MID, Extension::RtpMid)
+        .set_extension(CAPTURED, Extension::AbsoluteCaptureTime)
+        .set_extension(PLAYOUT, Extension::PlayoutDelay);
+    with_params(config, |all| {
         for params in all {
             params.set_fb_transport_cc(false);
             params.set_fb_remb(false);

@@ -17,6 +17,7 @@ use wire::rtp::{self, Clock, Depacketizer, Event, PayloadKind, red};
 
 use super::keyframes::Keyframes;
 use super::lanes::{Forward, Kind, Lanes, Writer};
+use super::presence::{Gone, Limits, Presence};
 use crate::audience::Audience;
 
 /// Times of frames that packets may still come for.
@@ -33,6 +34,15 @@ pub(super) struct Publish {
     timeline: Timeline,
     streams: Vec<Stream>,
     keyframes: Keyframes,
+    presence: Presence,
+}
+
+/// What a publisher writes to, and how long it may be silent.
+pub(super) struct Claim {
+    pub(super) producer: Producer,
+    pub(super) forward: Forward,
+    pub(super) audience: Arc<Audience>,
+    pub(super) limits: Limits,
 }
 
 /// One of its RTP streams.
@@ -53,7 +63,8 @@ struct Stream {
 }
 
 impl Publish {
-    pub(super) fn new(producer: Producer, forward: Forward, audience: Arc<Audience>, now: Instant) -> Self {
+    pub(super) fn new(claim: Claim, now: Instant) -> Self {
+        let Claim { producer, forward, audience, limits } = claim;
         Self {
             timeline: producer.timeline(now),
             producer,
@@ -63,7 +74,23 @@ impl Publish {
             clock: Clock::new(now),
             streams: Vec::new(),
             keyframes: Keyframes::new(now),
+            presence: Presence::new(limits),
         }
+    }
+
+    /// The peer has connected, the first time or again.
+    pub(super) fn handle_connected(&mut self, now: Instant) {
+        self.presence.handle_connected(now);
+    }
+
+    /// An authentic check of the peer's was answered.
+    pub(super) fn handle_check(&mut self, now: Instant) {
+        self.presence.handle_check(now);
+    }
+
+    /// Why the peer is given up, if it is.
+    pub(super) fn gone(&self, now: Instant) -> Option<Gone> {
+        self.presence.gone(now)
     }
 
     /// Ends the broadcast on purpose.
@@ -78,6 +105,7 @@ impl Publish {
         rtc: &mut Rtc,
         packet: RtpPacket,
     ) -> Result<(), WriteError> {
+        self.presence.handle_media(now);
         let Some(mid) = packet.header.ext_vals.mid.or_else(|| mid_of(rtc, &packet)) else { return Ok(()) };
         let pt = packet.header.payload_type;
         let is_of = |params: &&PayloadParams| params.pt() == pt || params.red() == Some(pt);
@@ -87,15 +115,21 @@ impl Publish {
         let Some(index) = self.stream(mid, format) else { return Ok(()) };
         self.handle_report(index, &packet);
         let (sequence, time) = (*packet.seq_no, packet.time.numer());
+        let told = packet.header.ext_vals.abs_capture_time.as_ref();
+        let told = told.and_then(|told| told.capture_time.duration_since(UNIX_EPOCH).ok()).map(Span::from);
         if !is_red {
             let marker = packet.header.marker;
-            return self.take(now, index, Arrived { sequence, time, marker, payload: packet.payload });
+            return self.take(
+                now,
+                index,
+                Arrived { sequence, time, marker, payload: packet.payload, captured: told },
+            );
         }
         for block in red::unwrap(&packet.payload) {
             let (sequence, time) =
                 (sequence - block.distance.min(sequence), time - u64::from(block.offset).min(time));
             let payload = block.payload.into();
-            self.take(now, index, Arrived { sequence, time, marker: false, payload })?;
+            self.take(now, index, Arrived { sequence, time, marker: false, payload, captured: None })?;
         }
         Ok(())
     }
@@ -111,7 +145,12 @@ impl Publish {
             stream.received.pop_front();
         }
         stream.received.push_back(arrived.sequence);
+        let is_new = stream.stamps.back().is_none_or(|(newest, _)| *newest < arrived.time);
         let at = stream.place(now, &mut self.clock, &mut self.timeline, arrived.time);
+        let reported = || self.clock.captured(stream.track.0, arrived.time).map(Span::from_micros);
+        if let Some(clock) = arrived.captured.or_else(reported).filter(|_| is_new) {
+            stream.writer.handle_captured(at, clock);
+        }
         let packet = Packet {
             at,
             sequence: arrived.sequence,
@@ -187,7 +226,7 @@ impl Publish {
     /// When [`Publish::handle_timeout`] is due.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         let waiting = self.streams.iter().filter_map(|stream| stream.depacketizer.poll_timeout());
-        waiting.chain(self.keyframes.poll_timeout()).min()
+        waiting.chain(self.keyframes.poll_timeout()).chain(self.presence.poll_timeout()).min()
     }
 
     /// Gives up what was waited for, and asks for a keyframe when one is due.
@@ -220,6 +259,8 @@ struct Arrived {
     time: u64,
     marker: bool,
     payload: Arc<[u8]>,
+    /// What the publisher said its clock showed.
+    captured: Option<Span>,
 }
 
 impl Stream {

@@ -15,7 +15,9 @@ use wire::sdp_fragment;
 
 use super::endpoint::Endpoint;
 use super::offer::Refusal;
-use super::session::{self, Batch, Command, Role, Session};
+use super::plan::Plan;
+use super::session::{self, Command, Role};
+use super::waiting::{First, Waiting};
 use super::{BeginError, crypto, offer};
 use crate::config;
 use crate::context::Context;
@@ -67,8 +69,7 @@ pub(crate) struct Begun {
 
 /// What was agreed on.
 pub(super) struct Offered {
-    pub(super) credentials: IceCreds,
-    pub(super) offer: String,
+    pub(super) plan: Plan,
     pub(super) answer: String,
     pub(super) ticket: Ticket,
     pub(super) permit: OwnedSemaphorePermit,
@@ -148,20 +149,23 @@ impl Service {
         Arc::clone(&self.half_open).try_acquire_owned().map_err(|_| BeginError::Busy)
     }
 
-    /// A configuration whose machine answers to a name of its own and is controlled by the peer. We are reachable where
+    /// A configuration whose machine answers to this name and is controlled by the peer. We are reachable where
     /// we say, so nothing has to be probed: ICE-lite (RFC 8445 §2.5), unless the peer is that itself.
-    pub(super) fn machine(&self, offer: &str) -> (RtcConfig, IceCreds) {
-        let credentials = IceCreds::new();
+    pub(super) fn machine(&self, offer: &str, credentials: IceCreds) -> RtcConfig {
         let peer_is_lite = offer.lines().any(|line| line == "a=ice-lite");
-        let config = RtcConfig::new()
+        RtcConfig::new()
             .set_crypto_provider(Arc::clone(&self.crypto))
             .set_dtls_cert(self.certificate.clone())
-            .set_local_ice_credentials(credentials.clone())
+            .set_local_ice_credentials(credentials)
             .set_ice_lite(!peer_is_lite)
             .set_rtcp_report_interval_audio(SOUND_REPORTED)
             .set_stats_interval(Some(STATS_INTERVAL))
-            .set_rtp_mode(true);
-        (config, credentials)
+            .set_rtp_mode(true)
+    }
+
+    /// Where we are reached.
+    pub(super) fn candidates(&self) -> &[(Protocol, SocketAddr)] {
+        &self.candidates
     }
 
     pub(super) fn add_candidates(&self, rtc: &mut Rtc) {
@@ -218,42 +222,29 @@ impl Service {
 }
 
 impl Service {
-    pub(super) fn start(&self, context: &Arc<Context>, rtc: Rtc, role: Role, offered: Offered) -> Begun {
-        let (mailbox, inbox) = self.endpoint.open(&offered.credentials.ufrag);
+    pub(super) fn start(&self, context: &Arc<Context>, role: Role, offered: Offered) -> Begun {
+        let Offered { plan, answer, ticket, permit, half_open, now } = offered;
+        let etag = plan.ufrag().to_owned();
+        let (mailbox, inbox) = self.endpoint.open(&etag);
         let (sender, commands) = mpsc::channel(COMMANDS_MAX);
         let id = random_name();
-        let etag = offered.credentials.ufrag.as_str().into();
-        let handle = Handle { commands: sender, offer: offered.offer.into(), etag };
+        let handle = Handle { commands: sender, offer: Arc::clone(plan.offer()), etag: etag.as_str().into() };
         self.sessions().insert(id.clone(), handle);
-        let set_up = context.config().rtc.set_up;
-        let mut session = Session {
-            rtc,
-            role,
-            endpoint: Arc::clone(&self.endpoint),
-            mailbox,
-            inbox,
-            commands,
-            candidates: self.candidates.clone(),
-            deadline: Some((offered.now + set_up, session::Error::NotConnected(set_up))),
-            half_open: Some(offered.half_open),
-            ticket: offered.ticket,
-            batch: Batch::default(),
-        };
-        let (sharer, name, permit) = (Arc::clone(context), id.clone(), offered.permit);
+        let patience = context.config().rtc.set_up;
+        let mut waiting = Waiting { plan, role, mailbox, inbox, commands, began: now, patience, half_open, ticket };
+        let named = Named { context: Arc::clone(context), id: id.clone() };
         context.spawn(async move {
             let _permit = permit;
-            let named = Named { context: Arc::clone(&sharer), id: name };
-            let known = session.ticket.session();
-            let outcome = tokio::select! {
-                outcome = sharer.stopping.run_until_cancelled(session.run()) => outcome,
-                () = known.kicked() => Some(Ok(())),
-            };
-            if let Some(Err(error)) = &outcome {
-                tracing::info!(session = named.id, %error, "WebRTC session ended");
+            match named.context.stopping.run_until_cancelled(waiting.until_heard()).await {
+                // In a box: a session that waits is to be small, and most of its size is what comes after.
+                Some(Ok(Some(first))) => Box::pin(named.live(waiting, first)).await,
+                outcome => {
+                    named.report(outcome.as_ref().and_then(|outcome| outcome.as_ref().err()));
+                    waiting.close(matches!(outcome, Some(Ok(None))));
+                }
             }
-            session.close(matches!(outcome, Some(Ok(()))));
         });
-        Begun { id, answer: offered.answer, etag: offered.credentials.ufrag }
+        Begun { id, answer, etag }
     }
 }
 
@@ -261,6 +252,33 @@ impl Service {
 struct Named {
     context: Arc<Context>,
     id: String,
+}
+
+impl Named {
+    /// Runs a session whose peer has shown itself.
+    async fn live(&self, waiting: Waiting, first: First) {
+        let known = waiting.ticket.session();
+        let mut session = match waiting.begin(&self.context.rtc) {
+            Ok(session) => session,
+            Err(error) => return self.report(Some(&error)),
+        };
+        let run = async {
+            session.handle_first(first)?;
+            session.run().await
+        };
+        let outcome = tokio::select! {
+            outcome = self.context.stopping.run_until_cancelled(run) => outcome,
+            () = known.kicked() => Some(Ok(())),
+        };
+        self.report(outcome.as_ref().and_then(|outcome| outcome.as_ref().err()));
+        session.close(matches!(outcome, Some(Ok(()))));
+    }
+
+    fn report(&self, error: Option<&session::Error>) {
+        if let Some(error) = error {
+            tracing::info!(session = self.id, %error, "WebRTC session ended");
+        }
+    }
 }
 
 impl Drop for Named {

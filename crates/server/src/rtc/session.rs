@@ -16,7 +16,9 @@ use wire::stun;
 
 use super::endpoint::{Datagram, Endpoint, Inbox, Mailbox, Route};
 use super::offer;
+use super::presence::Gone;
 use super::publish::Publish;
+use super::waiting::First;
 use super::watch::{self, BURST_PACKETS, BURST_PAUSE, Watch};
 use crate::sessions::Ticket;
 
@@ -41,17 +43,31 @@ pub(super) enum Role {
     Watch(Box<Watch>),
 }
 
+impl Role {
+    /// Gives everything back; a publisher that wants it so ends its broadcast.
+    pub(super) fn close(self, is_wanted: bool) {
+        match self {
+            Self::Publish(publish) if is_wanted => publish.end(),
+            Self::Publish(_) | Self::Watch(_) => {}
+        }
+    }
+}
+
 /// Why a session ended other than by its peer's wish.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
     #[error(transparent)]
     Rtc(#[from] RtcError),
     #[error(transparent)]
+    Offer(#[from] offer::Refusal),
+    #[error(transparent)]
     Write(#[from] WriteError),
     #[error("the peer did not connect within {0:?} (rtc.set_up_ms); is its UDP blocked, and TCP too?")]
     NotConnected(Duration),
     #[error("the peer was not heard of for {LOST_MAX:?}")]
     Lost,
+    #[error(transparent)]
+    Gone(#[from] Gone),
     #[error("the broadcast ended")]
     Ended,
     #[error("the broadcast goes on with another codec than was negotiated")]
@@ -132,6 +148,16 @@ impl Session {
         }
     }
 
+    /// Takes what ended the waiting for the peer.
+    pub(super) fn handle_first(&mut self, first: First) -> Result<(), Error> {
+        // The machine says what was agreed on before it takes anything.
+        self.drain()?;
+        match first {
+            First::Datagram(datagram) => self.handle_datagrams(datagram),
+            First::Restart { offer, reply } => Ok(drop(reply.send(self.restart(&offer)))),
+        }
+    }
+
     /// When this session wants to be woken, whatever comes before.
     fn due(&self, machine: Instant, rests_until: Option<Instant>) -> Instant {
         let deadline = self.deadline.as_ref().map(|(deadline, _)| *deadline);
@@ -192,6 +218,7 @@ impl Session {
         }
         self.rtc.handle_input(Input::Timeout(now))?;
         if let Role::Publish(publish) = &mut self.role {
+            publish.gone(now).map_or(Ok(()), Err)?;
             publish.handle_timeout(now, &mut self.rtc)?;
         }
         Ok(())
@@ -234,6 +261,9 @@ impl Session {
         let route = Route { protocol: transmit.proto, peer: transmit.destination };
         if stun::is_binding_success(&transmit.contents) {
             self.mailbox.bind(route);
+            if let Role::Publish(publish) = &mut self.role {
+                publish.handle_check(Instant::now());
+            }
         }
         if let Role::Watch(_) = self.role {
             self.ticket.add_bytes(transmit.contents.len() as u64);
@@ -255,9 +285,11 @@ impl Session {
             }
             Event::Connected | Event::IceConnectionStateChange(_) if self.rtc.is_connected() => {
                 self.half_open = None;
-                // What went by while nothing could be sent is not sent now: it would delay all that follows.
-                if let (Some(_), Role::Watch(watch)) = (self.deadline.take(), &mut self.role) {
-                    watch.rejoin();
+                match (self.deadline.take(), &mut self.role) {
+                    // What went by while nothing could be sent is not sent now: it would delay all that follows.
+                    (Some(_), Role::Watch(watch)) => watch.rejoin(),
+                    (_, Role::Publish(publish)) => publish.handle_connected(now),
+                    (None, Role::Watch(_)) => {}
                 }
             }
             Event::RtpPacket(packet) => {
@@ -266,8 +298,8 @@ impl Session {
                 }
             }
             Event::MediaEgressStats(stats) => {
-                if let (Role::Watch(watch), Some(loss)) = (&mut self.role, stats.loss) {
-                    watch.handle_loss(stats.mid, loss);
+                if let Role::Watch(watch) = &mut self.role {
+                    watch.handle_stats(&stats);
                 }
             }
             Event::KeyframeRequest(request) => {
@@ -294,14 +326,11 @@ impl Session {
     }
 
     /// Says good-bye and gives everything back.
-    pub(super) fn close(mut self, is_wanted: bool) {
+    pub(super) fn close(mut self: Box<Self>, is_wanted: bool) {
         if self.rtc.close().is_ok() {
             drop(self.drain());
         }
-        match self.role {
-            Role::Publish(publish) if is_wanted => publish.end(),
-            Role::Publish(_) | Role::Watch(_) => {}
-        }
+        self.role.close(is_wanted);
     }
 }
 

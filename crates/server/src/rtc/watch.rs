@@ -12,15 +12,15 @@ use str0m::Rtc;
 use str0m::format::{Codec, PayloadParams};
 use str0m::media::{MediaKind, Mid, Pt};
 use str0m::rtp::RtpWrite;
+use str0m::stats::MediaEgressStats;
 
 use super::lanes::{Kind, Lanes};
 use super::line::Line;
+use super::marks::Marks;
 use super::repeat::Repeat;
+use super::resend::{self, Report, Resend};
 use crate::audience::Seat;
 
-/// What a viewer may ask for again: 1.5 s at 2.5 Mbit/s, more than a browser waits for.
-const RTX_PACKETS_MAX: usize = 400;
-const RTX_AGE_MAX: Duration = Duration::from_millis(1_500);
 /// Where frames are packetized nobody can be asked for a keyframe; the newest one is sent again, at most this often.
 const REJOIN_MIN: Duration = Duration::from_millis(500);
 /// Packets written before the socket gets its turn: a joined group goes out in bursts that receivers' buffers hold.
@@ -44,12 +44,13 @@ struct Stream {
     format: Format,
     consumer: Consumer<Packet>,
     line: Line,
-    /// What is taken from the lane's sequence numbers.
-    base: Option<u64>,
-    next: u64,
+    marks: Marks,
+    numbers: Numbers,
     /// Nothing is sent until a group opens.
     awaits_group: bool,
     rejoined: Option<Instant>,
+    /// How much of it is kept.
+    resend: Resend,
     /// Sound that is repeated, where the viewer knows how.
     repeat: Option<Repeat>,
 }
@@ -75,10 +76,7 @@ impl Watch {
         let Some(format) = self.lanes.format(kind) else { return };
         let Some(params) = params(rtc, mid, format) else { return };
         let (pt, red) = (params.pt(), params.red());
-        if let Some(stream) = rtc.direct_api().stream_tx_by_mid(mid, None) {
-            // The default gives up resending at a loss where resending is all there is.
-            stream.set_rtx_cache(RTX_PACKETS_MAX, RTX_AGE_MAX, None);
-        }
+        let Some(marks) = rtc.media(mid).map(|media| Marks::of(media, kind)) else { return };
         let mut stream = Stream {
             kind,
             mid,
@@ -86,10 +84,11 @@ impl Watch {
             format,
             consumer: self.lanes.read(kind),
             line: Line::default(),
-            base: None,
-            next: first_sequence(),
+            marks,
+            numbers: Numbers { base: None, next: first_sequence() },
             awaits_group: true,
             rejoined: None,
+            resend: Resend::default(),
             repeat: red.map(|red| Repeat::new(red, pt, format.clock_rate())),
         };
         stream.join(&self.lanes);
@@ -121,12 +120,13 @@ impl Watch {
         }
     }
 
-    /// The viewer lost this share of one stream.
-    pub(super) fn handle_loss(&mut self, mid: Mid, loss: f32) {
-        let stream = self.streams.iter_mut().find(|stream| stream.mid == mid);
-        if let Some(repeat) = stream.and_then(|stream| stream.repeat.as_mut()) {
+    /// What is known of one stream's way: how long it is, and what is lost on it.
+    pub(super) fn handle_stats(&mut self, stats: &MediaEgressStats) {
+        let Some(stream) = self.streams.iter_mut().find(|stream| stream.mid == stats.mid) else { return };
+        if let (Some(repeat), Some(loss)) = (&mut stream.repeat, stats.loss) {
             repeat.handle_loss(loss);
         }
+        stream.resend.handle_report(Report { at: stats.timestamp, round_trip: stats.rtt, loss: stats.loss });
     }
 
     /// The next packet of any stream, written to `rtc`.
@@ -143,7 +143,7 @@ impl Watch {
                             continue;
                         }
                         stream.awaits_group = false;
-                        stream.write(rtc, self.lanes.broadcast().started(), read.item);
+                        stream.write(rtc, &self.lanes, read.item);
                         return Poll::Ready(Ok(()));
                     }
                     Poll::Ready(Some(Err(_behind))) => {
@@ -172,19 +172,17 @@ impl Stream {
         };
         self.awaits_group = sequence.is_none();
         self.consumer.start_at(sequence.unwrap_or_else(|| self.consumer.end()));
-        self.base = None;
+        self.numbers.base = None;
         self.line.join(newest);
+        let waiting = sequence.map_or(0, |first| self.consumer.end().saturating_sub(first));
+        self.resend.handle_join(usize::try_from(waiting).unwrap_or(usize::MAX));
     }
 
-    fn write(&mut self, rtc: &mut Rtc, started: Instant, packet: Packet) {
+    fn write(&mut self, rtc: &mut Rtc, lanes: &Lanes, packet: Packet) {
         let told = self.line.map(packet.at);
-        // Numbers of the lane, from where this viewer stands. A packet from before its joining has none.
-        let base = *self.base.get_or_insert_with(|| packet.sequence.wrapping_sub(self.next));
-        let sequence = packet.sequence.wrapping_sub(base);
-        if sequence > self.next.saturating_add(u64::from(u16::MAX)) {
-            return;
-        }
-        self.next = self.next.max(sequence + 1);
+        let Some(sequence) = self.numbers.of(packet.sequence) else { return };
+        let captured = || lanes.captured(self.kind, packet.at);
+        let marks = self.marks.mark(packet.at, self.line.live(), captured);
         let (pt, payload) = match &mut self.repeat {
             Some(repeat) => repeat.wrap(&packet),
             None => (self.pt, packet.payload),
@@ -193,13 +191,38 @@ impl Stream {
             pt,
             sequence.into(),
             told.ticks(self.format.clock_rate()) as u32,
-            wall(started, told),
+            wall(lanes.broadcast().started(), told),
             payload,
         );
-        let write = write.marker(packet.marker).nackable(self.kind == Kind::Video);
+        let write = write.marker(packet.marker).nackable(self.kind == Kind::Video).ext_vals(marks);
+        let kept = if self.kind == Kind::Video { self.resend.handle_packet() } else { None };
         if let Some(stream) = rtc.direct_api().stream_tx_by_mid(self.mid, None) {
+            if let Some(kept) = kept {
+                // Without a cap: the default gives up resending at a loss where resending is all there is.
+                stream.set_rtx_cache(kept, resend::AGE_MAX, None);
+            }
             stream.write_rtp(write);
         }
+    }
+}
+
+/// A viewer's numbers of packets: the lane's, from where the viewer stands.
+struct Numbers {
+    /// What is taken from the lane's numbers.
+    base: Option<u64>,
+    next: u64,
+}
+
+impl Numbers {
+    /// A packet from before the viewer's joining has none.
+    fn of(&mut self, sequence: u64) -> Option<u64> {
+        let base = *self.base.get_or_insert_with(|| sequence.wrapping_sub(self.next));
+        let own = sequence.wrapping_sub(base);
+        let is_known = own <= self.next.saturating_add(u64::from(u16::MAX));
+        if is_known {
+            self.next = self.next.max(own + 1);
+        }
+        is_known.then_some(own)
     }
 }
 

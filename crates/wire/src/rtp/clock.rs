@@ -51,6 +51,12 @@ impl Clock {
         self.lines.get_mut(index).map_or(arrived, |line| line.map(rtp_time))
     }
 
+    /// What the sender's wall clock showed at this RTP time, in microseconds, once it has been reported.
+    pub fn captured(&self, stream: u8, rtp_time: u64) -> Option<i64> {
+        let line = self.lines.iter().find(|line| line.stream == stream)?;
+        Some(line.captured?.saturating_add(line.since_first(rtp_time).micros()))
+    }
+
     /// A sender report: the sender's wall clock showed `wall_us` when its RTP time was `rtp_time`.
     pub fn handle_report(&mut self, stream: u8, wall_us: i64, rtp_time: u64) {
         let Some(line) = self.lines.iter_mut().find(|line| line.stream == stream) else { return };
