@@ -26,6 +26,8 @@ pub(super) struct Sound {
     silence: Option<Bytes>,
     /// Where the next packet belongs if nothing is missing.
     next: Option<Timestamp>,
+    /// Where silence that was put in ends.
+    filled: Option<Timestamp>,
     out: Vec<Frame>,
     cost: Cost,
 }
@@ -42,6 +44,7 @@ impl Sound {
             converter,
             silence,
             next: None,
+            filled: None,
             out: Vec::new(),
             cost: derived.add(name(source), PLAYERS),
         })
@@ -65,6 +68,10 @@ impl Sound {
                 self.converter = anew;
             }
         }
+        if let Some(filled) = self.filled {
+            // Sound that was only late comes into the place that silence has taken: time does not go back for it.
+            self.out.retain(|frame| frame.dts >= filled);
+        }
         if let Some(last) = self.out.last() {
             self.next = Some(last.dts + self.packet());
         }
@@ -84,6 +91,7 @@ impl Sound {
                 dts += step;
             }
             self.next = Some(dts);
+            self.filled = self.next;
         }
         self.out.drain(..)
     }

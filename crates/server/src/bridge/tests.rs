@@ -45,8 +45,21 @@ fn write(producer: &Producer, track: TrackId, ms: i64) {
 
 /// Lets the bridge run until it has filled what there was to fill, and reads the times of one track.
 async fn times(source: &Broadcast, bridge: &Bridge, wanted: TrackId) -> Vec<i64> {
+    times_while(source, bridge, wanted, tokio::time::sleep(TICK * 3)).await
+}
+
+/// The same for as long as something else goes on.
+async fn times_while(
+    source: &Broadcast,
+    bridge: &Bridge,
+    wanted: TrackId,
+    meanwhile: impl Future<Output = ()>,
+) -> Vec<i64> {
     let mut reader = bridge.0.derived().broadcast().read(Selection::All);
-    drop(tokio::time::timeout(TICK * 3, carry(source, bridge)).await);
+    tokio::select! {
+        _ = carry(source, bridge) => {}
+        () = meanwhile => {}
+    }
     let mut seen = Vec::new();
     poll_fn(|cx| {
         while let Poll::Ready(Some(event)) = reader.poll_next(cx) {
@@ -73,6 +86,26 @@ async fn a_muted_microphone_is_filled_with_silence_that_keeps_up_with_the_pictur
     let sound = times(&source, &bridge, SOUND).await;
     assert!(sound.last().is_some_and(|last| *last > 3_000 - 300), "{sound:?}");
     assert!(sound.windows(2).all(|pair| (20..=22).contains(&(pair[1] - pair[0]))), "{sound:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn sound_that_was_only_late_does_not_go_back_into_the_silence_in_its_place() {
+    let (producer, bridge, source) = bridged();
+    write(&producer, PICTURE, 0);
+    for n in 0..20 {
+        write(&producer, SOUND, n * 20);
+    }
+    write(&producer, PICTURE, 1_000);
+    let sound = times_while(&source, &bridge, SOUND, async {
+        tokio::time::sleep(TICK * 3).await;
+        for n in 20..100 {
+            write(&producer, SOUND, n * 20);
+        }
+        tokio::time::sleep(TICK * 3).await;
+    });
+    let sound = sound.await;
+    assert!(sound.last().is_some_and(|last| *last > 1_900), "{sound:?}");
+    assert!(sound.windows(2).all(|pair| (1..=43).contains(&(pair[1] - pair[0]))), "{sound:?}");
 }
 
 #[tokio::test(start_paused = true)]
