@@ -1,4 +1,5 @@
-//! Builds three entries: the console (`index.html`), the player page (`play.html`) and the elements
+//! Builds four entries: the console (`index.html`), the player page (`play.html`), the page that tells
+//! devices how to trust the server (`trust.html`), and the elements
 //! alone under the stable address `/assets/openmic.js`. Everything else is hashed, so that a server
 //! may let it be cached for ever.
 import { defineConfig } from 'vitest/config';
@@ -14,7 +15,7 @@ export default defineConfig({
     license: { fileName: 'assets/licenses.md' },
     chunkSizeWarningLimit: 600,
     rolldownOptions: {
-      input: { index: 'index.html', play: 'play.html', [STABLE_ENTRY]: 'src/openmic.ts' },
+      input: { index: 'index.html', play: 'play.html', trust: 'trust.html', [STABLE_ENTRY]: 'src/openmic.ts' },
       preserveEntrySignatures: 'exports-only',
       output: {
         entryFileNames: (chunk) =>

@@ -2,11 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use e2e::acme::Directory;
+use e2e::folder::Folder;
 use e2e::healthy::{Healthy, serve, until};
 use e2e::http::Connection;
 use e2e::rtmp::{Peer, Viewer, is_frame, tags};
 use e2e::stranger::{decoded, fixture, run, start};
-use e2e::tls::Identity;
+use e2e::tls::{Identity, any_certificate, trusting};
 use server::App;
 use wire::rtmp::client::{Event, Options, Purpose};
 use wire::rtmp::message::Kind;
@@ -258,4 +260,102 @@ async fn a_handshake_that_is_none_or_never_ends_is_closed_and_disturbs_nobody() 
         }
     }
     healthy.end_unharmed(app).await;
+}
+
+fn asking(directory: &Directory, folder: &Folder) -> impl FnOnce(&mut server::Config) {
+    let (url, root, data) = (directory.url(), directory.root(), folder.path().to_owned());
+    move |config| {
+        config.http.tls_listen = Some(([127, 0, 0, 1], 0).into());
+        config.data.dir = data;
+        config.tls.acme_domains = vec!["live.example".into(), "www.live.example".into()];
+        config.tls.acme_contact = vec!["ops@live.example".into()];
+        config.tls.acme_directory = url;
+        config.tls.acme_root = Some(root);
+    }
+}
+
+/// Whether the server shows a certificate of the directory for this name.
+async fn is_vouched_for(app: &App, directory: &Directory, name: &str) -> bool {
+    let server = app.addresses().https.expect("HTTPS was asked for");
+    trusting(directory.authority(), server, name, &["h2"]).await.is_ok_and(|stream| {
+        assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+        true
+    })
+}
+
+#[tokio::test]
+async fn a_certificate_is_had_from_an_acme_directory_and_kept_over_a_restart() {
+    let (directory, folder) = (Directory::start().await, Folder::new());
+    let app = serve(asking(&directory, &folder)).await;
+    let server = app.addresses().https.expect("HTTPS was asked for");
+    directory.validate_at(server);
+    // The first try may have come before the names led anywhere.
+    let issued = async {
+        while !is_vouched_for(&app, &directory, "live.example").await {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let issued = tokio::time::timeout(e2e::rtmp::PATIENCE, issued).await;
+    assert!(issued.is_ok(), "no certificate: {:?}", directory.wrong());
+    assert_eq!(directory.issued(), 1);
+    assert!(is_vouched_for(&app, &directory, "www.live.example").await);
+    assert!(!is_vouched_for(&app, &directory, "other.example").await, "not for any other name");
+    // Nobody gets a challenge's certificate who is no directory in the middle of its look, and no service by its protocol.
+    assert!(any_certificate(server, "live.example", &["acme-tls/1"]).await.is_err());
+    let mistakes =
+        directory.wrong().into_iter().filter(|wrong| !wrong.contains("leads nowhere")).collect::<Vec<_>>();
+    assert!(mistakes.is_empty(), "{mistakes:?}");
+    for name in ["certificate.json", "account.json"] {
+        assert_eq!(folder.mode(&format!("acme/{name}")), 0o600, "{name}");
+    }
+    app.shutdown(Duration::ZERO).await;
+    let again = serve(asking(&directory, &folder)).await;
+    while !is_vouched_for(&again, &directory, "live.example").await {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(directory.issued(), 1, "the kept one is good for weeks");
+}
+
+#[tokio::test]
+async fn a_browser_that_trusts_the_local_authority_is_served_by_address_and_by_name() {
+    let folder = Folder::new();
+    let app = serve(|config| {
+        config.http.tls_listen = Some(([127, 0, 0, 1], 0).into());
+        config.data.dir = folder.path().to_owned();
+        config.tls.local_ca = true;
+    })
+    .await;
+    let server = app.addresses().https.expect("HTTPS was asked for");
+    let mut plain = Connection::open(app.addresses().http).await;
+    let file = plain.request("GET", "/trust/openmic-ca.crt", &[]).await;
+    assert_eq!((file.status, file.header("content-type")), (200, Some("application/x-x509-ca-cert")));
+    for name in ["localhost", "127.0.0.1"] {
+        let authority = file.body.clone().into();
+        let stream = trusting(authority, server, name, &["http/1.1"]).await.expect("a handshake");
+        let mut page = Connection::over(stream, "localhost");
+        assert_eq!(page.request("GET", "/healthz", &[]).await.status, 200, "{name}");
+    }
+    let profile = plain.request("GET", "/trust/openmic-ca.mobileconfig", &[]).await;
+    assert_eq!(profile.header("content-type"), Some("application/x-apple-aspen-config"));
+    let text: String = profile.text().split_whitespace().collect();
+    let data =
+        text.split("<data>").nth(1).and_then(|rest| rest.split("</data>").next()).expect("the certificate");
+    let certificate = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, data);
+    assert_eq!(certificate.as_deref(), Ok(&file.body[..]));
+    let about = plain.request("GET", "/trust/about.json", &[]).await.json();
+    assert_eq!(about["fingerprint"].as_str().map(str::len), Some(95), "{about}");
+    assert_eq!(about["addresses"], serde_json::json!([]), "nobody but this machine reaches it");
+    let page = plain.request("GET", "/trust", &[]).await;
+    assert!(page.status == 200 && page.text().contains("<!doctype html>"), "{}", page.head);
+}
+
+#[tokio::test]
+async fn a_server_with_a_certificate_from_elsewhere_asks_nobody_to_trust_it() {
+    let app = serve(|_| {}).await;
+    let mut plain = Connection::open(app.addresses().http).await;
+    for file in ["openmic-ca.crt", "openmic-ca.mobileconfig", "about.json", "qr.svg"] {
+        let answer = plain.request("GET", &format!("/trust/{file}"), &[]).await;
+        assert_eq!(answer.status, 404, "{file}");
+        assert!(answer.problem().contains("tls.local_ca"), "{file}");
+    }
 }

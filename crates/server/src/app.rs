@@ -18,7 +18,8 @@ use crate::context::{Addresses, Clock, Context, Shared};
 use crate::counters::Counters;
 use crate::egress::Egress;
 use crate::encoders::Capacity;
-use crate::operation::Operation;
+use crate::operation::{self, Operation};
+use crate::tls::Certificates;
 use crate::transcode::Ffmpeg;
 use crate::{accept, demo, http, rtc, tls};
 
@@ -90,15 +91,20 @@ impl App {
     /// Binds every listener and starts serving. Port 0 takes a free port; [`App::addresses`] tells which.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         config.check()?;
-        let https = config.http.tls_listen.map(|_| tls::acceptor(&config, tls::ALPN_HTTP)).transpose()?;
-        let rtmps = config.rtmp.tls_listen.map(|_| tls::acceptor(&config, &[])).transpose()?;
+        let certificates = Certificates::open(&config)?;
+        let acceptor = |listen: Option<SocketAddr>, alpn| {
+            listen.map(|_| tls::acceptor(certificates.as_ref().ok_or(tls::Error::Unset)?, alpn)).transpose()
+        };
+        let https = acceptor(config.http.tls_listen, tls::ALPN_HTTP)?;
+        let rtmps = acceptor(config.rtmp.tls_listen, &[])?;
         let listeners = Listeners::bind(&config)?;
         let addresses = listeners.addresses();
         let (rtc, ice_tcp) = rtc::Service::new(&config.rtc, listeners.rtc, addresses.https)
             .map_err(|error| StartError::Listen { key: "rtc.listen", address: addresses.rtc, error })?;
-        let context = context(config, addresses, rtc);
+        let context = context(Operation::new(config, certificates), addresses, rtc);
         let services = TaskTracker::new();
         services.spawn(tick_hub(Arc::clone(&context)));
+        services.spawn(operation::keep(Arc::clone(&context)));
         services.spawn(http::serve(Arc::clone(&context), listeners.http, None));
         if let Some((listener, acceptor)) = listeners.https.zip(https) {
             services.spawn(http::serve(Arc::clone(&context), listener, Some(acceptor)));
@@ -144,7 +150,8 @@ impl App {
     }
 }
 
-fn context(config: Config, addresses: Addresses, rtc: rtc::Service) -> Arc<Context> {
+fn context(operation: Operation, addresses: Addresses, rtc: rtc::Service) -> Arc<Context> {
+    let config = operation.config();
     let hub = Hub::new(hub::Options {
         grace: config.publish.grace,
         broadcasts_max: config.limits.broadcasts,
@@ -177,7 +184,7 @@ fn context(config: Config, addresses: Addresses, rtc: rtc::Service) -> Arc<Conte
         rtc,
         addresses,
         tasks: TaskTracker::new(),
-        operation: Operation::new(config),
+        operation,
     })
 }
 

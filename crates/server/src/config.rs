@@ -36,7 +36,7 @@ pub struct Config {
     pub shutdown: Shutdown,
     /// Who may reach it.
     pub access: Access,
-    /// The certificate of HTTPS and RTMPS.
+    /// Where the certificate of HTTPS and RTMPS comes from.
     pub tls: Tls,
     /// Where it keeps files.
     pub data: Data,
@@ -62,7 +62,7 @@ impl Config {
 pub struct Http {
     /// Plain HTTP.
     pub listen: SocketAddr,
-    /// HTTPS with HTTP/2, where `tls.certificate` and `tls.key` are set.
+    /// HTTPS with HTTP/2, where `[tls]` says whence the certificate comes.
     pub tls_listen: Option<SocketAddr>,
     /// Names by which pages may be opened beside `localhost`, while `listen` is a loopback address: a page of
     /// another name that resolves here (DNS rebinding) is refused.
@@ -213,20 +213,61 @@ pub struct Access {
 }
 
 /// `[tls]`
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Tls {
     /// PEM file with the certificate chain, the server's own first.
     pub certificate: Option<PathBuf>,
     /// PEM file with its private key.
     pub key: Option<PathBuf>,
+    /// Names for which certificates are had from an ACME directory. Port 443 of each leads to `http.tls_listen`. Whoever
+    /// sets it agrees to the directory's terms of service.
+    pub acme_domains: Vec<String>,
+    /// Mail addresses that the directory may write to.
+    pub acme_contact: Vec<String>,
+    /// The directory's address.
+    pub acme_directory: String,
+    /// PEM file with the authority that vouches for the directory itself; unset: those of the system.
+    pub acme_root: Option<PathBuf>,
+    /// Be a certificate authority for this server's own network; `/trust` tells phones how to trust it.
+    pub local_ca: bool,
+}
+
+/// Where the certificate comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// `tls.certificate` and `tls.key`.
+    Files,
+    /// `tls.acme_domains`.
+    Acme,
+    /// `tls.local_ca`.
+    LocalCa,
+}
+
+impl Tls {
+    /// Where the certificate comes from; `None` where nothing is said. Of several the first counts, and
+    /// [`Config::check`] refuses more than one.
+    pub fn source(&self) -> Option<Source> {
+        self.sources().next()
+    }
+
+    fn sources(&self) -> impl Iterator<Item = Source> {
+        let files = self.certificate.is_some() || self.key.is_some();
+        let named = [
+            (Source::Files, files),
+            (Source::Acme, !self.acme_domains.is_empty()),
+            (Source::LocalCa, self.local_ca),
+        ];
+        named.into_iter().filter(|(_, is_set)| *is_set).map(|(source, _)| source)
+    }
 }
 
 /// `[data]`
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Data {
-    /// The directory of everything the server keeps over a restart. This version keeps nothing.
+    /// The directory of everything the server keeps over a restart. An ACME account with its
+    /// certificate, the local authority and the audit log are in it.
     pub dir: PathBuf,
 }
 
@@ -246,6 +287,20 @@ impl Default for Http {
             hosts: Vec::new(),
             header: Duration::from_secs(10),
             idle: Duration::from_secs(25),
+        }
+    }
+}
+
+impl Default for Tls {
+    fn default() -> Self {
+        Self {
+            certificate: None,
+            key: None,
+            acme_domains: Vec::new(),
+            acme_contact: Vec::new(),
+            acme_directory: "https://acme-v02.api.letsencrypt.org/directory".into(),
+            acme_root: None,
+            local_ca: false,
         }
     }
 }

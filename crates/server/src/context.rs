@@ -123,7 +123,7 @@ impl Context {
     /// The configuration in effect. A reload puts another in its place, so whoever needs two settings that fit each
     /// other takes both from one answer.
     pub fn config(&self) -> Arc<Config> {
-        self.operation.reload.current()
+        self.operation.config()
     }
 
     /// Runs a connection's task. A panic in it is our own bug: it ends that session alone, and is counted.

@@ -16,6 +16,7 @@ mod encoders;
 mod guard;
 pub mod http;
 pub mod ingest;
+pub mod interfaces;
 pub mod operation;
 pub mod private;
 pub mod reload;

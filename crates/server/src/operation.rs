@@ -1,20 +1,38 @@
 //! What an operator changes and watches while the server runs, wired by [`crate::app`] like the rest of the context.
 
+use std::sync::Arc;
+
 use crate::audit::Audit;
 use crate::config::Config;
+use crate::context::Context;
 use crate::reload::Reload;
+use crate::tls::Certificates;
 
-/// Part of the [`Context`](crate::context::Context).
+/// Part of the [`Context`].
 pub struct Operation {
     /// The log of administrative acts.
     pub audit: Audit,
+    /// The certificates of HTTPS and RTMPS, where the configuration asks for any.
+    pub certificates: Option<Arc<Certificates>>,
     /// The configuration in effect, and how another takes its place.
     pub(crate) reload: Reload,
 }
 
 impl Operation {
     /// For a server with this configuration.
-    pub(crate) fn new(config: Config) -> Self {
-        Self { audit: Audit::new(&config.data.dir), reload: Reload::new(config) }
+    pub(crate) fn new(config: Config, certificates: Option<Arc<Certificates>>) -> Self {
+        Self { audit: Audit::new(&config.data.dir), certificates, reload: Reload::new(config) }
     }
+
+    /// The configuration in effect.
+    pub(crate) fn config(&self) -> Arc<Config> {
+        self.reload.current()
+    }
+}
+
+/// Looks after what changes by itself, until the server stops.
+pub(crate) async fn keep(context: Arc<Context>) {
+    let Some(certificates) = context.operation.certificates.clone() else { return };
+    let reader = Arc::clone(&context);
+    context.stopping.run_until_cancelled(certificates.keep(move || reader.config())).await;
 }

@@ -9,6 +9,7 @@ use toml::{Table, Value};
 
 use crate::config::{Config, Invalid, LoadError};
 use crate::context::Context;
+use crate::tls;
 
 /// Reads the configuration anew from where the server got it: file, environment, flags. Not checked yet.
 pub type Source = Box<dyn Fn() -> Result<Config, LoadError> + Send + Sync>;
@@ -42,6 +43,9 @@ pub enum Error {
     /// A setting cannot work.
     #[error(transparent)]
     Invalid(#[from] Invalid),
+    /// The certificate cannot be used.
+    #[error(transparent)]
+    Tls(#[from] tls::Error),
 }
 
 impl Reload {
@@ -73,8 +77,13 @@ impl Context {
         let needs_restart = take_back(&before, &mut next);
         // The old value of one key and the new one of another may not go together.
         next.check()?;
+        let certificates = self.operation.certificates.as_ref();
+        let prepared = certificates.map(|certificates| certificates.prepare(&next)).transpose()?;
         let reloaded = Reloaded { changed: changes(&before, &next), needs_restart };
         reload.current.store(Arc::new(next));
+        if let Some((certificates, prepared)) = certificates.zip(prepared) {
+            certificates.show(prepared);
+        }
         tracing::info!(changed = ?reloaded.changed, needs_restart = ?reloaded.needs_restart, "configuration read again");
         Ok(reloaded)
     }
@@ -91,6 +100,11 @@ macro_rules! fixed {
 
         fn take_back(before: &Config, next: &mut Config) -> Vec<&'static str> {
             let mut taken = Vec::new();
+            if before.tls.source() != next.tls.source() {
+                // Where certificates come from is wired at the start, so the whole section waits.
+                next.tls.clone_from(&before.tls);
+                taken.push("tls");
+            }
             $(if next.$section.$field != before.$section.$field {
                 next.$section.$field.clone_from(&before.$section.$field);
                 taken.push($key);
@@ -114,6 +128,11 @@ fixed! {
     egress.latency_max = "egress.latency_max_ms",
     egress.lag_max = "egress.lag_max_ms",
     egress.stalled_max = "egress.stalled_max_ms",
+    tls.acme_domains = "tls.acme_domains",
+    tls.acme_contact = "tls.acme_contact",
+    tls.acme_directory = "tls.acme_directory",
+    tls.acme_root = "tls.acme_root",
+    tls.local_ca = "tls.local_ca",
     transcode.ffmpeg = "transcode.ffmpeg",
     limits.broadcasts = "limits.broadcasts",
     limits.connections = "limits.connections",
@@ -156,6 +175,18 @@ mod tests {
         assert_eq!(take_back(&before, &mut next), ["http.listen", "egress.shards"]);
         assert_eq!((next.http.listen, next.egress.shards), (before.http.listen, before.egress.shards));
         assert_eq!(changes(&before, &next), ["http.hosts"]);
+    }
+
+    #[test]
+    fn certificates_from_elsewhere_wait_for_a_restart_as_a_whole() {
+        let mut before = Config::default();
+        (before.tls.certificate, before.tls.key) = (Some("c.pem".into()), Some("k.pem".into()));
+        let mut next = Config::default();
+        next.tls.local_ca = true;
+        assert_eq!(take_back(&before, &mut next), ["tls"]);
+        assert_eq!(next.tls, before.tls);
+        next.tls.key = Some("other.pem".into());
+        assert!(take_back(&before, &mut next).is_empty());
     }
 
     #[test]

@@ -7,6 +7,7 @@ import camera from 'lucide-static/icons/camera.svg?raw';
 import check from 'lucide-static/icons/check.svg?raw';
 import chevronDown from 'lucide-static/icons/chevron-down.svg?raw';
 import copy from 'lucide-static/icons/copy.svg?raw';
+import download from 'lucide-static/icons/download.svg?raw';
 import languages from 'lucide-static/icons/languages.svg?raw';
 import maximize from 'lucide-static/icons/maximize.svg?raw';
 import micVocal from 'lucide-static/icons/mic-vocal.svg?raw';
@@ -16,6 +17,7 @@ import pictureInPicture from 'lucide-static/icons/picture-in-picture-2.svg?raw';
 import play from 'lucide-static/icons/play.svg?raw';
 import radio from 'lucide-static/icons/radio.svg?raw';
 import retry from 'lucide-static/icons/rotate-cw.svg?raw';
+import smartphone from 'lucide-static/icons/smartphone.svg?raw';
 import volume from 'lucide-static/icons/volume-2.svg?raw';
 import volumeOff from 'lucide-static/icons/volume-x.svg?raw';
 
@@ -25,6 +27,7 @@ const ICONS = {
   check,
   chevronDown,
   copy,
+  download,
   languages,
   maximize,
   micVocal,
@@ -34,6 +37,7 @@ const ICONS = {
   play,
   radio,
   retry,
+  smartphone,
   volume,
   volumeOff,
 } as const;

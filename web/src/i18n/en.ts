@@ -2,6 +2,7 @@
 
 import type { Failure } from '../play/policy.ts';
 import type { EngineKind, Mode } from '../play/address.ts';
+import { trustEn } from './trust.en.ts';
 
 const ENGINES: Readonly<Record<EngineKind, string>> = {
   whep: 'WebRTC',
@@ -172,6 +173,9 @@ export const en = {
   transport: 'Transport',
   unknown: '–',
   noSuchStream: 'This page needs a stream in its address, like /play/live/demo',
+
+  // The page at /trust
+  trust: trustEn,
 
   // Durations: one or two units, no more.
   seconds: (n: number): string => `${n} s`,

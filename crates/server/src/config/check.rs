@@ -1,9 +1,10 @@
 //! Rules about the configuration that types cannot express.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use super::Config;
+use super::{Config, Source};
+use crate::interfaces;
 
 /// A setting that cannot work, and what would.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -15,6 +16,8 @@ pub struct Invalid {
     pub what: String,
 }
 
+/// Let's Encrypt puts no more names into one certificate.
+const ACME_DOMAINS_MAX: usize = 100;
 /// HLS players reload every target duration and buffer three of them; longer ones are of no use live.
 const SEGMENT_MAX: Duration = Duration::from_secs(60);
 /// Below this the requests cost more than the waiting saves.
@@ -54,15 +57,62 @@ impl Config {
     }
 
     fn check_tls(&self) -> Result<(), Invalid> {
+        let tls = &self.tls;
+        let invalid = |key, what: &str| Err(Invalid { key, what: what.into() });
+        if tls.sources().count() > 1 {
+            let what =
+                "comes from one place: tls.certificate with tls.key, tls.acme_domains, or tls.local_ca";
+            return invalid("tls.certificate", what);
+        }
         let wanted = self.http.tls_listen.or(self.rtmp.tls_listen).is_some();
-        let missing = |key| Invalid { key, what: "must name a PEM file where a tls_listen is set".into() };
-        if wanted && self.tls.certificate.is_none() {
-            return Err(missing("tls.certificate"));
+        match tls.source() {
+            None if wanted => invalid(
+                "tls.certificate",
+                "must name a PEM file where a tls_listen is set, or tls.acme_domains or tls.local_ca be set",
+            ),
+            None => Ok(()),
+            Some(Source::Files) if tls.certificate.is_none() => {
+                invalid("tls.certificate", "must name the PEM file to which tls.key belongs")
+            }
+            Some(Source::Files) if tls.key.is_none() => {
+                invalid("tls.key", "must name the PEM file of the key to tls.certificate")
+            }
+            Some(Source::Acme) => self.check_acme(),
+            Some(Source::LocalCa) if self.http.tls_listen.is_none() => {
+                invalid("tls.local_ca", "is of use with http.tls_listen only, such as 0.0.0.0:8443")
+            }
+            Some(Source::Files | Source::LocalCa) => Ok(()),
         }
-        if wanted && self.tls.key.is_none() {
-            return Err(missing("tls.key"));
+    }
+
+    fn check_acme(&self) -> Result<(), Invalid> {
+        let invalid = |key, what: String| Err(Invalid { key, what });
+        let tls = &self.tls;
+        if self.http.tls_listen.is_none() {
+            let what = "needs http.tls_listen, to which port 443 of every name leads";
+            return invalid("tls.acme_domains", what.into());
         }
-        Ok(())
+        let is_name = |name: &&String| interfaces::is_dns_name(name) && name.parse::<IpAddr>().is_err();
+        if let Some(name) = tls.acme_domains.iter().find(|name| !is_name(name)) {
+            let what =
+                format!("holds {name:?}, which is no name of a host (wildcards and addresses cannot be had)");
+            return invalid("tls.acme_domains", what);
+        }
+        if tls.acme_domains.len() > ACME_DOMAINS_MAX {
+            let what = format!("has more than {ACME_DOMAINS_MAX} names");
+            return invalid("tls.acme_domains", what);
+        }
+        if !tls.acme_directory.starts_with("https://") {
+            let what = format!("is {:?} but must begin with https://", tls.acme_directory);
+            return invalid("tls.acme_directory", what);
+        }
+        match tls.acme_contact.iter().find(|address| !address.contains('@') || address.contains(':')) {
+            Some(address) => invalid(
+                "tls.acme_contact",
+                format!("holds {address:?}; mail addresses stand in it, such as ops@live.example"),
+            ),
+            None => Ok(()),
+        }
     }
 
     fn check_hls(&self) -> Result<(), Invalid> {
@@ -153,5 +203,22 @@ mod tests {
         assert_eq!(broken(|c| c.limits.connections = 0), Some("limits.connections"));
         let tls = |c: &mut Config| c.http.tls_listen = Some(([127, 0, 0, 1], 8443).into());
         assert_eq!(broken(tls), Some("tls.certificate"));
+        let acme = |domain: &'static str| {
+            broken(move |c| {
+                tls(c);
+                c.tls.acme_domains = vec![domain.into()];
+            })
+        };
+        assert_eq!(acme("live.example"), None);
+        assert_eq!(
+            (acme("*.example"), acme("192.0.2.1")),
+            (Some("tls.acme_domains"), Some("tls.acme_domains"))
+        );
+        let both = |c: &mut Config| {
+            tls(c);
+            (c.tls.local_ca, c.tls.key) = (true, Some("key.pem".into()));
+        };
+        assert_eq!(broken(both), Some("tls.certificate"));
+        assert_eq!(broken(|c| c.tls.local_ca = true), Some("tls.local_ca"));
     }
 }

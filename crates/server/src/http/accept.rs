@@ -19,6 +19,7 @@ use crate::access::Caller;
 use crate::audience::Protocol;
 use crate::context::Context;
 use crate::socket::Socket;
+use crate::tls::certificates::is_challenge;
 use crate::{rtc, tls};
 
 /// Refused connections that are still told why; beyond these they are just closed.
@@ -76,6 +77,9 @@ impl Door {
         let handshake = Box::pin(tls.accept(stream));
         let handshake = tokio::time::timeout(self.context.config().http.header, handshake).await;
         let Ok(Ok(stream)) = handshake else { return };
+        if is_challenge(stream.get_ref().1) {
+            return;
+        }
         Box::pin(self.secure(stream, peer, permit)).await;
     }
 

@@ -11,6 +11,7 @@ mod pages;
 mod problem;
 mod router;
 mod target;
+mod trust;
 mod webrtc;
 
 pub(crate) use accept::serve;

@@ -28,6 +28,11 @@ pub(super) async fn player(headers: HeaderMap) -> Response {
     page("play.html", &headers)
 }
 
+/// How devices come to trust a server that is its own certificate authority.
+pub(super) async fn trust(headers: HeaderMap) -> Response {
+    page("trust.html", &headers)
+}
+
 fn page(name: &str, headers: &HeaderMap) -> Response {
     match Bundle::get(name) {
         Some(file) => answer(name, file, headers),

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 use super::problem::Problem;
-use super::{api, flv, hls, metrics, pages, webrtc};
+use super::{api, flv, hls, metrics, pages, trust, webrtc};
 use crate::config::Http;
 use crate::context::Context;
 
@@ -28,6 +28,11 @@ pub(super) fn router(context: Arc<Context>) -> Router {
     let own = Router::new()
         .route("/", get(pages::console))
         .route("/play/{*path}", get(pages::player))
+        .route("/trust", get(pages::trust))
+        .route("/trust/openmic-ca.crt", get(trust::certificate))
+        .route("/trust/openmic-ca.mobileconfig", get(trust::profile))
+        .route("/trust/about.json", get(trust::about))
+        .route("/trust/qr.svg", get(trust::qr))
         .route("/metrics", get(metrics::metrics))
         .route("/api/v1/server", get(api::server))
         .route("/api/v1/broadcasts", get(api::broadcasts))
