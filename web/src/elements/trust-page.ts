@@ -123,6 +123,14 @@ export class TrustPage extends LitElement {
         background: #fff;
       }
 
+      .secure {
+        display: inline-flex;
+        align-items: center;
+        min-block-size: 44px;
+        overflow-wrap: anywhere;
+        font-weight: 550;
+      }
+
       .notice {
         padding: 0.75rem 1rem;
         border-radius: 10px;
@@ -152,8 +160,8 @@ export class TrustPage extends LitElement {
           display: contents;
         }
 
-        /* Whoever reads this on a phone needs no code to find it. */
-        .qr {
+        /* Whoever reads this on a phone needs nothing to find it by. */
+        .phone {
           display: none;
         }
       }
@@ -278,7 +286,7 @@ function renderThen(messages: TrustMessages, addresses: readonly TrustAddress[])
     <section aria-labelledby="then">
       <h2 id="then">${messages.thenTitle}</h2>
       <ul>
-        ${addresses.map(({ secure }) => html`<li><a class="press plain" href=${secure}>${secure}</a></li>`)}
+        ${addresses.map(({ secure }) => html`<li><a class="secure" href=${secure}>${secure}</a></li>`)}
       </ul>
     </section>
   `;

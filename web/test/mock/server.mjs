@@ -195,6 +195,7 @@ function problem(response, status) {
 
 function servePage(pathname, response, control) {
   if (pathname === '/') return sendFile(join(DIST, 'index.html'), response);
+  if (pathname.startsWith('/trust')) return serveTrust(pathname, response, control);
   if (pathname.startsWith('/play/')) return sendFile(join(DIST, 'play.html'), response);
   if (pathname.startsWith('/examples/')) return serveExample(pathname, response, control);
   return sendFile(join(DIST, normalize(pathname)), response);
@@ -224,3 +225,28 @@ function sendFile(file, response, headers = {}) {
 async function until(isTrue) {
   while (!isTrue()) await new Promise((done) => setTimeout(done, 50));
 }
+
+/** What a server says that is its own certificate authority; `control.trust` has it say something else. */
+function serveTrust(pathname, response, control) {
+  if (pathname === '/trust') return sendFile(join(DIST, 'trust.html'), response);
+  const { about } = { about: ABOUT, ...control.trust };
+  if (about === undefined) return problem(response, 404);
+  if (pathname === '/trust/about.json') {
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(about));
+  } else {
+    response.writeHead(200, { 'content-type': 'image/svg+xml' }).end(CODE);
+  }
+}
+
+const ABOUT = {
+  fingerprint: Array.from({ length: 32 }, (_, at) => ((at * 37 + 11) % 256).toString(16).toUpperCase().padStart(2, '0')).join(':'),
+  addresses: ['192.168.1.5', '[fd12:3456::7]'].map((host) => ({
+    page: `http://${host}:8080/trust`,
+    secure: `https://${host}:8443/`,
+  })),
+};
+
+/** A checkerboard in place of a code. */
+const CODE =
+  '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 4 4"><path fill="#fff" d="M0 0h4v4H0z"/>' +
+  '<path d="M0 0h1v1H0zM2 0h1v1H2zM1 1h1v1H1zM3 1h1v1H3zM0 2h1v1H0zM2 2h1v1H2zM1 3h1v1H1zM3 3h1v1H3z"/></svg>';
