@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use media::Path;
 use tokio_util::sync::CancellationToken;
@@ -52,8 +52,13 @@ pub struct Session {
     /// Since when.
     pub began: Instant,
     bytes: AtomicU64,
+    /// Milliseconds, or [`UNKNOWN`].
+    lag_ms: AtomicU64,
     kicked: CancellationToken,
 }
+
+/// Nobody has told how far behind a session is.
+const UNKNOWN: u64 = u64::MAX;
 
 impl Session {
     /// Counts media bytes that it has sent us, or we it.
@@ -64,6 +69,18 @@ impl Session {
     /// What it has moved so far.
     pub fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// How far this viewer is behind the newest frame, where whoever writes to it can tell.
+    pub fn lag(&self) -> Option<Duration> {
+        let lag = self.lag_ms.load(Ordering::Relaxed);
+        (lag != UNKNOWN).then(|| Duration::from_millis(lag))
+    }
+
+    /// Tells how far behind it is.
+    pub fn set_lag(&self, lag: Duration) {
+        let lag = u64::try_from(lag.as_millis()).unwrap_or(UNKNOWN - 1);
+        self.lag_ms.store(lag, Ordering::Relaxed);
     }
 
     /// Sends it away.
@@ -132,6 +149,7 @@ impl Sessions {
             agent,
             began: Instant::now(),
             bytes: AtomicU64::new(0),
+            lag_ms: AtomicU64::new(UNKNOWN),
             kicked: CancellationToken::new(),
         });
         self.open_sessions().insert(id, Arc::clone(&session));

@@ -14,11 +14,14 @@ pub(crate) struct Problem {
     retry_after_s: Option<u32>,
 }
 
-#[derive(Serialize)]
-struct Document<'a> {
+/// The document itself (RFC 9457 §3.1).
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = Problem)]
+pub(crate) struct Document<'a> {
     r#type: &'a str,
     title: &'a str,
     status: u16,
+    /// What to do.
     detail: &'a str,
 }
 
@@ -33,7 +36,7 @@ impl From<Refused> for Problem {
 }
 
 /// The media type of RFC 9457 §3.
-const CONTENT_TYPE: &str = "application/problem+json";
+pub(crate) const CONTENT_TYPE: &str = "application/problem+json";
 /// RFC 9110 §15.5.2 wants it beside each 401.
 const CHALLENGE: &str = "Bearer realm=\"openmic\"";
 

@@ -34,9 +34,7 @@ pub(super) fn router(context: Arc<Context>) -> Router {
         .route("/trust/about.json", get(trust::about))
         .route("/trust/qr.svg", get(trust::qr))
         .route("/metrics", get(metrics::metrics))
-        .route("/api/v1/server", get(api::server))
-        .route("/api/v1/broadcasts", get(api::broadcasts))
-        .route("/api/v1/broadcasts/{*path}", get(api::broadcast))
+        .merge(api::router())
         .layer(middleware::from_fn_with_state(Arc::clone(&context), check_host));
     Router::new()
         .merge(own)
@@ -128,16 +126,20 @@ pub(super) fn is_known_host(http: &Http, host: &str) -> bool {
     LOOPBACK_HOSTS.iter().any(|known| same(known)) || http.hosts.iter().any(|known| same(known))
 }
 
-/// The host of a request without its port: `:authority` of HTTP/2, the Host header of HTTP/1. Two of the latter
-/// name none.
+/// The host of a request without its port.
 pub(super) fn host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
+    authority(uri, headers).map(without_port)
+}
+
+/// The host of a request: `:authority` of HTTP/2, the Host header of HTTP/1. Two of the latter name none.
+pub(super) fn authority<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
     let mut lines = headers.get_all(header::HOST).iter();
     let line = match (lines.next(), lines.next()) {
         (Some(line), None) => Some(line.to_str().ok()?),
         (None, _) => None,
         (Some(_), Some(_)) => return None,
     };
-    Some(without_port(uri.authority().map(|authority| authority.as_str()).or(line)?))
+    uri.authority().map(|authority| authority.as_str()).or(line)
 }
 
 pub(super) fn without_port(authority: &str) -> &str {

@@ -1,39 +1,48 @@
-//! `/api/v1`: what is live, as JSON. The types here are the interface; nothing else is serialised.
+//! What is live: broadcasts with their tracks, viewers and publishers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderValue, Uri, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::Uri;
+use axum::response::Response;
 use media::broadcast::{Broadcast, Phase, TrackInfo};
 use media::codec::Kind;
 use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use super::{flv, target};
+use super::admin::{Admin, ToRead};
+use super::fresh;
 use crate::audience::Audience;
 use crate::context::Context;
 use crate::derived::{self, Derived};
+use crate::http::problem::{CONTENT_TYPE, Document, Problem};
+use crate::http::{flv, target};
 use crate::time::rfc3339;
 
-/// `GET /api/v1/server`
-#[derive(Debug, Serialize)]
-struct ServerInfo {
-    version: &'static str,
-    rtmp_port: Option<u16>,
-    rtmps_port: Option<u16>,
-    uptime_s: u64,
+/// In front of the names of broadcasts.
+const BROADCASTS: &str = "/broadcasts";
+
+pub(super) fn routes() -> OpenApiRouter<Arc<Context>> {
+    let mut router = OpenApiRouter::new().routes(routes!(broadcasts));
+    // An app may have several segments, which the document's language has no word for.
+    let (schemas, paths, methods) = routes!(broadcast);
+    let document = router.get_openapi_mut();
+    document.paths.paths.extend(paths.paths);
+    document.components.get_or_insert_default().schemas.extend(schemas);
+    router.route("/broadcasts/{*path}", methods)
 }
 
 /// `GET /api/v1/broadcasts`
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct BroadcastList {
     broadcasts: Vec<BroadcastInfo>,
 }
 
 /// `GET /api/v1/broadcasts/{path}`
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct BroadcastInfo {
     path: String,
     state: &'static str,
@@ -47,7 +56,7 @@ struct BroadcastInfo {
     conversions: Vec<Conversion>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct Conversion {
     /// `Opus from AAC`
     what: &'static str,
@@ -57,7 +66,7 @@ struct Conversion {
     cores: f64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct Track {
     id: u8,
     kind: &'static str,
@@ -74,42 +83,45 @@ struct Track {
     group_ms: Option<u64>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct PublisherInfo {
     protocol: &'static str,
     address: Option<String>,
     agent: String,
 }
 
-pub(super) async fn server(State(context): State<Arc<Context>>) -> Response {
-    fresh(ServerInfo {
-        version: env!("CARGO_PKG_VERSION"),
-        rtmp_port: Some(context.addresses.rtmp.port()),
-        rtmps_port: context.addresses.rtmps.map(|address| address.port()),
-        uptime_s: context.clock.uptime().as_secs(),
-    })
-}
-
-pub(super) async fn broadcasts(State(context): State<Arc<Context>>) -> Response {
+/// Everything that is live, or waits for its publisher.
+#[utoipa::path(
+    get, path = "/broadcasts", tag = "broadcasts", security(("bearer" = [])),
+    responses((status = 200, description = "All of them, by path", body = BroadcastList))
+)]
+async fn broadcasts(_: Admin<ToRead>, State(context): State<Arc<Context>>) -> Response {
     let broadcasts = context.hub.list().iter().map(|broadcast| describe(&context, broadcast)).collect();
     fresh(BroadcastList { broadcasts })
 }
 
-pub(super) async fn broadcast(State(context): State<Arc<Context>>, uri: Uri) -> Response {
-    let name = uri.path().strip_prefix("/api/v1/broadcasts").unwrap_or_default();
-    let found = target::path(name, "").map(|path| context.hub.get(&path));
-    match found {
-        Ok(Some(broadcast)) => fresh(describe(&context, &broadcast)),
-        Ok(None) => flv::not_live().into_response(),
-        Err(problem) => problem.into_response(),
-    }
+/// One broadcast.
+#[utoipa::path(
+    get, path = "/broadcasts/{app}/{stream}", tag = "broadcasts", security(("bearer" = [])),
+    params(("app" = String, Path, description = "May have several segments"), ("stream" = String, Path)),
+    responses(
+        (status = 200, description = "It", body = BroadcastInfo),
+        (status = 404, description = "Nobody publishes it", body = Document, content_type = CONTENT_TYPE)
+    )
+)]
+async fn broadcast(
+    _: Admin<ToRead>,
+    State(context): State<Arc<Context>>,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    let path = named(&uri)?;
+    let broadcast = context.hub.get(&path).ok_or_else(flv::not_live)?;
+    Ok(fresh(describe(&context, &broadcast)))
 }
 
-/// What is true now and not later.
-fn fresh(body: impl Serialize) -> Response {
-    let mut response = Json(body).into_response();
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
+/// The broadcast that an address names, which is decoded as those of streams are.
+fn named(uri: &Uri) -> Result<media::Path, Problem> {
+    target::path(uri.path().strip_prefix(BROADCASTS).unwrap_or_default(), "")
 }
 
 fn describe(context: &Context, broadcast: &Broadcast) -> BroadcastInfo {
