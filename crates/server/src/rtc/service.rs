@@ -231,7 +231,8 @@ impl Service {
         let handle = Handle { commands: sender, offer: Arc::clone(plan.offer()), etag: etag.as_str().into() };
         self.sessions().insert(id.clone(), handle);
         let patience = context.config().rtc.set_up;
-        let mut waiting = Waiting { plan, role, mailbox, inbox, commands, began: now, patience, half_open, ticket };
+        let mut waiting =
+            Waiting { plan, role, mailbox, inbox, commands, began: now, patience, half_open, ticket };
         let named = Named { context: Arc::clone(context), id: id.clone() };
         context.spawn(async move {
             let _permit = permit;
