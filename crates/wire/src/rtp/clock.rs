@@ -9,6 +9,9 @@ use media::{Span, Timestamp};
 const SHIFT_MAX: Span = Span::from_millis(2_000);
 /// A stream moves by this share of the time that passes: 20 ms a second, which neither eye nor ear notices.
 const SLEW: i64 = 50;
+/// A stream that is this much too early was interrupted where it was captured, as sound is on a machine that is too busy:
+/// the interruption belongs into it, while creeping after it would keep sound and picture apart for a minute.
+const BEHIND: Span = Span::from_millis(200);
 
 /// The clock of one sender.
 #[derive(Debug)]
@@ -99,8 +102,9 @@ impl Line {
         if passed > Span::ZERO {
             self.newest = rtp_time;
             let step = passed.micros() / SLEW;
-            let left = (self.wanted - self.shift).micros();
-            self.shift = self.shift + Span::from_micros(left.clamp(-step, step));
+            let left = self.wanted - self.shift;
+            let step = if left > BEHIND { left.micros() } else { left.micros().clamp(-step, step) };
+            self.shift = self.shift + Span::from_micros(step);
         }
         self.base + self.since_first(rtp_time) + self.shift
     }
@@ -144,6 +148,23 @@ mod tests {
         }
         let video = clock.map(start, VIDEO, 90_000, 250 * 1_800);
         assert_eq!(last, video, "after 5 s");
+    }
+
+    #[test]
+    fn sound_that_was_interrupted_goes_on_where_it_belongs() {
+        let start = Instant::now();
+        let mut clock = Clock::new(start);
+        clock.map(start, VIDEO, 90_000, 0);
+        clock.map(start, AUDIO, 48_000, 0);
+        clock.handle_report(VIDEO, 0, 0);
+        clock.handle_report(AUDIO, 0, 0);
+        assert_eq!(clock.map(start, AUDIO, 48_000, 4 * 48_000), Timestamp::from_millis(4_000));
+        // Of the fifth second, 0.7 s were not captured.
+        clock.handle_report(VIDEO, 5_000_000, 5 * 90_000);
+        clock.handle_report(AUDIO, 5_000_000, 5 * 48_000 - 33_600);
+        assert_eq!(clock.map(start, AUDIO, 48_000, 5 * 48_000 - 33_600), Timestamp::from_millis(5_000));
+        assert_eq!(clock.map(start, AUDIO, 48_000, 6 * 48_000 - 33_600), Timestamp::from_millis(6_000));
+        assert_eq!(clock.map(start, VIDEO, 90_000, 6 * 90_000), Timestamp::from_millis(6_000));
     }
 
     #[test]
