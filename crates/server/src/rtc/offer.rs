@@ -224,7 +224,55 @@ pub(super) fn with_credentials(offer: &str, ufrag: &str, pwd: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
+    use str0m::media::MediaKind;
+
+    use super::super::crypto;
     use super::*;
+
+    /// In the manner of OBS Studio 30 (libdatachannel): credentials, fingerprint and role of the whole session, candidates
+    /// in the offer, streams told by their SSRC alone, neither RTX nor extensions, and a second group.
+    const OBS: &str = include_str!("../../../../tests/fixtures/obs_30_whip.sdp");
+
+    #[test]
+    fn obs_is_answered_with_what_it_sends() {
+        let (offer, kept) = read(OBS).unwrap();
+        assert!(!kept.contains("candidate"));
+        let config = publishing(RtcConfig::new().set_crypto_provider(crypto::provider()), &kept);
+        let mut rtc = config.set_ice_lite(true).set_rtp_mode(true).build(Instant::now());
+        let answer = rtc.sdp_api().accept_offer(offer).unwrap().to_sdp_string();
+        assert_eq!(agreed(&answer).unwrap(), 2, "{answer}");
+        let sections: Vec<&str> = answer.split("m=").collect();
+        let [session, audio, video] = sections[..] else { panic!("{answer}") };
+        assert!(
+            session.contains("a=group:BUNDLE 0 1\r\n") && session.contains("a=ice-lite\r\n"),
+            "{session}"
+        );
+        for (section, media) in
+            [(audio, "audio 9 UDP/TLS/RTP/SAVPF 111\r\n"), (video, "video 9 UDP/TLS/RTP/SAVPF 96\r\n")]
+        {
+            assert!(section.starts_with(media), "{section}");
+            for line in
+                ["a=recvonly", "a=rtcp-mux", "a=setup:passive", "a=ice-ufrag:", "a=fingerprint:sha-256 "]
+            {
+                assert!(section.contains(line), "no {line} in {section}");
+            }
+            assert!(!section.contains("a=extmap:"), "it was offered none: {section}");
+        }
+        assert!(audio.contains("a=mid:0\r\n") && audio.contains("a=rtpmap:111 opus/48000/2\r\n"), "{audio}");
+        assert!(video.contains("a=mid:1\r\n") && video.contains("a=rtpmap:96 H264/90000\r\n"), "{video}");
+        assert!(video.contains("packetization-mode=1") && video.contains("profile-level-id=42"), "{video}");
+        assert!(
+            video.contains("a=rtcp-fb:96 nack\r\n") && video.contains("a=rtcp-fb:96 nack pli\r\n"),
+            "{video}"
+        );
+        // Packets carry no section's name: the SSRC alone tells whose they are.
+        for (ssrc, kind) in [(1_480_264_193, MediaKind::Audio), (1_480_264_194, MediaKind::Video)] {
+            let mid = rtc.direct_api().stream_rx(&ssrc.into()).expect("it was told of").mid();
+            assert_eq!(rtc.media(mid).map(|media| media.kind()), Some(kind));
+        }
+    }
 
     #[test]
     fn sound_and_picture_are_answered_as_one_stream() {
