@@ -1,6 +1,7 @@
 //! What the bridge makes of browsers that mute a microphone or stop a camera.
 
 use std::future::poll_fn;
+use std::pin::pin;
 use std::task::Poll;
 use std::time::Instant;
 
@@ -45,21 +46,16 @@ fn write(producer: &Producer, track: TrackId, ms: i64) {
 
 /// Lets the bridge run until it has filled what there was to fill, and reads the times of one track.
 async fn times(source: &Broadcast, bridge: &Bridge, wanted: TrackId) -> Vec<i64> {
-    times_while(source, bridge, wanted, tokio::time::sleep(TICK * 3)).await
+    times_with(source, bridge, wanted, || ()).await
 }
 
-/// The same for as long as something else goes on.
-async fn times_while(
-    source: &Broadcast,
-    bridge: &Bridge,
-    wanted: TrackId,
-    meanwhile: impl Future<Output = ()>,
-) -> Vec<i64> {
+/// The same with something else that happens after that, and is carried too.
+async fn times_with(source: &Broadcast, bridge: &Bridge, wanted: TrackId, then: impl FnOnce()) -> Vec<i64> {
     let mut reader = bridge.0.derived().broadcast().read(Selection::All);
-    tokio::select! {
-        _ = carry(source, bridge) => {}
-        () = meanwhile => {}
-    }
+    let mut carrying = pin!(carry(source, bridge));
+    drop(tokio::time::timeout(TICK * 3, &mut carrying).await);
+    then();
+    drop(tokio::time::timeout(TICK * 3, &mut carrying).await);
     let mut seen = Vec::new();
     poll_fn(|cx| {
         while let Poll::Ready(Some(event)) = reader.poll_next(cx) {
@@ -96,12 +92,10 @@ async fn sound_that_was_only_late_does_not_go_back_into_the_silence_in_its_place
         write(&producer, SOUND, n * 20);
     }
     write(&producer, PICTURE, 1_000);
-    let sound = times_while(&source, &bridge, SOUND, async {
-        tokio::time::sleep(TICK * 3).await;
+    let sound = times_with(&source, &bridge, SOUND, || {
         for n in 20..100 {
             write(&producer, SOUND, n * 20);
         }
-        tokio::time::sleep(TICK * 3).await;
     });
     let sound = sound.await;
     assert!(sound.last().is_some_and(|last| *last > 1_900), "{sound:?}");
