@@ -1,6 +1,6 @@
 //! Plays one stream of a running server in a real browser and prints what each player saw, a JSON line each.
 //!
-//! node browser.mjs chromium|tcp|webkit|delta ORIGIN STREAM SECONDS BROWSER
+//! node browser.mjs chromium|firefox|tcp|webkit|delta ORIGIN STREAM SECONDS BROWSER [PLAYER…]
 //!
 //! Chromium plays by mpegts.js, hls.js and WHEP on pages of another origin, and by our own player page; WebKitGTK's
 //! MiniBrowser plays HLS natively, and its page reports to a small server here. `tcp` is WHEP alone in a Chromium that may
@@ -9,10 +9,11 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
-import { end, launch, require, serve, temporary, undo } from './driver.mjs';
+import { end, launch, require, serve, stopped, temporary, undo } from './driver.mjs';
+import { launchFirefox } from './firefox.mjs';
 import { whep } from './rtc.mjs';
 
-const [kind, origin, stream, seconds, browser] = process.argv.slice(2);
+const [kind, origin, stream, seconds, browser, ...players] = process.argv.slice(2);
 /** Until a player shows something; a busy machine is slow, and HLS waits for its first segment. */
 const START_MS = 30_000;
 const WATCH_MS = Number(seconds) * 1000;
@@ -111,13 +112,27 @@ async function launched() {
 
 async function chromium() {
   const { context, pages } = await launched();
-  await Promise.all([bare(await context.newPage(), pages), own(await context.newPage()), rtc(await context.newPage(), pages)]);
+  const has = (name) => players.includes(name);
+  const asked = [
+    [['http_flv', 'ws_flv', 'hls'].some(has), (page) => bare(page, pages, has)],
+    [has('live_player'), (page) => own(page, 'live')],
+    [has('rtc_player'), (page) => own(page, 'RTC')],
+    [has('whep'), (page) => rtc(page, pages)],
+  ];
+  await Promise.all(asked.filter(([is]) => is).map(async ([, run]) => run(await context.newPage())));
 }
 
 /** WHEP by nothing but what the browser has. */
 async function rtc(page, pages) {
   await page.goto(`${pages}/empty`);
   tell('whep', await page.evaluate(whep, { url: `${origin}/${stream}/whep`, times: TIMES }));
+}
+
+/** The second engine of WebRTC: its own SDP, ICE and DTLS. */
+async function firefox() {
+  const pages = await serve({ '/empty': ['text/html', EMPTY] });
+  const page = await (await launchFirefox(browser)).open(`${pages}/empty`);
+  tell('firefox_whep', await page.call(whep, { url: `${origin}/${stream}/whep`, times: TIMES }));
 }
 
 /** WHEP where UDP does not get through. */
@@ -151,7 +166,7 @@ async function delta() {
 }
 
 /** The libraries as anyone would use them. */
-async function bare(page, pages) {
+async function bare(page, pages, has) {
   await page.goto(pages);
   const run = (player) => page.evaluate(async ([watchText, player, origin, stream, ...times]) => {
     const watch = eval(`(${watchText})`);
@@ -176,11 +191,13 @@ async function bare(page, pages) {
     video.play().catch(() => {});
     return watch(video, errors, ...times);
   }, [watch.toString(), player, origin, stream, ...TIMES]).then((seen) => tell(player, seen));
-  await Promise.all(['http_flv', 'ws_flv', 'hls'].map(run));
+  await Promise.all(['http_flv', 'ws_flv', 'hls'].filter(has).map(run));
 }
 
-/** Our own page, as the address bar would open it. */
-async function own(page) {
+/** Our own page, as the address bar would open it for somebody who has chosen this mode before. */
+async function own(page, mode) {
+  // Pages of one browser share what it keeps: each reads its own.
+  await page.addInitScript((kept) => (Storage.prototype.getItem = (key) => (key === 'openmic-mode' ? kept : null)), mode);
   await page.goto(`${origin}/play/${stream}`);
   const seen = await page.evaluate(async ([watchText, startMs, ...times]) => {
     const watch = new Function(`return (${watchText})`)();
@@ -200,14 +217,18 @@ async function own(page) {
     }
     const errors = [];
     const video = player.shadowRoot.querySelector('video');
+    let soundKbps = 0;
+    player.addEventListener('netstatus', ({ detail }) => (soundKbps += detail.info.audioBitrate));
     const look = setInterval(() => {
       if (player.view.kind === 'failed' && errors.length === 0) errors.push(JSON.stringify(player.view));
     }, 200);
     const seen = await watch(video, errors, startMs, ...times);
     clearInterval(look);
-    return { ...seen, words: player.shadowRoot.querySelector('[part=status]')?.textContent.trim() ?? '' };
+    // Elements do not count the sound of peer connections.
+    if (player.transport === 'whep') seen.to.audioBytes += soundKbps;
+    return { ...seen, transport: player.transport, words: player.shadowRoot.querySelector('[part=status]')?.textContent.trim() ?? '' };
   }, [watch.toString(), ...TIMES]);
-  tell('live_player', seen);
+  tell(mode === 'RTC' ? 'rtc_player' : 'live_player', seen);
 }
 
 async function webkit() {
@@ -261,16 +282,8 @@ function virtualDisplay() {
   });
 }
 
-function stopped(child) {
-  if (child.exitCode !== null || child.signalCode !== null) return undefined;
-  const gone = new Promise((done) => child.on('exit', done));
-  child.kill('SIGTERM');
-  const late = setTimeout(() => child.kill('SIGKILL'), 2_000);
-  return gone.finally(() => clearTimeout(late));
-}
-
 try {
-  await { chromium, tcp, webkit, delta }[kind]();
+  await { chromium, firefox, tcp, webkit, delta }[kind]();
   await end(0);
 } catch (error) {
   console.error(error);

@@ -23,6 +23,15 @@ export function temporary(name) {
   return dir;
 }
 
+/** Asks a child to stop, and kills it when it does not. */
+export function stopped(child) {
+  if (child.exitCode !== null || child.signalCode !== null) return undefined;
+  const gone = new Promise((done) => child.on('exit', done));
+  child.kill('SIGTERM');
+  const late = setTimeout(() => child.kill('SIGKILL'), 2_000);
+  return gone.finally(() => clearTimeout(late));
+}
+
 /** Serves these pages and scripts; `report` gets the JSON that pages post. */
 export function serve(files, report) {
   const server = createServer((request, response) => {

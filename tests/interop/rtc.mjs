@@ -51,6 +51,7 @@ export async function whep({ url, times: [startMs, watchMs, limitMs] }) {
   /** Tells when samples in which a tone begins are handed out to be played. */
   const listen = async () => {
     const [track] = stream.getAudioTracks();
+    if (!('MediaStreamTrackProcessor' in window)) return hear();
     const reader = new MediaStreamTrackProcessor({ track }).readable.getReader();
     for (let quiet = 0; ; ) {
       const { value: piece, done } = await reader.read();
@@ -61,6 +62,23 @@ export async function whep({ url, times: [startMs, watchMs, limitMs] }) {
       if (isLoud && quiet > 5) tones.push(piece.timestamp / 1000);
       quiet = isLoud ? 0 : quiet + 1;
       piece.close();
+    }
+  };
+
+  /** The same where tracks cannot be read, and Web Audio waits for a loudspeaker: what the receiver counts of each 10 ms. */
+  const hear = async () => {
+    const receiver = pc.getReceivers().find(({ track }) => track.kind === 'audio');
+    const heard = async () => {
+      const { totalAudioEnergy = 0, totalSamplesDuration = 0 } = [...(await receiver.getStats()).values()].find(({ type }) => type === 'inbound-rtp') ?? {};
+      return [totalAudioEnergy, totalSamplesDuration];
+    };
+    for (let quiet = 0, last = await heard(); pc.connectionState !== 'closed'; await pause(10)) {
+      const now = await heard();
+      if (now[1] === last[1]) continue;
+      const isLoud = Math.sqrt((now[0] - last[0]) / (now[1] - last[1])) > LOUD;
+      if (isLoud && quiet > 5) tones.push(performance.now());
+      quiet = isLoud ? 0 : quiet + 1;
+      last = now;
     }
   };
 
@@ -129,33 +147,55 @@ export async function whep({ url, times: [startMs, watchMs, limitMs] }) {
  */
 export async function whip({ url, codec }) {
   const FPS = 25, MARK_S = 0.2;
-  const context = new AudioContext({ sampleRate: 48_000 });
-  const [tone, gate, out] = [context.createOscillator(), context.createGain(), context.createMediaStreamDestination()];
-  tone.frequency.value = 1000;
-  gate.gain.value = 0;
-  tone.connect(gate).connect(out);
-  tone.start();
-  let second = Math.ceil(context.currentTime) + 1;
-  setInterval(() => {
-    for (; second < context.currentTime + 10; second += 1) {
-      gate.gain.setValueAtTime(0.5, second);
-      gate.gain.setValueAtTime(0, second + MARK_S);
-    }
-  }, 500);
+  /** By Web Audio. */
+  const synthesized = () => {
+    const context = new AudioContext({ sampleRate: 48_000 });
+    const [tone, gate, out] = [context.createOscillator(), context.createGain(), context.createMediaStreamDestination()];
+    tone.frequency.value = 1000;
+    gate.gain.value = 0;
+    tone.connect(gate).connect(out);
+    tone.start();
+    let second = Math.ceil(context.currentTime) + 1;
+    setInterval(() => {
+      for (; second < context.currentTime + 10; second += 1) {
+        gate.gain.setValueAtTime(0.5, second);
+        gate.gain.setValueAtTime(0, second + MARK_S);
+      }
+    }, 500);
+    return [out.stream.getAudioTracks()[0], context];
+  };
+  /** By a file that is played: Firefox's Web Audio waits for a loudspeaker. */
+  const recorded = async () => {
+    const RATE = 16_000, SECONDS = 300;
+    const samples = Int16Array.from({ length: RATE * SECONDS }, (_, at) => ((at % RATE) / RATE < MARK_S ? 16_384 * Math.sin((2 * Math.PI * 1000 * at) / RATE) : 0));
+    const head = new DataView(new ArrayBuffer(44));
+    [...'RIFF    WAVEfmt             '].forEach((letter, at) => head.setUint8(at, letter.charCodeAt(0)));
+    [...'data'].forEach((letter, at) => head.setUint8(36 + at, letter.charCodeAt(0)));
+    for (const [at, value] of [[4, 36 + samples.byteLength], [16, 16], [24, RATE], [28, RATE * 2], [40, samples.byteLength]]) head.setUint32(at, value, true);
+    for (const [at, value] of [[20, 1], [22, 1], [32, 2], [34, 16]]) head.setUint16(at, value, true);
+    const player = new Audio(URL.createObjectURL(new Blob([head, samples], { type: 'audio/wav' })));
+    player.loop = true;
+    await player.play();
+    return [player.mozCaptureStream().getAudioTracks()[0], player];
+  };
+  const [sound, timed] = 'mozCaptureStream' in HTMLMediaElement.prototype ? await recorded() : synthesized();
+  // Its time moves in steps: it was right when it was furthest ahead, of late.
+  const aheads = [];
+  const clock = () => {
+    const nowS = performance.now() / 1000;
+    aheads.push(timed.currentTime - nowS);
+    if (aheads.length > 2 * FPS) aheads.shift();
+    return nowS + Math.max(...aheads);
+  };
 
   const canvas = Object.assign(document.createElement('canvas'), { width: 320, height: 180 });
   document.body.append(canvas);
   const paint = canvas.getContext('2d');
-  const picture = canvas.captureStream(0).getVideoTracks()[0];
+  const captured = canvas.captureStream(0);
+  const [picture] = captured.getVideoTracks();
   picture.contentHint = 'motion';
-  // The context's time moves in steps: it was right when it was furthest ahead, of late.
-  const aheads = [];
-  const clock = () => {
-    const nowS = performance.now() / 1000;
-    aheads.push(context.currentTime - nowS);
-    if (aheads.length > 2 * FPS) aheads.shift();
-    return nowS + Math.max(...aheads);
-  };
+  // Firefox asks the stream.
+  const source = 'requestFrame' in picture ? picture : captured;
   let frame = 0;
   const draw = () => {
     const now = clock();
@@ -165,13 +205,12 @@ export async function whip({ url, codec }) {
     paint.fillRect(0, 0, 320, 180);
     paint.fillStyle = isMark ? 'white' : 'black';
     paint.fillRect((frame * 4) % 280, 60, 40, 60);
-    picture.requestFrame();
+    source.requestFrame();
     setTimeout(draw, Math.max(0, ((frame + 1) / FPS - clock()) * 1000));
   };
   draw();
 
   const pc = new RTCPeerConnection();
-  const [sound] = out.stream.getAudioTracks();
   const streams = [new MediaStream([picture, sound])];
   const [video] = [picture, sound].map((track) => pc.addTransceiver(track, { direction: 'sendonly', streams }));
   if (codec !== undefined) {

@@ -1,17 +1,23 @@
 //! Publishes from a real browser by WHIP until it is told to stop.
 //!
-//! node whip.mjs ORIGIN STREAM BROWSER [CODEC]
+//! node whip.mjs chromium|firefox ORIGIN STREAM BROWSER [CODEC]
 
 import { end, launch, serve } from './driver.mjs';
+import { launchFirefox } from './firefox.mjs';
 import { whip } from './rtc.mjs';
 
-const [origin, stream, browser, codec] = process.argv.slice(2);
+const [kind, origin, stream, browser, codec] = process.argv.slice(2);
 
 try {
   const pages = await serve({ '/': ['text/html', '<!doctype html><title>publisher</title>'] });
-  const page = await (await launch(browser)).newPage();
-  await page.goto(pages);
-  await page.evaluate(whip, { url: `${origin}/${stream}/whip`, codec });
+  const asked = { url: `${origin}/${stream}/whip`, codec };
+  if (kind === 'firefox') {
+    await (await (await launchFirefox(browser)).open(pages)).call(whip, asked);
+  } else {
+    const page = await (await launch(browser)).newPage();
+    await page.goto(pages);
+    await page.evaluate(whip, asked);
+  }
 } catch (error) {
   console.error(error);
   await end(1);

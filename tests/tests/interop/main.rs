@@ -15,6 +15,7 @@ mod tool;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use browser::Drive;
 use row::Row;
 use server::Server;
 use table::Cell;
@@ -119,22 +120,35 @@ fn everyone_plays_what_chromium_publishes_by_whip() {
 }
 
 #[test]
-fn whep_goes_by_tcp_where_udp_is_blocked() {
-    watches_by_tcp("whip_h264_opus", "whep_by_tcp");
+fn vp8_of_chromium_is_played_by_whoever_can() {
+    everyone_plays("chromium_whip_vp8");
 }
 
 #[test]
-fn vp8_of_chromium_is_played_by_whep() {
-    watches_by_tcp("chromium_whip_vp8", "vp8_by_whep");
+fn vp9_of_chromium_is_played_by_whoever_can() {
+    everyone_plays("chromium_whip_vp9");
 }
 
-/// WHEP alone, in a Chromium that may not use UDP.
-fn watches_by_tcp(row: &str, dir: &str) {
-    let row = Row::named(row);
-    let dir = folder(dir);
+#[test]
+fn av1_of_chromium_is_played_by_whoever_can() {
+    everyone_plays("chromium_whip_av1");
+}
+
+#[test]
+fn what_firefox_publishes_by_whip_is_played_by_whoever_can() {
+    everyone_plays("firefox_whip");
+}
+
+#[test]
+fn whep_goes_by_tcp_where_udp_is_blocked() {
+    let row = Row::named("whip_h264_opus");
+    let dir = folder("whep_by_tcp");
     let mut server = Server::start(&dir);
     let _publisher = row.publish(&mut server, &dir);
-    let played = browser::watch("tcp", &tool::find("chromium", "chromium"), &server, &row, &dir);
+    let browser = tool::find("chromium", "chromium");
+    let (kind, stream, seconds) = ("tcp", row.name, measure::SECONDS);
+    let run = Drive { kind, browser: &browser, server: &server, stream, seconds, players: &[] };
+    let played = browser::watch(&run, &dir);
     let played = played.get("whep").unwrap_or_else(|| panic!("{}", tool::read(&dir.join("tcp.err"))));
     played.judge(&row).unwrap_or_else(|wrong| panic!("{wrong} ({})", dir.display()));
     assert_eq!(played.protocol(), Some("tcp"));

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::thread;
 
-use crate::browser::{self, Played};
+use crate::browser::{self, Drive, Played};
 use crate::ffmpeg::{self, Watched};
 use crate::gst::{self, Source};
-use crate::measure::Asked;
+use crate::measure::{Asked, SECONDS};
 use crate::row::{FPS, Row, Video};
 use crate::server::Server;
 use crate::table::Cell;
@@ -16,9 +16,11 @@ use crate::tool;
 
 /// Programs at a time: two cores decode that many small pictures and the encoder still keeps its pace.
 const PROGRAMS_MAX: usize = 3;
+/// Beside a browser that publishes, which takes most of a core and loses sound when it gets less.
+const PROGRAMS_BESIDE_BROWSER_MAX: usize = 2;
 
 /// A playing program, library or element.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Player {
     FfmpegRtmp,
     FfmpegFlv,
@@ -33,21 +35,24 @@ pub(crate) enum Player {
     MpegtsWs,
     HlsJs,
     OwnPage,
+    RtcPage,
     WebkitHls,
     Whep,
+    FirefoxWhep,
 }
 
-/// A program to run for one or several columns.
-#[derive(Clone, Copy, Debug)]
+/// A program to run for one or several columns, the slowest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Program {
-    One(Player),
-    Chromium,
     Webkit,
+    Chromium,
+    Firefox,
+    One(Player),
 }
 
 impl Player {
     /// In the order of the table.
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::FfmpegRtmp,
         Self::FfmpegFlv,
         Self::FfmpegHls,
@@ -61,8 +66,43 @@ impl Player {
         Self::MpegtsWs,
         Self::HlsJs,
         Self::OwnPage,
+        Self::RtcPage,
         Self::WebkitHls,
         Self::Whep,
+        Self::FirefoxWhep,
+    ];
+
+    /// All but the one that refuses H.264, which it does whoever publishes it.
+    pub(crate) const OF_H264: [Self; 16] = [
+        Self::FfmpegRtmp,
+        Self::FfmpegFlv,
+        Self::FfmpegHls,
+        Self::NewFfmpegRtmp,
+        Self::NewFfmpegFlv,
+        Self::NewFfmpegHls,
+        Self::GstRtmp,
+        Self::GstFlv,
+        Self::GstHls,
+        Self::MpegtsFlv,
+        Self::MpegtsWs,
+        Self::HlsJs,
+        Self::OwnPage,
+        Self::RtcPage,
+        Self::WebkitHls,
+        Self::Whep,
+    ];
+
+    /// Those that tell something of a codec that its publisher chose from what it can: by WebRTC as it is, by our own page
+    /// in both of its modes, and as frames of it by each protocol.
+    pub(crate) const OF_CODEC: [Self; 8] = [
+        Self::NewFfmpegRtmp,
+        Self::NewFfmpegFlv,
+        Self::NewFfmpegHls,
+        Self::HlsJs,
+        Self::OwnPage,
+        Self::RtcPage,
+        Self::Whep,
+        Self::FirefoxWhep,
     ];
 
     /// What the table says.
@@ -81,8 +121,10 @@ impl Player {
             Self::MpegtsWs => "mpegts.js WS-FLV",
             Self::HlsJs => "hls.js LL-HLS",
             Self::OwnPage => "`<live-player>` page",
+            Self::RtcPage => "`<live-player mode=\"RTC\">` page",
             Self::WebkitHls => "WebKitGTK native HLS",
             Self::Whep => "Chromium WHEP",
+            Self::FirefoxWhep => "Firefox WHEP",
         }
     }
 
@@ -93,11 +135,26 @@ impl Player {
             Self::MpegtsWs => Some("ws_flv"),
             Self::HlsJs => Some("hls"),
             Self::OwnPage => Some("live_player"),
+            Self::RtcPage => Some("rtc_player"),
             Self::WebkitHls => Some("webkit_hls"),
             Self::Whep => Some("whep"),
+            Self::FirefoxWhep => Some("firefox_whep"),
             Self::FfmpegRtmp | Self::FfmpegFlv | Self::FfmpegHls => None,
             Self::NewFfmpegRtmp | Self::NewFfmpegFlv | Self::NewFfmpegHls => None,
             Self::GstRtmp | Self::GstFlv | Self::GstHls => None,
+        }
+    }
+
+    fn program(self) -> Program {
+        match self {
+            Self::MpegtsFlv | Self::MpegtsWs | Self::HlsJs | Self::OwnPage | Self::RtcPage | Self::Whep => {
+                Program::Chromium
+            }
+            Self::WebkitHls => Program::Webkit,
+            Self::FirefoxWhep => Program::Firefox,
+            Self::FfmpegRtmp | Self::FfmpegFlv | Self::FfmpegHls => Program::One(self),
+            Self::NewFfmpegRtmp | Self::NewFfmpegFlv | Self::NewFfmpegHls => Program::One(self),
+            Self::GstRtmp | Self::GstFlv | Self::GstHls => Program::One(self),
         }
     }
 
@@ -105,7 +162,10 @@ impl Player {
     fn cannot(self, row: &Row) -> Option<(&'static str, &'static str)> {
         const OLD_FLV: &str = "FFmpeg 5.1 reads no Enhanced RTMP";
         const GST_FLV: &str = "GStreamer 1.22 reads no Enhanced RTMP";
+        const FIREFOX: &str = "Firefox has no H.264 without a plug-in that Debian does not carry";
         match (self, row.video?) {
+            (Self::FirefoxWhep, Video::H264) => Some((FIREFOX, "this stream is H264")),
+            (Self::FirefoxWhep, Video::H265) => Some((FIREFOX, "this stream is H265")),
             (_, Video::H264) => None,
             (Self::FfmpegRtmp | Self::FfmpegFlv, Video::H265) => Some((OLD_FLV, "dimensions not set")),
             (Self::FfmpegRtmp | Self::FfmpegFlv, Video::Av1 | Video::Vp9 | Video::Vp8) => {
@@ -127,7 +187,6 @@ impl Player {
             (Self::MpegtsFlv | Self::MpegtsWs, Video::Vp9 | Video::Vp8) => {
                 Some(("mpegts.js knows neither VP9 nor VP8", "Unsupported codec in video frame"))
             }
-            (Self::Whep, Video::H265) => Some(("Debian's Chromium has no H.265", "this stream is H265")),
             (
                 Self::FfmpegHls
                 | Self::NewFfmpegRtmp
@@ -136,10 +195,12 @@ impl Player {
                 | Self::GstHls
                 | Self::HlsJs
                 | Self::OwnPage
+                | Self::RtcPage
                 | Self::MpegtsFlv
                 | Self::MpegtsWs
                 | Self::WebkitHls
-                | Self::Whep,
+                | Self::Whep
+                | Self::FirefoxWhep,
                 _,
             ) => None,
         }
@@ -161,22 +222,23 @@ impl Player {
             | Self::WebkitHls => {
                 format!("http://{}/live/{}.m3u8", server.http, row.name)
             }
-            Self::Whep => format!("http://{}/live/{}/whep", server.http, row.name),
+            Self::Whep | Self::FirefoxWhep | Self::RtcPage => {
+                format!("http://{}/live/{}/whep", server.http, row.name)
+            }
         }
     }
 }
 
 /// Runs every player against a row that is live.
 pub(crate) fn play_all(row: &Row, server: &Server, dir: &Path) -> Vec<(Player, Cell)> {
-    let programs =
-        Player::ALL.iter().filter(|player| player.in_browser().is_none()).map(|player| Program::One(*player));
-    // The slowest first.
-    let queue = Mutex::new(
-        [Program::Chromium, Program::Webkit].into_iter().chain(programs).collect::<Vec<_>>().into_iter(),
-    );
+    let mut programs: Vec<Program> = row.columns.iter().map(|player| player.program()).collect();
+    programs.sort_unstable();
+    programs.dedup();
+    let queue = Mutex::new(programs.into_iter());
     let cells = Mutex::new(vec![]);
     thread::scope(|scope| {
-        for _ in 0..PROGRAMS_MAX {
+        let programs_max = if row.is_of_browser() { PROGRAMS_BESIDE_BROWSER_MAX } else { PROGRAMS_MAX };
+        for _ in 0..programs_max {
             scope.spawn(|| {
                 loop {
                     let Some(program) = queue.lock().expect("no worker panics while it holds it").next()
@@ -199,10 +261,12 @@ fn run(program: Program, row: &Row, server: &Server, dir: &Path) -> Vec<(Player,
         Program::One(player) => return vec![(player, run_one(player, row, server, dir))],
         Program::Chromium => ("chromium", tool::find("chromium", "chromium")),
         Program::Webkit => ("webkit", tool::mini_browser()),
+        Program::Firefox => ("firefox", tool::find("firefox-esr", "firefox-esr")),
     };
-    let played = browser::watch(kind, &browser, server, row, dir);
-    let is_here = |player: &&Player| (**player == Player::WebkitHls) == (kind == "webkit");
-    let players = Player::ALL.iter().filter(|player| player.in_browser().is_some()).filter(is_here);
+    let players = row.columns.iter().filter(|player| player.program() == program);
+    let names: Vec<_> = players.clone().filter_map(|player| player.in_browser()).collect();
+    let run = Drive { kind, browser: &browser, server, stream: row.name, seconds: SECONDS, players: &names };
+    let played = browser::watch(&run, dir);
     let log = || tool::read(&dir.join(format!("{kind}.err")));
     players.map(|player| (*player, browser_cell(*player, &played, row, &log))).collect()
 }
@@ -239,8 +303,10 @@ fn run_one(player: Player, row: &Row, server: &Server, dir: &Path) -> Cell {
         | Player::MpegtsWs
         | Player::HlsJs
         | Player::OwnPage
+        | Player::RtcPage
         | Player::WebkitHls
-        | Player::Whep => {
+        | Player::Whep
+        | Player::FirefoxWhep => {
             unreachable!("browsers play several at a time")
         }
     };

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use crate::player::Player;
 use crate::server::Server;
 use crate::tool::{self, Running};
 
@@ -60,6 +61,8 @@ pub(crate) enum From {
     FfmpegWhip(&'static str),
     /// Chromium, by WHIP, with nothing but this codec for its picture, or with what it pleases.
     ChromiumWhip(Option<&'static str>),
+    /// Firefox, by WHIP, with what it pleases.
+    FirefoxWhip,
 }
 
 /// One input.
@@ -74,10 +77,12 @@ pub(crate) struct Row {
     /// Some pictures are shown later than they are decoded.
     pub(crate) reordered: bool,
     pub(crate) from: From,
+    /// Who plays it.
+    pub(crate) columns: &'static [Player],
 }
 
 /// All of them, in the order of the table.
-pub(crate) const ROWS: [Row; 12] = [
+pub(crate) const ROWS: [Row; 15] = [
     Row {
         name: "h264_aac",
         title: "ffmpeg 5.1: H.264 + AAC",
@@ -85,6 +90,7 @@ pub(crate) const ROWS: [Row; 12] = [
         audio: Some(Audio::Aac),
         reordered: false,
         from: From::Ffmpeg(X264),
+        columns: &Player::ALL,
     },
     Row {
         name: "h264_bframes_aac",
@@ -93,6 +99,7 @@ pub(crate) const ROWS: [Row; 12] = [
         audio: Some(Audio::Aac),
         reordered: true,
         from: From::Ffmpeg(X264_B),
+        columns: &Player::OF_H264,
     },
     Row {
         name: "aac_only",
@@ -101,6 +108,7 @@ pub(crate) const ROWS: [Row; 12] = [
         audio: Some(Audio::Aac),
         reordered: false,
         from: From::Ffmpeg(""),
+        columns: &Player::ALL,
     },
     Row {
         name: "h264_only",
@@ -109,6 +117,7 @@ pub(crate) const ROWS: [Row; 12] = [
         audio: None,
         reordered: false,
         from: From::Ffmpeg(X264),
+        columns: &Player::OF_H264,
     },
     Row {
         name: "h265_aac",
@@ -117,6 +126,7 @@ pub(crate) const ROWS: [Row; 12] = [
         audio: Some(Audio::Aac),
         reordered: false,
         from: From::NewFfmpeg(X265),
+        columns: &Player::ALL,
     },
     Row {
         name: "av1_opus",
@@ -125,6 +135,7 @@ pub(crate) const ROWS: [Row; 12] = [
         audio: Some(Audio::Opus),
         reordered: false,
         from: From::NewFfmpeg(AV1),
+        columns: &Player::ALL,
     },
     Row {
         name: "vp9_opus",
@@ -133,6 +144,7 @@ pub(crate) const ROWS: [Row; 12] = [
         audio: Some(Audio::Opus),
         reordered: false,
         from: From::NewFfmpeg(VP9),
+        columns: &Player::ALL,
     },
     Row {
         name: "gst_h264_aac",
@@ -141,6 +153,7 @@ pub(crate) const ROWS: [Row; 12] = [
         audio: Some(Audio::Aac),
         reordered: false,
         from: From::Gst,
+        columns: &Player::OF_H264,
     },
     Row {
         name: "push_h264_aac",
@@ -149,6 +162,7 @@ pub(crate) const ROWS: [Row; 12] = [
         audio: Some(Audio::Aac),
         reordered: false,
         from: From::Push("h264_aac.flv"),
+        columns: &Player::OF_H264,
     },
     Row {
         name: "whip_h264_opus",
@@ -157,6 +171,7 @@ pub(crate) const ROWS: [Row; 12] = [
         audio: Some(Audio::Opus),
         reordered: false,
         from: From::FfmpegWhip(X264_BASELINE),
+        columns: &Player::OF_H264,
     },
     Row {
         name: "chromium_whip",
@@ -165,6 +180,7 @@ pub(crate) const ROWS: [Row; 12] = [
         audio: Some(Audio::Opus),
         reordered: false,
         from: From::ChromiumWhip(None),
+        columns: &Player::OF_H264,
     },
     Row {
         name: "chromium_whip_vp8",
@@ -173,6 +189,34 @@ pub(crate) const ROWS: [Row; 12] = [
         audio: Some(Audio::Opus),
         reordered: false,
         from: From::ChromiumWhip(Some("vp8")),
+        columns: &Player::OF_CODEC,
+    },
+    Row {
+        name: "chromium_whip_vp9",
+        title: "Chromium: WHIP VP9 + Opus",
+        video: Some(Video::Vp9),
+        audio: Some(Audio::Opus),
+        reordered: false,
+        from: From::ChromiumWhip(Some("vp9")),
+        columns: &Player::OF_CODEC,
+    },
+    Row {
+        name: "chromium_whip_av1",
+        title: "Chromium: WHIP AV1 + Opus",
+        video: Some(Video::Av1),
+        audio: Some(Audio::Opus),
+        reordered: false,
+        from: From::ChromiumWhip(Some("av1")),
+        columns: &Player::OF_CODEC,
+    },
+    Row {
+        name: "firefox_whip",
+        title: "Firefox: WHIP VP8 + Opus",
+        video: Some(Video::Vp8),
+        audio: Some(Audio::Opus),
+        reordered: false,
+        from: From::FirefoxWhip,
+        columns: &Player::OF_CODEC,
     },
 ];
 
@@ -195,12 +239,20 @@ impl Row {
         }
     }
 
+    /// Its publisher is a browser, which draws, captures and encodes all at once.
+    pub(crate) fn is_of_browser(&self) -> bool {
+        match self.from {
+            From::ChromiumWhip(_) | From::FirefoxWhip => true,
+            From::Ffmpeg(_) | From::NewFfmpeg(_) | From::FfmpegWhip(_) | From::Push(_) | From::Gst => false,
+        }
+    }
+
     /// How much its publisher skips at times when it encodes live beside a dozen players, in seconds, half as much a step.
     pub(crate) fn stutter_s(&self) -> f64 {
         match self.from {
             From::Gst => 0.1,
             // It draws, captures, encodes and sends in a browser.
-            From::ChromiumWhip(_) => 0.25,
+            From::ChromiumWhip(_) | From::FirefoxWhip => 0.25,
             From::Ffmpeg(_) | From::NewFfmpeg(_) | From::FfmpegWhip(_) | From::Push(_) => 0.0,
         }
     }
@@ -208,7 +260,8 @@ impl Row {
     /// The picture and the sound carry marks that belong together.
     pub(crate) fn is_marked(&self) -> bool {
         let carries = match self.from {
-            From::Ffmpeg(_) | From::NewFfmpeg(_) | From::FfmpegWhip(_) | From::ChromiumWhip(_) => true,
+            From::Ffmpeg(_) | From::NewFfmpeg(_) | From::FfmpegWhip(_) => true,
+            From::ChromiumWhip(_) | From::FirefoxWhip => true,
             From::Gst | From::Push(_) => false,
         };
         carries && self.tracks() == 2
@@ -224,18 +277,23 @@ impl Row {
             From::FfmpegWhip(encoder) => self.ffmpeg(&tool::new_ffmpeg(), encoder, "whip", &whip),
             From::Gst => gst(&rtmp),
             From::Push(fixture) => push(fixture, &rtmp),
-            From::ChromiumWhip(codec) => self.chromium(server, codec),
+            From::ChromiumWhip(codec) => {
+                self.whip(server, "chromium", &tool::find("chromium", "chromium"), codec)
+            }
+            From::FirefoxWhip => {
+                self.whip(server, "firefox", &tool::find("firefox-esr", "firefox-esr"), None)
+            }
         };
         let mut running = Running::start(&mut command, dir, "publisher");
         server.wait_until_live(self.name, self.tracks(), &mut running);
         running
     }
 
-    fn chromium(&self, server: &Server, codec: Option<&str>) -> Command {
+    fn whip(&self, server: &Server, kind: &str, browser: &Path, codec: Option<&str>) -> Command {
         let mut command = Command::new(tool::find("node", "nodejs"));
-        command.arg(tool::root().join("tests/interop/whip.mjs"));
+        command.arg(tool::root().join("tests/interop/whip.mjs")).arg(kind);
         command.args([format!("http://{}", server.http), format!("live/{}", self.name)]);
-        command.arg(tool::find("chromium", "chromium")).args(codec);
+        command.arg(browser).args(codec);
         command
     }
 

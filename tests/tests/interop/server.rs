@@ -57,8 +57,12 @@ impl Server {
         loop {
             let told = self.broadcast(stream);
             let ready = told["tracks"].as_array().map_or(0, |tracks| {
+                // A browser sends its next keyframe when somebody asks, which readers do: its first picture is enough.
+                let is_shown = |track: &serde_json::Value| {
+                    told["publisher"]["protocol"] == "whip" && track["width"].is_number()
+                };
                 let media = tracks.iter().filter(|track| track["kind"] != "data");
-                media.filter(|track| track["bitrate_bps"].is_number()).count()
+                media.filter(|track| track["bitrate_bps"].is_number() || is_shown(track)).count()
             });
             if ready == tracks {
                 return;

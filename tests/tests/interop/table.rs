@@ -22,9 +22,13 @@ pub(crate) enum Cell {
 pub(crate) fn write(row: &Row, cells: &[(Player, Cell)]) {
     let dir = tool::root().join("test-output/interop");
     fs::create_dir_all(&dir).expect("the output directory is writable");
-    let line = cells
+    let words = |player: &Player| {
+        let cell = cells.iter().find(|(each, _)| each == player);
+        cell.map_or_else(|| "–".to_owned(), |(_, cell)| cell.words())
+    };
+    let line = Player::ALL
         .iter()
-        .fold(format!("| **{}** |", row.title), |line, (_, cell)| line + &format!(" {} |", cell.words()));
+        .fold(format!("| **{}** |", row.title), |line, player| line + &format!(" {} |", words(player)));
     fs::write(dir.join(row.name), line + "\n").expect("the output directory is writable");
     let table: String =
         ROWS.iter().map(|row| fs::read_to_string(dir.join(row.name)).unwrap_or_default()).collect();
