@@ -10,7 +10,8 @@ const SHIFT_MAX: Span = Span::from_millis(2_000);
 /// A stream moves by this share of the time that passes: 20 ms a second, which neither eye nor ear notices.
 const SLEW: i64 = 50;
 /// A stream that is this much too early was interrupted where it was captured, as sound is on a machine that is too busy:
-/// the interruption belongs into it, while creeping after it would keep sound and picture apart for a minute.
+/// the interruption belongs into it, while creeping after it would keep sound and picture apart for a minute. Two reports
+/// have to say so: one that comes while what was captured is caught up with is wrong by as much.
 const BEHIND: Span = Span::from_millis(200);
 
 /// The clock of one sender.
@@ -27,10 +28,15 @@ struct Line {
     /// When the first packet came, and its RTP time.
     base: Timestamp,
     first: u64,
-    /// The sender's wall clock at `first`, in microseconds.
+    /// The sender's wall clock at `first`, in microseconds, by its newest report and by the one before.
     captured: Option<i64>,
+    captured_before: Option<i64>,
+    /// When the newest report was made, by its own words.
+    reported: Option<i64>,
     shift: Span,
     wanted: Span,
+    /// As far as two reports agree that it has to move at least.
+    agreed: Span,
     newest: u64,
 }
 
@@ -63,7 +69,13 @@ impl Clock {
     /// A sender report: the sender's wall clock showed `wall_us` when its RTP time was `rtp_time`.
     pub fn handle_report(&mut self, stream: u8, wall_us: i64, rtp_time: u64) {
         let Some(line) = self.lines.iter_mut().find(|line| line.stream == stream) else { return };
-        line.captured = Some(wall_us.saturating_sub(line.since_first(rtp_time).micros()));
+        let captured = Some(wall_us.saturating_sub(line.since_first(rtp_time).micros()));
+        // The same report is handed over with each packet.
+        if line.reported != Some(wall_us) {
+            line.reported = Some(wall_us);
+            line.captured_before = line.captured;
+            line.captured = captured;
+        }
         // All move to the first stream that has been reported on.
         let Some((base, captured)) = self.lines.iter().find_map(|line| Some((line.base, line.captured?)))
         else {
@@ -71,8 +83,10 @@ impl Clock {
         };
         for line in &mut self.lines {
             let Some(own) = line.captured else { continue };
-            let wanted = Span::from_micros(own.saturating_sub(captured)) - (line.base - base);
+            let wanted_by = |own: i64| Span::from_micros(own.saturating_sub(captured)) - (line.base - base);
+            let wanted = wanted_by(own);
             if wanted.abs() <= SHIFT_MAX {
+                line.agreed = line.captured_before.map_or(Span::ZERO, |before| wanted.min(wanted_by(before)));
                 line.wanted = wanted;
             }
         }
@@ -87,8 +101,11 @@ impl Line {
             base,
             first,
             captured: None,
+            captured_before: None,
+            reported: None,
             shift: Span::ZERO,
             wanted: Span::ZERO,
+            agreed: Span::ZERO,
             newest: first,
         }
     }
@@ -102,8 +119,9 @@ impl Line {
         if passed > Span::ZERO {
             self.newest = rtp_time;
             let step = passed.micros() / SLEW;
-            let left = self.wanted - self.shift;
-            let step = if left > BEHIND { left.micros() } else { left.micros().clamp(-step, step) };
+            let missing = self.agreed - self.shift;
+            let left = (self.wanted - self.shift).micros();
+            let step = if missing > BEHIND { missing.micros() } else { left.clamp(-step, step) };
             self.shift = self.shift + Span::from_micros(step);
         }
         self.base + self.since_first(rtp_time) + self.shift
@@ -160,11 +178,15 @@ mod tests {
         clock.handle_report(AUDIO, 0, 0);
         assert_eq!(clock.map(start, AUDIO, 48_000, 4 * 48_000), Timestamp::from_millis(4_000));
         // Of the fifth second, 0.7 s were not captured.
+        let sound = |second: u64| second * 48_000 - 33_600;
         clock.handle_report(VIDEO, 5_000_000, 5 * 90_000);
-        clock.handle_report(AUDIO, 5_000_000, 5 * 48_000 - 33_600);
-        assert_eq!(clock.map(start, AUDIO, 48_000, 5 * 48_000 - 33_600), Timestamp::from_millis(5_000));
-        assert_eq!(clock.map(start, AUDIO, 48_000, 6 * 48_000 - 33_600), Timestamp::from_millis(6_000));
-        assert_eq!(clock.map(start, VIDEO, 90_000, 6 * 90_000), Timestamp::from_millis(6_000));
+        clock.handle_report(AUDIO, 5_000_000, sound(5));
+        let crept = clock.map(start, AUDIO, 48_000, sound(5)) - Timestamp::from_millis(4_300);
+        assert!(crept < Span::from_millis(20), "one report may be wrong");
+        clock.handle_report(AUDIO, 10_000_000, sound(10));
+        assert_eq!(clock.map(start, AUDIO, 48_000, sound(10)), Timestamp::from_millis(10_000));
+        assert_eq!(clock.map(start, AUDIO, 48_000, sound(11)), Timestamp::from_millis(11_000));
+        assert_eq!(clock.map(start, VIDEO, 90_000, 11 * 90_000), Timestamp::from_millis(11_000));
     }
 
     #[test]
