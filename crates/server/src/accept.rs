@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::OwnedSemaphorePermit;
@@ -15,6 +15,9 @@ use crate::{rtmp, tls};
 
 /// After an error that will not go away at once (no file descriptor left).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// A full table of files is full for a while, and is told once in that time.
+const TOLD_EVERY: Duration = Duration::from_secs(60);
 
 /// A connection and its place within `limits.connections`.
 pub(crate) struct Accepted {
@@ -31,11 +34,16 @@ pub(crate) async fn run(
     refuse: impl Fn(TcpStream),
 ) {
     let accept = async {
+        let mut told = None;
         loop {
             let (stream, peer) = match listener.accept().await {
                 Ok(accepted) => accepted,
                 Err(error) => {
-                    tracing::warn!(%error, "a connection could not be accepted");
+                    context.shared.counters.accept_errors.fetch_add(1, Ordering::Relaxed);
+                    if told.is_none_or(|told: Instant| told.elapsed() >= TOLD_EVERY) {
+                        told = Some(Instant::now());
+                        tracing::warn!(%error, "a connection could not be accepted");
+                    }
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                     continue;
                 }

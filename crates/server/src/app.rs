@@ -102,6 +102,7 @@ impl App {
         let (rtc, ice_tcp) = rtc::Service::new(&config.rtc, listeners.rtc, addresses.https)
             .map_err(|error| StartError::Listen { key: "rtc.listen", address: addresses.rtc, error })?;
         let context = context(Operation::new(config, certificates), addresses, rtc);
+        context.look_for_room();
         let services = TaskTracker::new();
         services.spawn(tick_hub(Arc::clone(&context)));
         services.spawn(operation::keep(Arc::clone(&context)));

@@ -192,6 +192,8 @@ pub struct Limits {
     pub connections: usize,
     /// Bytes of all rings together.
     pub ring_bytes: usize,
+    /// Memory of this process at which new viewers are refused; 0 is 85 % of what the machine or its container has.
+    pub memory_bytes: u64,
 }
 
 /// `[shutdown]`
@@ -363,7 +365,7 @@ impl Default for Transcode {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { broadcasts: 10_000, connections: 50_000, ring_bytes: 2 << 30 }
+        Self { broadcasts: 10_000, connections: 50_000, ring_bytes: 2 << 30, memory_bytes: 0 }
     }
 }
 

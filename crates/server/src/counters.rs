@@ -9,6 +9,8 @@ pub struct Counters {
     pub connections: AtomicU64,
     /// Connections refused because `limits.connections` was reached.
     pub connections_refused: AtomicU64,
+    /// Errors of accepting, most of them for want of file descriptors.
+    pub accept_errors: AtomicU64,
     /// Tasks that ended in a panic: bugs of ours.
     pub panics: AtomicU64,
 }

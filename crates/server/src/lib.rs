@@ -24,6 +24,7 @@ mod remade;
 pub mod rtc;
 pub mod rtmp;
 pub mod sessions;
+pub mod shed;
 pub mod socket;
 pub mod time;
 pub mod tls;

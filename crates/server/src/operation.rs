@@ -6,6 +6,7 @@ use crate::audit::Audit;
 use crate::config::Config;
 use crate::context::Context;
 use crate::reload::Reload;
+use crate::shed::{self, Shed};
 use crate::tls::Certificates;
 
 /// Part of the [`Context`].
@@ -14,6 +15,8 @@ pub struct Operation {
     pub audit: Audit,
     /// The certificates of HTTPS and RTMPS, where the configuration asks for any.
     pub certificates: Option<Arc<Certificates>>,
+    /// What is left for new viewers.
+    pub shed: Shed,
     /// The configuration in effect, and how another takes its place.
     pub(crate) reload: Reload,
 }
@@ -21,7 +24,12 @@ pub struct Operation {
 impl Operation {
     /// For a server with this configuration.
     pub(crate) fn new(config: Config, certificates: Option<Arc<Certificates>>) -> Self {
-        Self { audit: Audit::new(&config.data.dir), certificates, reload: Reload::new(config) }
+        Self {
+            audit: Audit::new(&config.data.dir),
+            certificates,
+            shed: Shed::new(),
+            reload: Reload::new(config),
+        }
     }
 
     /// The configuration in effect.
@@ -32,7 +40,11 @@ impl Operation {
 
 /// Looks after what changes by itself, until the server stops.
 pub(crate) async fn keep(context: Arc<Context>) {
-    let Some(certificates) = context.operation.certificates.clone() else { return };
-    let reader = Arc::clone(&context);
-    context.stopping.run_until_cancelled(certificates.keep(move || reader.config())).await;
+    let certificates = async {
+        let Some(certificates) = context.operation.certificates.clone() else { return };
+        let reader = Arc::clone(&context);
+        certificates.keep(move || reader.config()).await;
+    };
+    let all = async { tokio::join!(certificates, shed::keep(Arc::clone(&context))) };
+    context.stopping.run_until_cancelled(all).await;
 }

@@ -138,6 +138,9 @@ impl Context {
     /// # Errors
     /// [`Refused`], in words for whoever asked.
     pub async fn admit(self: &Arc<Self>, request: &Request<'_>) -> Result<Ticket, Refused> {
+        if request.action == Action::Play {
+            self.room_for_viewer()?;
+        }
         Ok(self.access.sessions.open(Opening {
             action: request.action,
             path: request.path.clone(),

@@ -12,6 +12,7 @@ use media::broadcast::Phase;
 
 use crate::audience::{Audience, Protocol};
 use crate::context::Context;
+use crate::shed::{self, Shortage};
 
 pub(super) async fn metrics(State(context): State<Arc<Context>>) -> Response {
     let process = tokio::task::spawn_blocking(Process::read).await.ok().flatten();
@@ -69,8 +70,8 @@ fn render(context: &Context, process: Option<&Process>) -> Result<String, fmt::E
     text.one(Gauge, "openmic_publishers", "Broadcasts with a publisher.", live)?;
     text.by_protocol((Gauge, "openmic_viewers", "Viewers now."), viewers.into_iter())?;
     text.one(Gauge, "openmic_ring_bytes", "Bytes of all rings.", context.hub.ring_bytes())?;
-    let open = context.config().limits.connections.saturating_sub(context.connections.available_permits());
-    text.one(Gauge, "openmic_connections", "Connections now.", open)?;
+    text.one(Gauge, "openmic_connections", "Connections now.", context.open_connections())?;
+    room(&mut text, context)?;
     text.one(Gauge, "openmic_uptime_seconds", "Since the start.", context.clock.uptime().as_secs())?;
     counters(&mut text, context)?;
     if let Some(process) = process {
@@ -79,13 +80,33 @@ fn render(context: &Context, process: Option<&Process>) -> Result<String, fmt::E
     Ok(text.0)
 }
 
+/// The limits at which new viewers are refused, and whether they are.
+fn room(text: &mut Text, context: &Context) -> fmt::Result {
+    let shed = &context.operation.shed;
+    let shortage = shed.shortage(context.open_connections());
+    text.head(Kind::Gauge, "openmic_shedding", "Whether new viewers are refused for want of this.")?;
+    for (what, name) in [(Shortage::Files, "files"), (Shortage::Memory, "memory")] {
+        let is_short = u8::from(shortage == Some(what));
+        writeln!(text.0, "openmic_shedding{{resource=\"{name}\"}} {is_short}")?;
+    }
+    if let Some(max) = shed.files_max() {
+        text.one(Kind::Gauge, "process_max_fds", "The limit of open file descriptors.", max)?;
+    }
+    if let Some(max) = shed.memory_max() {
+        text.one(Kind::Gauge, "openmic_memory_limit_bytes", "Memory at which new viewers are refused.", max)?;
+    }
+    Ok(())
+}
+
 fn counters(text: &mut Text, context: &Context) -> fmt::Result {
     let (counters, totals) = (&context.shared.counters, context.egress.totals());
     let bytes = (Kind::Counter, "openmic_egress_bytes_total", "Bytes written to viewers.");
     text.by_protocol(bytes, Protocol::ALL.into_iter().map(|protocol| (protocol, totals.bytes(protocol))))?;
-    let all: [(&str, &str, &AtomicU64); 5] = [
+    let all: [(&str, &str, &AtomicU64); 7] = [
         ("openmic_connections_total", "Connections taken.", &counters.connections),
         ("openmic_connections_refused_total", "Connections beyond the limit.", &counters.connections_refused),
+        ("openmic_accept_errors_total", "Connections lost at the door.", &counters.accept_errors),
+        ("openmic_viewers_shed_total", "Viewers refused for want of room.", &context.operation.shed.refused),
         ("openmic_viewer_skips_total", "Slow viewers set to a newer keyframe.", &totals.skips),
         ("openmic_viewers_stalled_total", "Viewers closed for taking nothing.", &totals.stalled),
         ("openmic_panics_total", "Tasks that ended in a panic.", &counters.panics),
@@ -100,7 +121,7 @@ fn counters(text: &mut Text, context: &Context) -> fmt::Result {
 struct Process {
     rss_bytes: u64,
     cpu_seconds: f64,
-    open_files: usize,
+    open_files: u64,
 }
 
 /// `USER_HZ`, in which Linux writes CPU times on every architecture we build for (proc(5)).
@@ -117,7 +138,7 @@ impl Process {
         let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace().skip(11);
         let mut ticks = || fields.next()?.parse::<f64>().ok();
         let cpu_seconds = (ticks()? + ticks()?) / TICKS_PER_SECOND;
-        let open_files = std::fs::read_dir("/proc/self/fd").ok()?.count();
+        let open_files = shed::open_files()?;
         Some(Self { rss_bytes: rss_kb << 10, cpu_seconds, open_files })
     }
 
