@@ -5,6 +5,7 @@ mod bench;
 mod play;
 mod push;
 mod serve;
+mod token;
 
 use std::process::ExitCode;
 
@@ -24,6 +25,8 @@ struct Cli {
 enum Command {
     /// Run the server.
     Serve(Box<serve::Serve>),
+    /// Make keys, signed addresses and tokens.
+    Token(token::Token),
     /// Send a file to an RTMP server as a live stream.
     Push(push::PushArgs),
     /// Watch a stream and tell what it is like.
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         #[cfg(target_os = "linux")]
         Command::Bench(what) => bench::run(what),
         Command::Serve(serve) => serve::run(&serve),
+        Command::Token(token) => token::run(&token),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -221,7 +221,7 @@ fn welcome(addresses: &Addresses, demo: bool) -> String {
 }
 
 /// An address that a browser on this machine can open, for one that means all of them.
-fn reachable(address: SocketAddr) -> SocketAddr {
+pub(crate) fn reachable(address: SocketAddr) -> SocketAddr {
     match address.ip() {
         ip if ip.is_unspecified() => SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), address.port()),
         _ => address,

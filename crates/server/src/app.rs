@@ -12,7 +12,7 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::access::Access;
+use crate::access::{self, Access};
 use crate::config::{self, Config, Invalid};
 use crate::context::{Addresses, Clock, Context, Shared};
 use crate::counters::Counters;
@@ -54,6 +54,9 @@ pub enum StartError {
         /// Why not.
         error: io::Error,
     },
+    /// The keys cannot be used, or there are none where there must be.
+    #[error(transparent)]
+    Access(#[from] access::Error),
     /// The certificate cannot be used.
     #[error(transparent)]
     Tls(#[from] tls::Error),
@@ -91,6 +94,7 @@ impl App {
     /// Binds every listener and starts serving. Port 0 takes a free port; [`App::addresses`] tells which.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         config.check()?;
+        let access = Access::new(&config)?;
         let certificates = Certificates::open(&config)?;
         let acceptor = |listen: Option<SocketAddr>, alpn| {
             listen.map(|_| tls::acceptor(certificates.as_ref().ok_or(tls::Error::Unset)?, alpn)).transpose()
@@ -101,7 +105,7 @@ impl App {
         let addresses = listeners.addresses();
         let (rtc, ice_tcp) = rtc::Service::new(&config.rtc, listeners.rtc, addresses.https)
             .map_err(|error| StartError::Listen { key: "rtc.listen", address: addresses.rtc, error })?;
-        let context = context(Operation::new(config, certificates), addresses, rtc);
+        let context = context(Operation::new(config, certificates), addresses, rtc, access);
         context.look_for_room();
         let services = TaskTracker::new();
         services.spawn(tick_hub(Arc::clone(&context)));
@@ -151,7 +155,7 @@ impl App {
     }
 }
 
-fn context(operation: Operation, addresses: Addresses, rtc: rtc::Service) -> Arc<Context> {
+fn context(operation: Operation, addresses: Addresses, rtc: rtc::Service, access: Access) -> Arc<Context> {
     let config = operation.config();
     let hub = Hub::new(hub::Options {
         grace: config.publish.grace,
@@ -180,7 +184,7 @@ fn context(operation: Operation, addresses: Addresses, rtc: rtc::Service) -> Arc
         draining: CancellationToken::new(),
         stopping,
         clock: Clock::now(),
-        access: Access::default(),
+        access,
         shared,
         rtc,
         addresses,

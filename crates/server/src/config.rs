@@ -1,5 +1,6 @@
 //! The configuration: one TOML file, unknown keys refused, flags and environment over it.
 
+mod access;
 mod check;
 mod load;
 
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use access::{Access, Algorithm, App, Network, Permission, PublicKey};
 pub use check::Invalid;
 pub use load::{LoadError, Loaded};
 
@@ -67,6 +69,8 @@ pub struct Http {
     /// Names by which pages may be opened beside `localhost`, while `listen` is a loopback address: a page of
     /// another name that resolves here (DNS rebinding) is refused.
     pub hosts: Vec<String>,
+    /// Proxies whose `X-Forwarded-For` or `Forwarded` is believed. Nobody else's is.
+    pub trusted_proxies: Vec<Network>,
     /// A request's head, or a TLS handshake, must be there within this.
     #[serde(with = "millis", rename = "header_ms")]
     pub header: Duration,
@@ -205,15 +209,6 @@ pub struct Shutdown {
     pub drain: Duration,
 }
 
-/// `[access]`
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Access {
-    /// Listen beyond this machine although anybody who reaches the server may publish and watch: this version
-    /// knows no keys.
-    pub open_to_everyone: bool,
-}
-
 /// `[tls]`
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
@@ -268,7 +263,7 @@ impl Tls {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Data {
-    /// The directory of everything the server keeps over a restart. An ACME account with its
+    /// The directory of everything the server keeps over a restart. Its keys, an ACME account with its
     /// certificate, the local authority and the audit log are in it.
     pub dir: PathBuf,
 }
@@ -287,6 +282,7 @@ impl Default for Http {
             listen: ([127, 0, 0, 1], 8080).into(),
             tls_listen: None,
             hosts: Vec::new(),
+            trusted_proxies: Vec::new(),
             header: Duration::from_secs(10),
             idle: Duration::from_secs(25),
         }

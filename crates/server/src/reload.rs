@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 use serde::Serialize;
 use toml::{Table, Value};
 
+use crate::access;
 use crate::config::{Config, Invalid, LoadError};
 use crate::context::Context;
 use crate::tls;
@@ -46,6 +47,9 @@ pub enum Error {
     /// The certificate cannot be used.
     #[error(transparent)]
     Tls(#[from] tls::Error),
+    /// The keys cannot be used.
+    #[error(transparent)]
+    Access(#[from] access::Error),
 }
 
 impl Reload {
@@ -79,8 +83,10 @@ impl Context {
         next.check()?;
         let certificates = self.operation.certificates.as_ref();
         let prepared = certificates.map(|certificates| certificates.prepare(&next)).transpose()?;
+        let access = self.access.reload(&next)?;
         let reloaded = Reloaded { changed: changes(&before, &next), needs_restart };
         reload.current.store(Arc::new(next));
+        access();
         if let Some((certificates, prepared)) = certificates.zip(prepared) {
             certificates.show(prepared);
         }

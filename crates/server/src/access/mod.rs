@@ -1,23 +1,47 @@
-//! Access: who may publish and who may watch, decided once, when a session begins.
+//! Access: who may publish, watch and administer, decided once, when a session begins.
+
+pub mod addresses;
+pub mod jwt;
+pub mod keys;
+mod proxy;
+mod query;
+mod rules;
+pub(crate) mod secret;
+pub mod signed;
+mod throttle;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use arc_swap::ArcSwap;
 use axum::http::{Extensions, HeaderMap, header};
-use media::Path;
+pub use media::Path;
 
 use crate::audience::Protocol;
+use crate::config::{self, Config, Permission};
 use crate::context::Context;
 use crate::sessions::{Action, Opening, Sessions, Ticket};
+use keys::Keys;
+pub(crate) use proxy::Way;
+pub use query::Credentials;
+pub use rules::Error;
+use rules::Rules;
+pub use secret::Secret;
+use throttle::Throttle;
 
 /// Shown in the console; the rest says nothing.
 const AGENT_CHARS_MAX: usize = 200;
 
 /// Access as a whole: its rules, and who was let in.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Access {
     /// Who publishes and watches now.
     pub sessions: Sessions,
+    rules: ArcSwap<Rules>,
+    throttle: Throttle,
+    /// One change of the key file at a time: two at once could each lose the other's.
+    turn: Mutex<()>,
 }
 
 /// Where a request of HTTP came from, beside it in its extensions.
@@ -69,6 +93,21 @@ pub enum Why {
     Forbidden,
     /// Nobody can tell now: 503.
     Unavailable,
+    /// Wrong credentials came too often from there: 429.
+    TooMany {
+        /// How long nothing more is looked at.
+        wait: Duration,
+    },
+}
+
+impl Refused {
+    fn unauthorized(detail: impl Into<String>) -> Self {
+        Self { why: Why::Unauthorized, detail: detail.into() }
+    }
+
+    fn forbidden(detail: impl Into<String>) -> Self {
+        Self { why: Why::Forbidden, detail: detail.into() }
+    }
 }
 
 /// A bearer token is nobody's to read in a log.
@@ -117,19 +156,112 @@ pub struct Principal {
     pub name: String,
 }
 
+impl std::fmt::Debug for Access {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Access").field("sessions", &self.sessions).finish_non_exhaustive()
+    }
+}
+
 impl Access {
+    /// By the rules of this configuration and the keys beside it.
+    pub(crate) fn new(config: &Config) -> Result<Self, Error> {
+        Ok(Self { rules: ArcSwap::from_pointee(Rules::load(config)?), ..Self::default() })
+    }
+
+    /// Reads the keys again, to go by them and by `config` from the next session on. On an error nothing has changed.
+    pub(crate) fn reload(&self, config: &Config) -> Result<impl FnOnce() + '_, Error> {
+        let next = Arc::new(Rules::load(config)?);
+        Ok(move || self.rules.store(next))
+    }
+
     /// Administrative requests need a token.
     pub fn is_guarded(&self) -> bool {
-        false
+        self.rules.load().guarded
+    }
+
+    /// Whether this needs a signed address or a token.
+    pub fn permission(&self, path: &Path, action: Action) -> Permission {
+        self.rules.load().permission(path.app(), action)
+    }
+
+    /// The `[access]` section that is gone by.
+    pub fn section(&self) -> config::Access {
+        self.rules.load().access().clone()
+    }
+
+    /// The keys that are gone by.
+    pub fn keys(&self) -> Keys {
+        self.rules.load().keys.clone()
+    }
+
+    /// Whom a request is from that came over a connection of `peer`.
+    pub(crate) fn origin(&self, peer: SocketAddr, way: &Way) -> SocketAddr {
+        way.origin(self.rules.load().proxies(), peer)
+    }
+
+    /// Whether the request is let in.
+    ///
+    /// # Errors
+    /// [`Refused`], in words for whoever asked.
+    pub(crate) fn check(&self, request: &Request<'_>) -> Result<(), Refused> {
+        let has_any = !Credentials::of(request.query, request.caller.bearer.as_deref()).is_empty();
+        let decide = |rules: &Rules| rules.check(request, now());
+        let counts = has_any && self.permission(request.path, request.action) == Permission::Keys;
+        self.slowed(request.caller, counts, decide)
     }
 
     /// Tells by whose right an administrative request is made.
     ///
     /// # Errors
     /// [`Refused`], in words for whoever asked.
-    pub fn authorize(&self, _caller: &Caller, _right: Right) -> Result<Principal, Refused> {
-        Ok(Principal { name: "anybody on this machine".into() })
+    pub fn authorize(&self, caller: &Caller, right: Right) -> Result<Principal, Refused> {
+        self.slowed(caller, caller.bearer.is_some(), |rules| rules.authorize(caller, right, now()))
     }
+
+    /// Decides; where there is something to `count` by, only for who has not guessed too often.
+    fn slowed<T>(
+        &self,
+        caller: &Caller,
+        count: bool,
+        decide: impl FnOnce(&Rules) -> Result<T, rules::Denied>,
+    ) -> Result<T, Refused> {
+        let peer = rules::counted(caller.peer).filter(|_| count);
+        let at = Instant::now();
+        if let Some(wait) = peer.and_then(|peer| self.throttle.blocked(peer, at)) {
+            return Err(rules::too_many(wait));
+        }
+        decide(&self.rules.load()).map_err(|denied| {
+            if let Some(peer) = peer.filter(|_| denied.is_guess) {
+                self.throttle.failed(peer, at);
+            }
+            denied.refused
+        })
+    }
+
+    /// Gives a key a new value, in the file and for this server, and shows it. The old one is accepted for `kept`.
+    ///
+    /// It writes a file: call it where blocking is allowed.
+    ///
+    /// # Errors
+    /// The key file cannot be read or written, or has no such key; then nothing has changed.
+    pub fn rotate(&self, config: &Config, id: &str, kept: Duration) -> Result<Secret, Error> {
+        let _turn: MutexGuard<'_, ()> = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let path = Keys::path(&config.data.dir);
+        // Of the file and not of memory: somebody may have changed it since it was read.
+        let mut keys = Keys::load(&path)?.unwrap_or_default();
+        let now = now();
+        let shown = keys.rotate(id, now, now.saturating_add(kept.as_secs()))?;
+        let rules = Rules::new(config, keys)?;
+        rules.keys.save(&path)?;
+        self.rules.store(Arc::new(rules));
+        Ok(shown)
+    }
+}
+
+/// Seconds since 1970.
+pub fn now() -> u64 {
+    // Before 1970 nothing has expired, which is the same as in it.
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 impl Context {
@@ -138,6 +270,7 @@ impl Context {
     /// # Errors
     /// [`Refused`], in words for whoever asked.
     pub async fn admit(self: &Arc<Self>, request: &Request<'_>) -> Result<Ticket, Refused> {
+        self.access.check(request)?;
         if request.action == Action::Play {
             self.room_for_viewer()?;
         }

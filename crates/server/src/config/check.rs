@@ -1,6 +1,6 @@
 //! Rules about the configuration that types cannot express.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::{Config, Source};
@@ -28,32 +28,10 @@ const SEGMENTS_MAX: usize = 200;
 impl Config {
     /// The first rule that is broken.
     pub fn check(&self) -> Result<(), Invalid> {
-        self.check_reach()?;
+        self.access.check()?;
         self.check_tls()?;
         self.check_hls()?;
         self.check_times()
-    }
-
-    fn check_reach(&self) -> Result<(), Invalid> {
-        let listens = [
-            ("http.listen", Some(self.http.listen)),
-            ("http.tls_listen", self.http.tls_listen),
-            ("rtmp.listen", Some(self.rtmp.listen)),
-            ("rtmp.tls_listen", self.rtmp.tls_listen),
-            ("rtc.listen", Some(self.rtc_listen())),
-        ];
-        let beyond = |(key, at): (&'static str, Option<SocketAddr>)| Some((key, at?));
-        let beyond = listens.into_iter().filter_map(beyond).find(|(_, at)| !at.ip().is_loopback());
-        match beyond {
-            Some((key, at)) if !self.access.open_to_everyone => Err(Invalid {
-                key,
-                what: format!(
-                    "is {at}, which other machines can reach, and this version has no keys: anybody could publish \
-                     and watch. Listen on 127.0.0.1, or set access.open_to_everyone = true if that is what you want"
-                ),
-            }),
-            Some(_) | None => Ok(()),
-        }
     }
 
     fn check_tls(&self) -> Result<(), Invalid> {
@@ -179,17 +157,6 @@ mod tests {
     #[test]
     fn the_defaults_are_valid() {
         assert_eq!(broken(|_| {}), None);
-    }
-
-    #[test]
-    fn listening_beyond_this_machine_needs_a_word_from_the_operator() {
-        let open = |config: &mut Config| config.rtmp.listen = ([0, 0, 0, 0], 1935).into();
-        assert_eq!(broken(open), Some("rtmp.listen"));
-        let meant = |config: &mut Config| {
-            open(config);
-            config.access.open_to_everyone = true;
-        };
-        assert_eq!(broken(meant), None);
     }
 
     #[test]

@@ -153,9 +153,10 @@ impl Door {
 
     async fn sort(&self, first: Result<First, Closed>, peer: SocketAddr) -> Result<Sorted, Bytes> {
         match first {
-            Ok(First::Flv(Flv { path, query, upgrade, caller })) => {
+            Ok(First::Flv(Flv { path, query, upgrade, caller, way })) => {
                 let protocol = if upgrade.is_some() { Protocol::WsFlv } else { Protocol::Flv };
-                let caller = Caller { peer: Some(peer), ..caller };
+                let origin = self.context.access.origin(peer, &way);
+                let caller = Caller { peer: Some(origin), ..caller };
                 match Viewer::find(&self.context, &Asked { path: &path, query: &query, protocol, caller })
                     .await
                 {

@@ -12,7 +12,7 @@ use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, ReadBuf};
 
 use super::problem::Problem;
-use crate::access::{self, Caller};
+use crate::access::{self, Caller, Way};
 
 /// A request line with cookies and tokens of every kind fits; what is longer is an attack or a mistake.
 pub(crate) const HEAD_BYTES_MAX: usize = 16 << 10;
@@ -34,6 +34,8 @@ pub(crate) struct Flv {
     pub(crate) upgrade: Option<String>,
     /// Who asks, as far as the head tells.
     pub(crate) caller: Caller,
+    /// Through which proxies, as far as it is true.
+    pub(crate) way: Way,
 }
 
 /// What a request is.
@@ -164,8 +166,9 @@ fn parse(bytes: &[u8]) -> Result<Option<Kind>, Closed> {
         )
     });
     let upgrade = upgrade.transpose().map_err(Closed::Upgrade)?;
-    let caller = caller(&request);
-    Ok(Some(Kind::Flv(Flv { path: path.to_owned(), query: query.to_owned(), upgrade, caller })))
+    let (caller, way) =
+        (caller(&request), Way::of(request.headers.iter().map(|line| (line.name, line.value))));
+    Ok(Some(Kind::Flv(Flv { path: path.to_owned(), query: query.to_owned(), upgrade, caller, way })))
 }
 
 fn caller(request: &httparse::Request<'_, '_>) -> Caller {

@@ -27,7 +27,7 @@ use tokio::time::{sleep, timeout};
 use super::accept::DRAINING_REST;
 use super::head::{HEAD_BYTES_MAX, Other, poll_piece};
 use super::router;
-use crate::access::Peer;
+use crate::access::{Peer, Way};
 use crate::context::Context;
 
 /// A page asks for a dozen files at a time, a player for two.
@@ -121,9 +121,10 @@ impl Machinery {
         peer: SocketAddr,
     ) -> impl HttpService<Incoming, ResBody = Guarded, Error = Infallible, Future: Send + Unpin> + Unpin + use<>
     {
-        let router = TowerToHyperService::new(self.router.clone());
+        let (router, context) = (TowerToHyperService::new(self.router.clone()), Arc::clone(&self.context));
         service_fn(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(Peer(peer));
+            let origin = context.access.origin(peer, &Way::of_headers(request.headers()));
+            request.extensions_mut().insert(Peer(origin));
             let guard = busy.enter();
             let answer = router.call(request);
             Box::pin(async move {

@@ -31,6 +31,11 @@ impl From<Refused> for Problem {
             Why::Unauthorized => Self::new(StatusCode::UNAUTHORIZED, refused.detail),
             Why::Forbidden => Self::new(StatusCode::FORBIDDEN, refused.detail),
             Why::Unavailable => Self::unavailable(refused.detail, 5),
+            Why::TooMany { wait } => Self {
+                status: StatusCode::TOO_MANY_REQUESTS,
+                detail: refused.detail,
+                retry_after_s: Some(u32::try_from(wait.as_secs()).unwrap_or(u32::MAX)),
+            },
         }
     }
 }

@@ -1,0 +1,215 @@
+//! `openmic token`: makes the keys of a server, and addresses and tokens with them.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail, ensure};
+use clap::{ArgGroup, Args, Subcommand};
+use server::Config;
+use server::access::addresses::{Base, Obs, Signer};
+use server::access::jwt::{self, Grant, Scope};
+use server::access::keys::{Keys, Kind};
+use server::access::now;
+use server::sessions::Action;
+
+use crate::serve::reachable;
+
+/// A day, in which whoever has the former value can get the new one.
+const KEEP_SECONDS: u64 = 86_400;
+/// A hundred years: what is to last longer is a mistake in a unit.
+const SECONDS_MAX: u64 = 100 * 365 * 86_400;
+
+#[derive(Debug, Args)]
+pub(crate) struct Token {
+    /// TOML configuration of the server
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+    /// Where the server keeps its files
+    #[arg(long, value_name = "DIR", global = true)]
+    data: Option<PathBuf>,
+    #[command(subcommand)]
+    command: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Make the keys of a server that has none.
+    Init,
+    /// Make a signed address, or a token of administration.
+    Make(Make),
+    /// Give a key a new value; the old one is accepted for a while.
+    Rotate(Rotate),
+    /// List the keys, without their values.
+    List,
+}
+
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("what").required(true).args(["publish", "play", "admin"]))]
+struct Make {
+    /// Addresses to publish a stream at
+    #[arg(long, value_name = "APP/STREAM")]
+    publish: Option<String>,
+    /// Addresses to watch a stream at
+    #[arg(long, value_name = "APP/STREAM")]
+    play: Option<String>,
+    /// A token for the console and the API
+    #[arg(long)]
+    admin: bool,
+    /// How long it is good for
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=SECONDS_MAX))]
+    seconds: u64,
+    /// The name by which clients reach the server; the first of http.hosts where it is not given
+    #[arg(long, value_name = "NAME")]
+    host: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct Rotate {
+    /// The key, as `openmic token list` names it
+    id: String,
+    /// How long the old value is accepted; 0 where it is in wrong hands
+    #[arg(long, value_name = "N", default_value_t = KEEP_SECONDS, value_parser = clap::value_parser!(u64).range(0..=SECONDS_MAX))]
+    keep_seconds: u64,
+}
+
+pub(crate) fn run(token: &Token) -> anyhow::Result<()> {
+    let mut config = Config::load(token.config.as_deref(), std::env::vars())?.config;
+    if let Some(data) = &token.data {
+        config.data.dir.clone_from(data);
+    }
+    let text = match &token.command {
+        What::Init => init(&config)?,
+        What::Make(make) => make.run(&config)?,
+        What::Rotate(rotate) => rotate.run(&config)?,
+        What::List => list(&keys(&config)?),
+    };
+    print!("{text}");
+    Ok(())
+}
+
+fn keys(config: &Config) -> anyhow::Result<Keys> {
+    let path = Keys::path(&config.data.dir);
+    Keys::load(&path)?.with_context(|| format!("there is no {}; run `openmic token init`", path.display()))
+}
+
+fn init(config: &Config) -> anyhow::Result<String> {
+    let path = Keys::path(&config.data.dir);
+    let there = path.try_exists().with_context(|| path.display().to_string())?;
+    ensure!(!there, "{} is there already; change its keys with `openmic token rotate ID`", path.display());
+    let (keys, token) = Keys::generate(now());
+    keys.save(&path)?;
+    Ok(format!(
+        "\n  The keys are in {}, which only this user may read; the server must run as the same.\n\n  \
+         Token of the console and the API, shown this once:\n\n    {}\n\n  \
+         What now\n    \
+         Listen beyond this machine     http.listen, rtmp.listen = \"0.0.0.0:...\" in the configuration\n    \
+         Tell a server that runs        kill -HUP its process\n    \
+         An address to publish at       openmic token make --publish live/NAME --seconds 86400\n    \
+         One to watch at                openmic token make --play live/NAME --seconds 86400\n    \
+         Sign addresses in a program    docs/access.md\n    \
+         Let everybody watch an app     [[access.app]] with name = \"live\", play = \"open\"\n\n",
+        path.display(),
+        token.expose(),
+    ))
+}
+
+impl Make {
+    fn run(&self, config: &Config) -> anyhow::Result<String> {
+        let keys = keys(config)?;
+        let expiry = now().saturating_add(self.seconds);
+        let signer = Signer { keys: &keys, expiry };
+        let base = self.base(config);
+        match (&self.publish, &self.play) {
+            (Some(path), _) => publish(&signer, &base, path),
+            (None, Some(path)) => play(&signer, &base, path),
+            (None, None) => {
+                let sub = Some("openmic token make".to_owned());
+                let grant = Grant { scope: vec![Scope::Admin], path: None, app: None, sub, exp: expiry };
+                let token = jwt::make(&keys, &config.access.audience, &grant);
+                Ok(format!("{}\n", token.context("keys.toml has no key of the kind jwt for every app")?))
+            }
+        }
+    }
+
+    fn base(&self, config: &Config) -> Base {
+        let named = self.host.as_deref().or(config.http.hosts.first().map(String::as_str));
+        let at = |scheme: &str, usual: u16, listen: SocketAddr| {
+            let host = named.map_or_else(|| reachable(listen).ip().to_string(), str::to_owned);
+            let host = if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host };
+            let port = if listen.port() == usual { String::new() } else { format!(":{}", listen.port()) };
+            format!("{scheme}://{host}{port}")
+        };
+        let plain = at("http", 80, config.http.listen);
+        Base {
+            http: config.http.tls_listen.map_or(plain, |listen| at("https", 443, listen)),
+            rtmp: at("rtmp", 1935, config.rtmp.listen),
+            rtmps: config.rtmp.tls_listen.map(|listen| at("rtmps", 443, listen)),
+        }
+    }
+}
+
+/// The path, its token and the older form of it.
+fn signed(signer: &Signer<'_>, action: Action, path: &str) -> anyhow::Result<(server::access::Path, [String; 2])> {
+    let path = server::access::Path::new(path).with_context(|| format!("{path:?} names no stream"))?;
+    match (signer.token(action, &path), signer.tx(action, &path)) {
+        (Some(token), Some(tx)) => Ok((path, [token, tx])),
+        _ => bail!("keys.toml has no key of the kind {} for the app {}", action.name(), path.app()),
+    }
+}
+
+fn publish(signer: &Signer<'_>, base: &Base, path: &str) -> anyhow::Result<String> {
+    let (path, [token, tx]) = signed(signer, Action::Publish, path)?;
+    let made = base.publish(&path, Some(&token));
+    let Obs { server, key } = &made.rtmp;
+    let mut text = format!("OBS        Server: {server}   Stream key: {key}\n");
+    if let Some(Obs { server, key }) = &made.rtmps {
+        writeln!(text, "           Server: {server}   Stream key: {key}")?;
+    }
+    writeln!(text, "ffmpeg     {}", made.ffmpeg)?;
+    writeln!(text, "WHIP       {}\n           or without the query, with the bearer token {token}", made.whip)?;
+    writeln!(text, "txSecret   {server}/{}?{tx}", path.stream())?;
+    Ok(text)
+}
+
+fn play(signer: &Signer<'_>, base: &Base, path: &str) -> anyhow::Result<String> {
+    let (path, [token, tx]) = signed(signer, Action::Play, path)?;
+    let made = base.play(&path, Some(&token));
+    let plain = base.play(&path, None);
+    Ok(format!(
+        "Page       {}\nHTTP-FLV   {}\nWS-FLV     {}\nHLS        {}\nRTMP       {}\nWHEP       {}\ntxSecret   {}?{tx}\n",
+        made.page, made.flv, made.ws_flv, made.hls, made.rtmp, made.whep, plain.flv
+    ))
+}
+
+impl Rotate {
+    fn run(&self, config: &Config) -> anyhow::Result<String> {
+        let mut keys = keys(config)?;
+        let now = now();
+        let shown = keys.rotate(&self.id, now, now.saturating_add(self.keep_seconds))?;
+        keys.save(&Keys::path(&config.data.dir))?;
+        let is_admin = keys.of(Kind::Admin).any(|key| key.id == self.id);
+        let value = match is_admin {
+            true => format!("Its new token, shown this once: {}\n", shown.expose()),
+            false => "Its new value is in keys.toml.\n".to_owned(),
+        };
+        let kept = match self.keep_seconds {
+            0 => "The old value is accepted no more".to_owned(),
+            kept => format!("The old value is accepted for {kept} s"),
+        };
+        Ok(format!("{value}{kept}, from when the server reads its keys: send it SIGHUP.\n"))
+    }
+}
+
+fn list(keys: &Keys) -> String {
+    let mut text = String::new();
+    for key in keys.list() {
+        let app = key.app.as_deref().map(|app| format!("   app {app}")).unwrap_or_default();
+        let previous = match key.previous_until(now()) {
+            Some(until) => format!("   the former value is good for {} s", until - now().min(until)),
+            None => String::new(),
+        };
+        let _ = writeln!(text, "{:20} {}{app}{previous}", key.id, key.kind.name());
+    }
+    text
+}
