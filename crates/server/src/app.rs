@@ -21,7 +21,7 @@ use crate::encoders::Capacity;
 use crate::operation::{self, Operation};
 use crate::tls::Certificates;
 use crate::transcode::Ffmpeg;
-use crate::{accept, demo, http, rtc, tls};
+use crate::{accept, demo, http, rtc, tls, usage};
 
 /// How often the hub looks for publishers that have been gone too long.
 const HUB_TICK: Duration = Duration::from_millis(250);
@@ -110,6 +110,7 @@ impl App {
         let services = TaskTracker::new();
         services.spawn(tick_hub(Arc::clone(&context)));
         services.spawn(operation::keep(Arc::clone(&context)));
+        services.spawn(usage::serve(Arc::clone(&context)));
         services.spawn(http::serve(Arc::clone(&context), listeners.http, None));
         if let Some((listener, acceptor)) = listeners.https.zip(https) {
             services.spawn(http::serve(Arc::clone(&context), listener, Some(acceptor)));

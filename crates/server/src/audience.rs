@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use media::broadcast::Broadcast;
 use tokio::sync::OwnedSemaphorePermit;
@@ -140,6 +141,11 @@ impl Seat {
         self
     }
 
+    /// The session of whoever sits here, where it has one.
+    pub fn session(&self) -> Option<Arc<Session>> {
+        self.ticket.as_ref().map(Ticket::session)
+    }
+
     /// The viewer was sent away.
     pub fn is_kicked(&self) -> bool {
         self.ticket.as_ref().is_some_and(|ticket| ticket.is_kicked())
@@ -149,6 +155,13 @@ impl Seat {
     pub fn add_bytes(&self, bytes: u64) {
         if let Some(ticket) = &self.ticket {
             ticket.add_bytes(bytes);
+        }
+    }
+
+    /// Tells how far this viewer is behind the newest frame.
+    pub fn set_lag(&self, lag: Duration) {
+        if let Some(ticket) = &self.ticket {
+            ticket.set_lag(lag);
         }
     }
 

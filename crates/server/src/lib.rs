@@ -29,6 +29,7 @@ pub mod socket;
 pub mod time;
 pub mod tls;
 mod transcode;
+pub mod usage;
 
 pub use app::App;
 pub use config::Config;

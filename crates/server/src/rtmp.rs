@@ -188,6 +188,9 @@ impl Connection {
                 match self.socket.try_read(buffer) {
                     Ok(0) => return Err(Error::Closed),
                     Ok(read) => {
+                        if let Role::Publishing(_, ticket) = &self.role {
+                            ticket.add_bytes(read as u64);
+                        }
                         self.session.handle_input(Instant::now(), &buffer[..read])?;
                         if read < buffer.len() {
                             return Ok(());
@@ -266,8 +269,7 @@ impl Connection {
     }
 
     fn ingest(&mut self, media: &message::Media) -> Result<(), Error> {
-        let Role::Publishing(publisher, ticket) = &mut self.role else { return Ok(()) };
-        ticket.add_bytes(media.payload.len() as u64);
+        let Role::Publishing(publisher, _) = &mut self.role else { return Ok(()) };
         let kind = match media.kind {
             message::Kind::Audio => TagKind::Audio,
             message::Kind::Video => TagKind::Video,

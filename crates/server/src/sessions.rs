@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use media::Path;
 use tokio_util::sync::CancellationToken;
 
 use crate::audience::Protocol;
+use crate::usage::{Key, Ledger, Sums};
 
 /// Names one session of this server's run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -55,6 +56,14 @@ pub struct Session {
     /// Milliseconds, or [`UNKNOWN`].
     lag_ms: AtomicU64,
     kicked: CancellationToken,
+    settled: Mutex<Settled>,
+}
+
+/// What of a session is in the usage already.
+#[derive(Debug)]
+struct Settled {
+    bytes: u64,
+    until: Instant,
 }
 
 /// Nobody has told how far behind a session is.
@@ -83,6 +92,23 @@ impl Session {
         self.lag_ms.store(lag, Ordering::Relaxed);
     }
 
+    fn usage_key(&self) -> Key<'_> {
+        usage_key(&self.path, self.protocol, self.action)
+    }
+
+    fn settle(&self, usage: &Ledger, now: SystemTime) {
+        let mut settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
+        let (bytes, until) = (self.bytes(), Instant::now());
+        let lasted = until.duration_since(settled.until);
+        let sums = Sums {
+            sessions: 0,
+            milliseconds: u64::try_from(lasted.as_millis()).unwrap_or(u64::MAX),
+            bytes: bytes - settled.bytes,
+        };
+        *settled = Settled { bytes, until };
+        usage.add(now, self.usage_key(), sums);
+    }
+
     /// Sends it away.
     pub fn kick(&self) {
         self.kicked.cancel();
@@ -99,6 +125,17 @@ impl Session {
     }
 }
 
+/// The row of the usage that belongs to this.
+pub(crate) fn usage_key(path: &Path, protocol: Protocol, action: Action) -> Key<'_> {
+    Key {
+        app: path.app().into(),
+        stream: path.stream().into(),
+        protocol: protocol.name().into(),
+        action: action.name().into(),
+        overflow: false,
+    }
+}
+
 /// All sessions. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Sessions(Arc<Inner>);
@@ -107,6 +144,7 @@ pub struct Sessions(Arc<Inner>);
 struct Inner {
     opened: AtomicU64,
     open: Mutex<HashMap<SessionId, Arc<Session>>>,
+    usage: Ledger,
 }
 
 /// What is known of a session that begins.
@@ -151,9 +189,23 @@ impl Sessions {
             bytes: AtomicU64::new(0),
             lag_ms: AtomicU64::new(UNKNOWN),
             kicked: CancellationToken::new(),
+            settled: Mutex::new(Settled { bytes: 0, until: Instant::now() }),
         });
+        self.0.usage.add(SystemTime::now(), session.usage_key(), Sums { sessions: 1, ..Sums::default() });
         self.open_sessions().insert(id, Arc::clone(&session));
         Ticket { session, sessions: self.clone() }
+    }
+
+    /// What all sessions have moved.
+    pub fn usage(&self) -> &Ledger {
+        &self.0.usage
+    }
+
+    /// Adds to the usage what open sessions have moved since the last time.
+    pub fn settle(&self, now: SystemTime) {
+        for session in self.list() {
+            session.settle(&self.0.usage, now);
+        }
     }
 
     /// The session of this name, while it lasts.
@@ -187,6 +239,7 @@ impl std::ops::Deref for Ticket {
 impl Drop for Ticket {
     fn drop(&mut self) {
         self.sessions.open_sessions().remove(&self.session.id);
+        self.session.settle(&self.sessions.0.usage, SystemTime::now());
     }
 }
 

@@ -6,6 +6,7 @@ use std::io::{ErrorKind, IoSlice};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
+use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use media::track::{Behind, Consumer};
@@ -17,6 +18,8 @@ use super::viewer::{Rules, Viewer};
 
 /// Bytes taken from the ring at a time. They are shared with the ring, so this bounds how stale what we hold gets.
 const RUN_BYTES: usize = 256 << 10;
+/// How often a viewer that takes nothing is looked at.
+const LISTEN_EVERY: Duration = Duration::from_secs(1);
 /// Buffers given to one write.
 const SLICES_MAX: usize = 64;
 
@@ -65,7 +68,10 @@ impl CatchUp {
                 }
                 match self.refill() {
                     Refill::More => continue,
-                    Refill::InStep => return Outcome::InStep(self.viewer),
+                    Refill::InStep => {
+                        self.viewer.seat().set_lag(Duration::ZERO);
+                        return Outcome::InStep(self.viewer);
+                    }
                     Refill::Ended => {
                         self.viewer.end();
                         return Outcome::Done;
@@ -74,14 +80,8 @@ impl CatchUp {
             }
             match self.write() {
                 Ok(0) => {
-                    let deadline = progress + self.rules.stalled_max;
-                    match timeout_at(deadline, self.viewer.socket().ready(Interest::WRITABLE)).await {
-                        Ok(Ok(_)) => {}
-                        Ok(Err(_)) => return Outcome::Done,
-                        Err(_) => {
-                            self.count_stalled();
-                            return Outcome::Done;
-                        }
+                    if !self.wait(progress + self.rules.stalled_max).await {
+                        return Outcome::Done;
                     }
                 }
                 Ok(_) => {
@@ -90,6 +90,32 @@ impl CatchUp {
                 }
                 Err(()) => return Outcome::Done,
             }
+        }
+    }
+
+    /// Waits until the socket takes something; `false` when the viewer is gone, sent away or stalled for too long.
+    async fn wait(&mut self, deadline: Instant) -> bool {
+        loop {
+            self.tell_lag();
+            let look = deadline.min(Instant::now() + LISTEN_EVERY);
+            match timeout_at(look, self.viewer.socket().ready(Interest::WRITABLE)).await {
+                Ok(ready) => return ready.is_ok(),
+                Err(_) if self.viewer.seat().is_kicked() => return false,
+                Err(_) if Instant::now() >= deadline => {
+                    self.count_stalled();
+                    return false;
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    fn tell_lag(&self) {
+        if !self.viewer.joined {
+            return;
+        }
+        if let Some((newest, own)) = self.ring.dts(self.viewer.next) {
+            self.viewer.seat().set_lag((newest - own).to_duration());
         }
     }
 
@@ -128,6 +154,7 @@ impl CatchUp {
         if let Some(control) = self.viewer.control() {
             self.queue.push_back(control);
         }
+        self.tell_lag();
         if self.lags() && self.skip() {
             return Refill::More;
         }

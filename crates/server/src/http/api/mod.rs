@@ -9,6 +9,7 @@ mod config;
 mod describe;
 mod server;
 mod sessions;
+mod usage;
 mod words;
 
 use std::sync::{Arc, LazyLock};
@@ -50,6 +51,7 @@ fn described() -> OpenApiRouter<Arc<Context>> {
         .merge(server::routes())
         .merge(broadcasts::routes())
         .merge(sessions::routes())
+        .merge(usage::routes())
         .merge(config::routes());
     OpenApiRouter::with_openapi(describe::Description::openapi()).nest(PREFIX, groups)
 }

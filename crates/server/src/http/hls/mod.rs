@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context as Task, Poll};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::body::{Body, HttpBody};
 use axum::http::request::Parts;
@@ -26,10 +26,11 @@ use crate::access::{self, Caller};
 use crate::audience::Protocol;
 use crate::bridge;
 use crate::context::Context;
-use crate::sessions::Action;
+use crate::sessions::{self, Action, Session};
 use crate::transcode::Picture;
+use crate::usage::Sums;
 pub use stream::Ended;
-use stream::Stream;
+use stream::{Stream, Touched};
 
 /// The end of an address that means HLS.
 const SUFFIX: &str = ".m3u8";
@@ -83,7 +84,7 @@ pub(super) async fn serve(context: Arc<Context>, request: Request<Body>) -> Resp
         (None, _) => Err(not_live()),
     };
     match served {
-        Ok(served) => served.into_response(&context),
+        Ok(served) => served.into_response(context),
         Err(problem) => problem.into_response(),
     }
 }
@@ -108,6 +109,7 @@ async fn multivariant(context: &Arc<Context>, path: &str, parts: &Parts) -> Resu
             running(context, &found.ok_or_else(not_live)?, None, picture).await?
         }
     };
+    let mover = Mover::Session(ticket.session());
     stream.begin(&token, ticket);
     let uri = hls::media_uri(path.stream(), &token);
     let answer = stream.answer(FIRST_PATIENCE, |packager| match packager.multivariant(&uri) {
@@ -115,7 +117,7 @@ async fn multivariant(context: &Arc<Context>, path: &str, parts: &Parts) -> Resu
         None if packager.is_ended() => Answer::NotFound,
         None => Answer::NotYet,
     });
-    Ok(Served::new(answer.await?, Resource::Playlist.content_type(), "no-store"))
+    Ok(Served::new(answer.await?, Resource::Playlist.content_type(), "no-store", mover))
 }
 
 /// A session's name: nobody's secret, but different for every player. It keeps what the player asked for, as players do
@@ -143,10 +145,11 @@ async fn running(
     let broadcast = bridge::for_players(context, broadcast, picture).map_err(not_in_h264)?;
     for _ in 0..TRIES {
         let stream = Stream::of(context, &broadcast);
-        if stream.touch(token) {
-            return Ok(stream);
+        match stream.touch(token) {
+            Touched::Noted => return Ok(stream),
+            Touched::Kicked => return Err(sent_away()),
+            Touched::Stopped => drop(stream),
         }
-        drop(stream);
         // Its task is about to let go of it.
         tokio::task::yield_now().await;
     }
@@ -163,26 +166,28 @@ struct Asked<'a> {
 impl Asked<'_> {
     async fn answer(&self, context: &Arc<Context>, path: &str) -> Result<Served, Problem> {
         let directives = Directives::parse(self.query).map_err(|e| Problem::bad_request(e.to_string()))?;
-        let stream = self.stream(context, &target::path(path, "")?).await?;
+        let path = target::path(path, "")?;
+        let stream = self.stream(context, &path).await?;
+        let mover = stream.session(self.token).map_or(Mover::Unknown(path), Mover::Session);
         let blocked = context.config().hls.segment_max * BLOCKED_TARGETS;
         let kind = self.resource.content_type();
         match self.resource {
             Resource::Playlist => {
                 let patience = if directives.position.is_some() { blocked } else { FIRST_PATIENCE };
                 let text = stream.answer(patience, |packager| packager.poll_playlist(&directives)).await?;
-                Ok(Served::new(text, kind, "no-store"))
+                Ok(Served::new(text, kind, "no-store", mover))
             }
             Resource::Part(position) => {
                 let part = stream.answer(blocked, |packager| packager.poll_part(position)).await?;
-                Ok(Served::new(part, kind, IMMUTABLE))
+                Ok(Served::new(part, kind, IMMUTABLE, mover))
             }
             Resource::Segment(msn) => {
                 let pieces = stream.packager().segment(msn).ok_or_else(gone)?;
-                Ok(Served { pieces: pieces.into(), kind, caching: IMMUTABLE })
+                Ok(Served { pieces: pieces.into(), kind, caching: IMMUTABLE, mover })
             }
             Resource::Init(n) => {
                 let init = stream.packager().init(n).ok_or_else(gone)?;
-                Ok(Served::new(init, kind, IMMUTABLE))
+                Ok(Served::new(init, kind, IMMUTABLE, mover))
             }
         }
     }
@@ -199,8 +204,19 @@ impl Asked<'_> {
     }
 }
 
+fn sent_away() -> Problem {
+    Problem::new(StatusCode::FORBIDDEN, "an operator sent this session away")
+}
+
 fn gone() -> Problem {
     Problem::not_found("this part of the stream is not here any more, or not yet")
+}
+
+/// Who is sent something.
+enum Mover {
+    Session(Arc<Session>),
+    /// A player whose session is not known any more: of this broadcast.
+    Unknown(Path),
 }
 
 /// A whole answer in pieces that are shared with all who ask for them.
@@ -208,16 +224,16 @@ struct Served {
     pieces: VecDeque<Bytes>,
     kind: &'static str,
     caching: &'static str,
+    mover: Mover,
 }
 
 impl Served {
-    fn new(bytes: Bytes, kind: &'static str, caching: &'static str) -> Self {
-        Self { pieces: [bytes].into(), kind, caching }
+    fn new(bytes: Bytes, kind: &'static str, caching: &'static str, mover: Mover) -> Self {
+        Self { pieces: [bytes].into(), kind, caching, mover }
     }
 
-    fn into_response(self, context: &Context) -> Response {
-        let pieces = Pieces(self.pieces);
-        context.egress.totals().add_bytes(Protocol::Hls, pieces.len());
+    fn into_response(self, context: Arc<Context>) -> Response {
+        let pieces = Pieces { left: self.pieces, mover: self.mover, context };
         let mut response = Body::new(pieces).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.kind));
@@ -226,12 +242,24 @@ impl Served {
     }
 }
 
-/// A body of known length that copies nothing.
-struct Pieces(VecDeque<Bytes>);
+/// A body of known length that copies nothing, and is counted as it goes out.
+struct Pieces {
+    left: VecDeque<Bytes>,
+    mover: Mover,
+    context: Arc<Context>,
+}
 
 impl Pieces {
-    fn len(&self) -> u64 {
-        self.0.iter().map(|piece| piece.len() as u64).sum()
+    fn count(&self, bytes: u64) {
+        self.context.egress.totals().add_bytes(Protocol::Hls, bytes);
+        match &self.mover {
+            Mover::Session(session) => session.add_bytes(bytes),
+            Mover::Unknown(path) => {
+                let key = sessions::usage_key(path, Protocol::Hls, Action::Play);
+                let moved = Sums { bytes, ..Sums::default() };
+                self.context.access.sessions.usage().add(SystemTime::now(), key, moved);
+            }
+        }
     }
 }
 
@@ -243,15 +271,18 @@ impl HttpBody for Pieces {
         mut self: Pin<&mut Self>,
         _: &mut Task<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        Poll::Ready(self.0.pop_front().map(|piece| Ok(Frame::data(piece))))
+        Poll::Ready(self.left.pop_front().map(|piece| {
+            self.count(piece.len() as u64);
+            Ok(Frame::data(piece))
+        }))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.is_empty()
+        self.left.is_empty()
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.len())
+        SizeHint::with_exact(self.left.iter().map(|piece| piece.len() as u64).sum())
     }
 }
 

@@ -15,7 +15,7 @@ use wire::hls::{Answer, Options, Packager, TrackKey, UnixMicros};
 use crate::audience::{Audience, Protocol, Seat};
 use crate::context::Context;
 use crate::http::problem::Problem;
-use crate::sessions::Ticket;
+use crate::sessions::{self, Ticket};
 
 /// Players that are late read the end, and its last segments, for this long.
 const ENDED_KEPT: Duration = Duration::from_secs(30);
@@ -46,7 +46,19 @@ struct Sessions {
 
 struct Session {
     last_request: Instant,
-    _seat: Seat,
+    /// `None` once it was sent away: its name is remembered so that it stays away.
+    seat: Option<Seat>,
+}
+
+/// What became of a request that was noted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Touched {
+    /// It may be answered.
+    Noted,
+    /// The packager has stopped, and another one must be asked for.
+    Stopped,
+    /// Its session was sent away.
+    Kicked,
 }
 
 /// The broadcasts that are over and still answered for. The packagers belong to their tasks.
@@ -120,27 +132,36 @@ impl Stream {
         let mut sessions = self.sessions();
         if sessions.by_token.len() < SESSIONS_MAX {
             let seat = self.audience.sit(Protocol::Hls).with_ticket(ticket);
-            sessions.by_token.insert(token.to_owned(), Session { last_request: Instant::now(), _seat: seat });
+            sessions
+                .by_token
+                .insert(token.to_owned(), Session { last_request: Instant::now(), seat: Some(seat) });
         }
     }
 
-    /// Notes a request, of a session where it has one. `false` when the packager has stopped and another one must be
-    /// asked for.
-    pub(super) fn touch(&self, token: Option<&str>) -> bool {
+    /// Notes a request, of a session where it has one.
+    pub(super) fn touch(&self, token: Option<&str>) -> Touched {
         let now = Instant::now();
         let mut sessions = self.sessions();
         if sessions.stopped {
-            return false;
+            return Touched::Stopped;
         }
         sessions.last_request = now;
-        let Some(token) = token else { return true };
+        let Some(token) = token else { return Touched::Noted };
         if let Some(session) = sessions.by_token.get_mut(token) {
             session.last_request = now;
-        } else if sessions.by_token.len() < SESSIONS_MAX {
-            let session = Session { last_request: now, _seat: self.audience.sit(Protocol::Hls) };
+            session.seat.take_if(|seat| seat.is_kicked());
+            return if session.seat.is_some() { Touched::Noted } else { Touched::Kicked };
+        }
+        if sessions.by_token.len() < SESSIONS_MAX {
+            let session = Session { last_request: now, seat: Some(self.audience.sit(Protocol::Hls)) };
             sessions.by_token.insert(token.to_owned(), session);
         }
-        true
+        Touched::Noted
+    }
+
+    /// The session of this name, where it was let in and not only seen.
+    pub(super) fn session(&self, token: &str) -> Option<Arc<sessions::Session>> {
+        self.sessions().by_token.get(token)?.seat.as_ref()?.session()
     }
 
     /// The answer to `ask` as soon as there is one, within `patience`.
@@ -204,7 +225,10 @@ impl Stream {
     fn sweep(&self, silent: Duration, idle: Duration) -> bool {
         let now = Instant::now();
         let mut sessions = self.sessions();
-        sessions.by_token.retain(|_, session| now - session.last_request < silent);
+        sessions.by_token.retain(|_, session| {
+            session.seat.take_if(|seat| seat.is_kicked());
+            now - session.last_request < silent
+        });
         if sessions.by_token.is_empty() && now - sessions.last_request >= idle {
             sessions.stopped = true;
         }
