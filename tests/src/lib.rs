@@ -5,6 +5,7 @@ pub mod folder;
 pub mod healthy;
 pub mod http;
 pub mod raw;
+pub mod receiver;
 pub mod recording;
 pub mod rtc;
 pub mod rtmp;

@@ -150,7 +150,11 @@ impl Make {
 }
 
 /// The path, its token and the older form of it.
-fn signed(signer: &Signer<'_>, action: Action, path: &str) -> anyhow::Result<(server::access::Path, [String; 2])> {
+fn signed(
+    signer: &Signer<'_>,
+    action: Action,
+    path: &str,
+) -> anyhow::Result<(server::access::Path, [String; 2])> {
     let path = server::access::Path::new(path).with_context(|| format!("{path:?} names no stream"))?;
     match (signer.token(action, &path), signer.tx(action, &path)) {
         (Some(token), Some(tx)) => Ok((path, [token, tx])),
@@ -167,7 +171,11 @@ fn publish(signer: &Signer<'_>, base: &Base, path: &str) -> anyhow::Result<Strin
         writeln!(text, "           Server: {server}   Stream key: {key}")?;
     }
     writeln!(text, "ffmpeg     {}", made.ffmpeg)?;
-    writeln!(text, "WHIP       {}\n           or without the query, with the bearer token {token}", made.whip)?;
+    writeln!(
+        text,
+        "WHIP       {}\n           or without the query, with the bearer token {token}",
+        made.whip
+    )?;
     writeln!(text, "txSecret   {server}/{}?{tx}", path.stream())?;
     Ok(text)
 }

@@ -18,10 +18,11 @@ use crate::context::{Addresses, Clock, Context, Shared};
 use crate::counters::Counters;
 use crate::egress::Egress;
 use crate::encoders::Capacity;
+use crate::hooks::Hooks;
 use crate::operation::{self, Operation};
 use crate::tls::Certificates;
 use crate::transcode::Ffmpeg;
-use crate::{accept, demo, http, rtc, tls, usage};
+use crate::{accept, demo, hooks, http, rtc, tls, usage};
 
 /// How often the hub looks for publishers that have been gone too long.
 const HUB_TICK: Duration = Duration::from_millis(250);
@@ -105,12 +106,13 @@ impl App {
         let addresses = listeners.addresses();
         let (rtc, ice_tcp) = rtc::Service::new(&config.rtc, listeners.rtc, addresses.https)
             .map_err(|error| StartError::Listen { key: "rtc.listen", address: addresses.rtc, error })?;
-        let context = context(Operation::new(config, certificates), addresses, rtc, access);
+        let context = context(Made { config, certificates, addresses, rtc, access });
         context.look_for_room();
         let services = TaskTracker::new();
         services.spawn(tick_hub(Arc::clone(&context)));
         services.spawn(operation::keep(Arc::clone(&context)));
         services.spawn(usage::serve(Arc::clone(&context)));
+        services.spawn(hooks::serve(Arc::clone(&context)));
         services.spawn(http::serve(Arc::clone(&context), listeners.http, None));
         if let Some((listener, acceptor)) = listeners.https.zip(https) {
             services.spawn(http::serve(Arc::clone(&context), listener, Some(acceptor)));
@@ -156,8 +158,17 @@ impl App {
     }
 }
 
-fn context(operation: Operation, addresses: Addresses, rtc: rtc::Service, access: Access) -> Arc<Context> {
-    let config = operation.config();
+/// What is made before the context, because making it can fail.
+struct Made {
+    config: Config,
+    certificates: Option<Arc<Certificates>>,
+    addresses: Addresses,
+    rtc: rtc::Service,
+    access: Access,
+}
+
+fn context(made: Made) -> Arc<Context> {
+    let Made { config, certificates, addresses, rtc, access } = made;
     let hub = Hub::new(hub::Options {
         grace: config.publish.grace,
         broadcasts_max: config.limits.broadcasts,
@@ -178,10 +189,13 @@ fn context(operation: Operation, addresses: Addresses, rtc: rtc::Service, access
         capacity: Capacity::of_this_machine(),
         ffmpeg,
     };
+    let node = config.rtc.public.first().copied().unwrap_or(addresses.rtmp.ip());
+    let hooks = Hooks::new(&config, Arc::clone(&hub), node);
+    let connections = Arc::new(Semaphore::new(config.limits.connections));
     Arc::new(Context {
         hub,
         egress,
-        connections: Arc::new(Semaphore::new(config.limits.connections)),
+        connections,
         draining: CancellationToken::new(),
         stopping,
         clock: Clock::now(),
@@ -190,7 +204,7 @@ fn context(operation: Operation, addresses: Addresses, rtc: rtc::Service, access
         rtc,
         addresses,
         tasks: TaskTracker::new(),
-        operation,
+        operation: Operation::new(config, certificates, hooks),
     })
 }
 

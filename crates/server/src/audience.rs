@@ -137,6 +137,7 @@ impl Seat {
 
     /// Seats somebody who was let in with `ticket`.
     pub fn with_ticket(mut self, ticket: Ticket) -> Self {
+        ticket.begin();
         self.ticket = Some(ticket);
         self
     }

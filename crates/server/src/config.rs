@@ -2,6 +2,7 @@
 
 mod access;
 mod check;
+mod hooks;
 mod load;
 
 use std::net::{IpAddr, SocketAddr};
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use access::{Access, Algorithm, App, Network, Permission, PublicKey};
 pub use check::Invalid;
+pub use hooks::{Event, Format, Hook, OnFailure, Outbound, Secret, Wechat};
 pub use load::{LoadError, Loaded};
 
 /// Everything an operator can set. `Config::default()` is a server on loopback.
@@ -44,6 +46,10 @@ pub struct Config {
     pub data: Data,
     /// The built-in demo stream.
     pub demo: Demo,
+    /// Where the server may call.
+    pub outbound: Outbound,
+    /// Whom it tells and asks.
+    pub hooks: Vec<Hook>,
 }
 
 /// The port of WebRTC where the configuration names none.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::audit::Audit;
 use crate::config::Config;
 use crate::context::Context;
+use crate::hooks::Hooks;
 use crate::reload::Reload;
 use crate::shed::{self, Shed};
 use crate::tls::Certificates;
@@ -17,17 +18,20 @@ pub struct Operation {
     pub certificates: Option<Arc<Certificates>>,
     /// What is left for new viewers.
     pub shed: Shed,
+    /// Whom the server asks and tells.
+    pub hooks: Hooks,
     /// The configuration in effect, and how another takes its place.
     pub(crate) reload: Reload,
 }
 
 impl Operation {
     /// For a server with this configuration.
-    pub(crate) fn new(config: Config, certificates: Option<Arc<Certificates>>) -> Self {
+    pub(crate) fn new(config: Config, certificates: Option<Arc<Certificates>>, hooks: Hooks) -> Self {
         Self {
             audit: Audit::new(&config.data.dir),
             certificates,
             shed: Shed::new(),
+            hooks,
             reload: Reload::new(config),
         }
     }

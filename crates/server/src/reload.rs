@@ -85,6 +85,7 @@ impl Context {
         let prepared = certificates.map(|certificates| certificates.prepare(&next)).transpose()?;
         let access = self.access.reload(&next)?;
         let reloaded = Reloaded { changed: changes(&before, &next), needs_restart };
+        self.operation.hooks.configure(&next);
         reload.current.store(Arc::new(next));
         access();
         if let Some((certificates, prepared)) = certificates.zip(prepared) {
@@ -158,13 +159,14 @@ fn changes(before: &Config, next: &Config) -> Vec<String> {
 fn table(config: &Config) -> BTreeMap<String, Value> {
     // What cannot be printed cannot have been read either.
     let sections = Table::try_from(config).unwrap_or_default();
-    let keys = sections.into_iter().filter_map(|(section, value)| match value {
+    let keys = sections.into_iter().flat_map(|(section, value)| match value {
         Value::Table(keys) => {
-            Some(keys.into_iter().map(move |(key, value)| (format!("{section}.{key}"), value)))
+            keys.into_iter().map(|(key, value)| (format!("{section}.{key}"), value)).collect()
         }
-        _ => None,
+        // A list of sections is one key.
+        list => vec![(section, list)],
     });
-    keys.flatten().collect()
+    keys.collect()
 }
 
 #[cfg(test)]

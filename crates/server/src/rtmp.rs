@@ -265,6 +265,7 @@ impl Connection {
         let broadcast = publisher.broadcast();
         info!(peer = %self.peer, path = %broadcast.path(), agent = ticket.agent, epoch = broadcast.epoch(), "publishing");
         publisher.audience().set_publisher(audience::Publisher::of(&ticket));
+        ticket.begin();
         self.role = Role::Publishing(Box::new(publisher), ticket);
     }
 

@@ -10,6 +10,7 @@ use media::Path;
 use tokio_util::sync::CancellationToken;
 
 use crate::audience::Protocol;
+use crate::hooks::Attendance;
 use crate::usage::{Key, Ledger, Sums};
 
 /// Names one session of this server's run.
@@ -167,6 +168,9 @@ pub struct Opening {
 pub struct Ticket {
     session: Arc<Session>,
     sessions: Sessions,
+    /// What hooks are told of it; its drop tells them the end. In a box, for most servers have none, and thousands of
+    /// viewers.
+    attendance: Option<Box<Attendance>>,
 }
 
 impl Sessions {
@@ -174,9 +178,18 @@ impl Sessions {
         self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A name for a session that may begin.
+    pub fn reserve(&self) -> SessionId {
+        SessionId(self.0.opened.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
     /// A session that begins now.
     pub fn open(&self, opening: Opening) -> Ticket {
-        let id = SessionId(self.0.opened.fetch_add(1, Ordering::Relaxed) + 1);
+        self.open_as(self.reserve(), opening)
+    }
+
+    /// A session that begins now under a name that was reserved for it.
+    pub fn open_as(&self, id: SessionId, opening: Opening) -> Ticket {
         let Opening { action, path, protocol, peer, agent } = opening;
         let session = Arc::new(Session {
             id,
@@ -193,7 +206,7 @@ impl Sessions {
         });
         self.0.usage.add(SystemTime::now(), session.usage_key(), Sums { sessions: 1, ..Sums::default() });
         self.open_sessions().insert(id, Arc::clone(&session));
-        Ticket { session, sessions: self.clone() }
+        Ticket { session, sessions: self.clone(), attendance: None }
     }
 
     /// What all sessions have moved.
@@ -222,6 +235,19 @@ impl Sessions {
 }
 
 impl Ticket {
+    /// Lets hooks know how the session goes on.
+    pub(crate) fn attended(mut self, attendance: Option<Attendance>) -> Self {
+        self.attendance = attendance.map(|attendance| Box::new(attendance.of(&self.session)));
+        self
+    }
+
+    /// It really publishes or watches now: it found what it asked for.
+    pub(crate) fn begin(&self) {
+        if let Some(attendance) = &self.attendance {
+            attendance.begin();
+        }
+    }
+
     /// The session apart from the right to it, for whoever waits for its end while another owner holds the ticket.
     pub fn session(&self) -> Arc<Session> {
         Arc::clone(&self.session)
@@ -238,6 +264,8 @@ impl std::ops::Deref for Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
+        // While it is still among the sessions: whoever waits for the last of them waits for what is told of it, too.
+        drop(self.attendance.take());
         self.sessions.open_sessions().remove(&self.session.id);
         self.session.settle(&self.sessions.0.usage, SystemTime::now());
     }

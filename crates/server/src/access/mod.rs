@@ -274,13 +274,16 @@ impl Context {
         if request.action == Action::Play {
             self.room_for_viewer()?;
         }
-        Ok(self.access.sessions.open(Opening {
+        let id = self.access.sessions.reserve();
+        let attendance = self.operation.hooks.ask(id, request).await?;
+        let opening = Opening {
             action: request.action,
             path: request.path.clone(),
             protocol: request.protocol,
             peer: request.caller.peer,
             agent: request.caller.agent.clone(),
-        }))
+        };
+        Ok(self.access.sessions.open_as(id, opening).attended(attendance))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::{Config, Source};
+use super::{Config, Source, hooks};
 use crate::interfaces;
 
 /// A setting that cannot work, and what would.
@@ -31,7 +31,8 @@ impl Config {
         self.access.check()?;
         self.check_tls()?;
         self.check_hls()?;
-        self.check_times()
+        self.check_times()?;
+        hooks::check(&self.hooks)
     }
 
     fn check_tls(&self) -> Result<(), Invalid> {

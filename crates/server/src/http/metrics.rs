@@ -114,6 +114,11 @@ fn counters(text: &mut Text, context: &Context) -> fmt::Result {
     for (name, help, counter) in all {
         text.one(Kind::Counter, name, help, counter.load(Ordering::Relaxed))?;
     }
+    let name = "openmic_hook_calls_total";
+    text.head(Kind::Counter, name, "Webhooks called, and what came of it.")?;
+    for (outcome, count) in context.operation.hooks.counts().all() {
+        writeln!(text.0, "{name}{{outcome=\"{outcome}\"}} {count}")?;
+    }
     Ok(())
 }
 

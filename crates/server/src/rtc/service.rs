@@ -230,6 +230,7 @@ impl Service {
         let id = random_name();
         let handle = Handle { commands: sender, offer: Arc::clone(plan.offer()), etag: etag.as_str().into() };
         self.sessions().insert(id.clone(), handle);
+        ticket.begin();
         let patience = context.config().rtc.set_up;
         let mut waiting =
             Waiting { plan, role, mailbox, inbox, commands, began: now, patience, half_open, ticket };

@@ -60,7 +60,9 @@ async fn reload(
             admin.record(&context, "reload", &changed.join(" "), Outcome::Done);
             Ok(fresh(ReloadInfo { changed, needs_restart }))
         }
-        Err(error @ (Error::NoSource | Error::Load(_) | Error::Invalid(_) | Error::Tls(_))) => {
+        Err(
+            error @ (Error::NoSource | Error::Load(_) | Error::Invalid(_) | Error::Tls(_) | Error::Access(_)),
+        ) => {
             let why = error.to_string();
             admin.record(&context, "reload", "", Outcome::Failed(&why));
             Err(Problem::new(StatusCode::CONFLICT, format!("the old configuration stays: {why}")))
