@@ -1,3 +1,5 @@
+//! Tokens that are let in, and all the ways to be refused.
+
 use std::path::PathBuf;
 
 use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};

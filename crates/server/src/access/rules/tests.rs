@@ -1,3 +1,5 @@
+//! Who may do what, by key, application and address.
+
 use media::Path;
 
 use super::*;
