@@ -1,5 +1,5 @@
-//! As much HTTP/1.1 client as reading streams and playlists needs: one GET a connection (RFC 9112), and the upgrade
-//! to WebSocket (RFC 6455 §4.1).
+//! As much HTTP/1.1 client as reading streams and playlists and opening sessions needs: one request a connection
+//! (RFC 9112), and the upgrade to WebSocket (RFC 6455 §4.1).
 
 use anyhow::{Context, bail, ensure};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -13,6 +13,8 @@ use crate::url::{Scheme, Url};
 const HEAD_BYTES_MAX: usize = 32 << 10;
 /// A body that is read whole is at most this long: a long HLS segment at a high rate.
 const BODY_BYTES_MAX: usize = 256 << 20;
+/// An answer to what was posted: a session's description is a few kilobytes.
+const ANSWER_BYTES_MAX: usize = 256 << 10;
 const READ_BYTES: usize = 64 << 10;
 const HEADERS_MAX: usize = 100;
 /// An empty, masked pong (RFC 6455 §5.5.3); the mask of nothing may be zero.
@@ -42,6 +44,70 @@ pub async fn get(url: &Url, insecure: bool) -> anyhow::Result<Response> {
             Ok(next)
         }
     }
+}
+
+/// What a server answers to a request with a body.
+#[derive(Debug)]
+pub struct Answer {
+    /// The body.
+    pub body: Vec<u8>,
+    /// Where it put what was made.
+    pub location: Option<String>,
+}
+
+/// Posts `body`. Answers other than 200 and 201 are errors that quote what the server says.
+pub async fn post(url: &Url, content_type: &str, body: &[u8], insecure: bool) -> anyhow::Result<Answer> {
+    let (method, length) = ("POST", body.len());
+    let more = format!("Content-Type: {content_type}\r\nContent-Length: {length}\r\n");
+    let (head, body) = exchange(url, Request { method, more, body }, insecure).await?;
+    let said = String::from_utf8_lossy(&body);
+    ensure!(
+        matches!(head.status, 200 | 201),
+        "{url}: the server answers {} {} {}",
+        head.status,
+        head.reason,
+        said.trim()
+    );
+    Ok(Answer { body, location: head.location })
+}
+
+/// Deletes what is there.
+pub async fn delete(url: &Url, insecure: bool) -> anyhow::Result<()> {
+    let request = Request { method: "DELETE", more: String::new(), body: b"" };
+    let (head, _) = exchange(url, request, insecure).await?;
+    ensure!((200..300).contains(&head.status), "{url}: the server answers {} {}", head.status, head.reason);
+    Ok(())
+}
+
+/// A request other than GET.
+struct Request<'a> {
+    method: &'static str,
+    /// Header lines of its own.
+    more: String,
+    body: &'a [u8],
+}
+
+/// Sends a request and reads the whole answer.
+async fn exchange(url: &Url, request: Request<'_>, insecure: bool) -> anyhow::Result<(Head, Vec<u8>)> {
+    let Request { method, more, body } = request;
+    let mut stream = net::connect(url, insecure).await?;
+    let (target, host) = (url.target(), url.authority());
+    let request = format!(
+        "{method} {target} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: openmic\r\n{more}Connection: close\r\n\r\n"
+    );
+    stream.write_all(&[request.as_bytes(), body].concat()).await?;
+    stream.flush().await?;
+    let (head, first) = read_head(&mut stream).await.with_context(|| format!("the answer of {url}"))?;
+    let head = Head::parse(&head).with_context(|| format!("the answer of {url}"))?;
+    let unframe = if head.chunked { Unframe::Chunked(Chunked::default()) } else { Unframe::Identity };
+    let left = if head.chunked { None } else { head.length };
+    let buffer = vec![0; READ_BYTES];
+    let mut response = Response { stream, unframe, first, left, buffer, location: None };
+    let mut whole = Vec::new();
+    while response.read(|bytes| whole.extend_from_slice(bytes)).await? {
+        ensure!(whole.len() <= ANSWER_BYTES_MAX, "{url} answers more than {ANSWER_BYTES_MAX} bytes");
+    }
+    Ok((head, whole))
 }
 
 /// The whole body.

@@ -3,6 +3,8 @@
 #[cfg(target_os = "linux")]
 pub mod bench;
 pub mod http;
+#[cfg(target_os = "linux")]
+pub mod lab;
 pub mod net;
 pub mod play;
 pub mod push;

@@ -232,7 +232,7 @@ impl Protocol {
     }
 }
 
-fn bits(text: &str) -> Result<u32, String> {
+pub(crate) fn bits(text: &str) -> Result<u32, String> {
     let (digits, factor) = match text.strip_suffix(['k', 'K']) {
         Some(digits) => (digits, 1_000),
         None => text.strip_suffix('M').map_or((text, 1), |digits| (digits, 1_000_000)),

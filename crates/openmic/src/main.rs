@@ -2,6 +2,8 @@
 
 #[cfg(target_os = "linux")]
 mod bench;
+#[cfg(target_os = "linux")]
+mod lab;
 mod play;
 mod push;
 mod serve;
@@ -35,6 +37,10 @@ enum Command {
     #[cfg(target_os = "linux")]
     #[command(subcommand)]
     Bench(bench::Bench),
+    /// Measure what viewers see.
+    #[cfg(target_os = "linux")]
+    #[command(subcommand)]
+    Lab(lab::Lab),
 }
 
 fn main() -> ExitCode {
@@ -48,6 +54,8 @@ fn main() -> ExitCode {
         Command::Play(args) => play::run(args),
         #[cfg(target_os = "linux")]
         Command::Bench(what) => bench::run(what),
+        #[cfg(target_os = "linux")]
+        Command::Lab(what) => lab::run(what),
         Command::Serve(serve) => serve::run(&serve),
         Command::Token(token) => token::run(&token),
     };

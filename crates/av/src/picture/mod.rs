@@ -3,19 +3,19 @@
 //! The decoder puts pictures in order of display, and the stamps are put in order beside it. At each IDR it is emptied and
 //! opened anew: pictures it gives when asked for the rest are never returned to its pool, which would run dry.
 
+mod plain;
 mod yuv;
 
 #[cfg(test)]
 mod tests;
 
-use bytes::Bytes;
 use media::codec::{h264, nal};
 use media::{Codec, Frame, Span, Timestamp};
 use openh264::OpenH264API;
-use openh264::decoder::{Decoder, DecoderConfig, Flush};
-use openh264::encoder::{self, BitRate, Encoder, EncoderConfig, FrameRate, FrameType, IntraFramePeriod};
+use openh264::decoder::{Decoder as Library, DecoderConfig, Flush};
 
-use self::yuv::Picture;
+pub use self::plain::{Decoder, Encoder};
+pub use self::yuv::Picture;
 use crate::Error;
 
 const NAME: &str = "H.264";
@@ -29,9 +29,6 @@ const SIDES_MAX: (u32, u32) = (3_840, 2_160);
 
 /// Keyframes in a row that may lead to nothing before the source is given up.
 pub const BROKEN_MAX: u32 = 10;
-
-/// A slice of this size, with its headers, is one RTP packet; slices are what threads divide among themselves.
-const SLICE_BYTES: u32 = 1_200;
 
 /// How to encode.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -49,16 +46,11 @@ pub struct Options {
 /// Re-encodes one track of H.264.
 pub struct Reencoder {
     /// None while a keyframe is waited for, after something broke.
-    decoder: Option<Decoder>,
+    decoder: Option<Library>,
     encoder: Encoder,
-    options: Options,
     source: h264::Params,
     /// Display times of what is inside the decoder, rising. At most [`WAITING_MAX`].
     waiting: Vec<Timestamp>,
-    codec: Option<h264::Params>,
-    keyframe_wanted: bool,
-    keyframe_at: Option<Timestamp>,
-    first: Option<Timestamp>,
     last: Option<Timestamp>,
     broken: Broken,
 }
@@ -79,14 +71,9 @@ impl Reencoder {
         check(source)?;
         Ok(Self {
             decoder: Some(open_decoder()?),
-            encoder: open_encoder(options)?,
-            options,
+            encoder: Encoder::new(options)?,
             source: source.clone(),
             waiting: Vec::new(),
-            codec: None,
-            keyframe_wanted: true,
-            keyframe_at: None,
-            first: None,
             last: None,
             broken: Broken::default(),
         })
@@ -94,7 +81,7 @@ impl Reencoder {
 
     /// Makes the next picture that comes out a keyframe.
     pub fn want_keyframe(&mut self) {
-        self.keyframe_wanted = true;
+        self.encoder.want_keyframe();
     }
 
     /// Access units so far that did not decode and are missing from what came out.
@@ -180,42 +167,8 @@ impl Reencoder {
             return Ok(());
         }
         self.last = Some(pts);
-        let first = *self.first.get_or_insert(pts);
-        let due = self.keyframe_at.is_none_or(|at| pts - at >= self.options.keyframe_interval);
-        // Before its first picture the library has no encoder to tell; that one is a keyframe anyway.
-        if (due || self.keyframe_wanted) && self.keyframe_at.is_some() {
-            self.encoder.force_intra_frame();
-        }
-        let at = openh264::Timestamp::from_millis((pts - first).millis().unsigned_abs());
-        let coded = self.encoder.encode_at(picture, at).map_err(|error| failed("encoding", error))?;
-        let sync = coded.frame_type() == FrameType::IDR;
-        let units = nal::join(nal::annex_b(&coded.to_vec()));
-        if units.is_empty() {
-            return Ok(());
-        }
-        if sync {
-            self.keyframe_at = Some(pts);
-            self.keyframe_wanted = false;
-        }
-        let codec = self.changed_codec(&units)?;
-        let payload = nal::join(nal::units(&units).filter(|unit| !matches!(h264::unit_type(unit), 7 | 8)));
-        out.push((codec, Frame { dts: pts, cts: Span::ZERO, sync, payload }));
+        out.extend(self.encoder.encode(picture, pts)?);
         Ok(())
-    }
-
-    /// The parameters in `units` if they differ from those before.
-    fn changed_codec(&mut self, units: &Bytes) -> Result<Option<Codec>, Error> {
-        let sets = h264::parameter_sets(units);
-        if sets.sps.is_empty() || sets.pps.is_empty() {
-            return Ok(None);
-        }
-        let params = h264::Params::from_parameter_sets(&sets.sps, &sets.pps)
-            .map_err(|error| failed("reading the encoder's parameters", error))?;
-        if self.codec.as_ref() == Some(&params) {
-            return Ok(None);
-        }
-        self.codec = Some(params.clone());
-        Ok(Some(Codec::H264(params)))
     }
 }
 
@@ -231,29 +184,10 @@ fn annex_b(source: &h264::Params, frame: &Frame) -> Vec<u8> {
     unit
 }
 
-fn open_decoder() -> Result<Decoder, Error> {
+fn open_decoder() -> Result<Library, Error> {
     let config = DecoderConfig::new().flush_after_decode(Flush::NoFlush);
-    Decoder::with_api_config(OpenH264API::from_source(), config)
+    Library::with_api_config(OpenH264API::from_source(), config)
         .map_err(|error| failed("opening the decoder", error))
-}
-
-fn open_encoder(options: Options) -> Result<Encoder, Error> {
-    let mut config = EncoderConfig::new()
-        .bitrate(BitRate::from_bps(options.bitrate_bps))
-        .max_frame_rate(FrameRate::from_hz(options.fps.clamp(1.0, 120.0)))
-        .rate_control_mode(encoder::RateControlMode::Bitrate)
-        .profile(encoder::Profile::Baseline)
-        .num_threads(options.threads.max(1))
-        // Every picture of the source comes out, each at its time.
-        .skip_frames(false)
-        // Keyframes come when we say.
-        .scene_change_detect(false)
-        .intra_frame_period(IntraFramePeriod::from_num_frames(0));
-    if options.threads > 1 {
-        config = config.max_slice_len(SLICE_BYTES);
-    }
-    Encoder::with_api_config(OpenH264API::from_source(), config)
-        .map_err(|error| failed("opening the encoder", error))
 }
 
 /// What the decoder can do, by the parameter sets.

@@ -1,4 +1,4 @@
-//! One decoded picture, copied out of the decoder, which overwrites its own.
+//! One picture: copied out of the decoder, which overwrites its own, or drawn.
 
 use openh264::formats::YUVSource;
 
@@ -8,7 +8,7 @@ use crate::Error;
 const SIDE_MIN: usize = 16;
 
 /// A picture of 4:2:0 with even sides: an odd last line or column of the source is left out.
-pub(super) struct Picture {
+pub struct Picture {
     width: usize,
     height: usize,
     y: Vec<u8>,
@@ -17,14 +17,36 @@ pub(super) struct Picture {
 }
 
 impl Picture {
+    /// A grey picture to draw on, of this width and height; odd ones lose a column or line.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] below 16 pixels.
+    pub fn grey(width: usize, height: usize) -> Result<Self, Error> {
+        let (width, height) = sides(width, height)?;
+        let plane = |pixels| vec![128; pixels];
+        let (y, u, v) = (plane(width * height), plane(width * height / 4), plane(width * height / 4));
+        Ok(Self { width, height, y, u, v })
+    }
+
+    /// Pixels of a row, and rows.
+    pub fn size(&self) -> (usize, usize) {
+        (self.width, self.height)
+    }
+
+    /// How light each pixel is, 16 black and 235 white, row by row.
+    pub fn luma(&self) -> &[u8] {
+        &self.y
+    }
+
+    /// The same, to draw.
+    pub fn luma_mut(&mut self) -> &mut [u8] {
+        &mut self.y
+    }
+
     /// The copy, rows without padding.
     pub(super) fn copy(source: &impl YUVSource) -> Result<Self, Error> {
         let (width, height) = source.dimensions();
-        let (width, height) = (width & !1, height & !1);
-        if width.min(height) < SIDE_MIN {
-            let value = width.min(height) as u64;
-            return Err(Error::Unsupported { codec: "H.264", field: "a side in pixels of", value });
-        }
+        let (width, height) = sides(width, height)?;
         let strides = source.strides();
         Ok(Self {
             width,
@@ -34,6 +56,15 @@ impl Picture {
             v: plane(source.v(), strides.2, width / 2, height / 2),
         })
     }
+}
+
+fn sides(width: usize, height: usize) -> Result<(usize, usize), Error> {
+    let (width, height) = (width & !1, height & !1);
+    if width.min(height) < SIDE_MIN {
+        let value = width.min(height) as u64;
+        return Err(Error::Unsupported { codec: "H.264", field: "a side in pixels of", value });
+    }
+    Ok((width, height))
 }
 
 fn plane(source: &[u8], stride: usize, width: usize, height: usize) -> Vec<u8> {

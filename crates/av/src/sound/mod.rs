@@ -11,6 +11,7 @@ mod fdk;
 mod g711;
 mod line;
 mod mix;
+mod plain;
 mod resample;
 #[cfg(test)]
 #[cfg(feature = "fdk")]
@@ -21,6 +22,7 @@ use media::{Codec, Frame, Span, Timestamp};
 use self::decode::{Decoder, Format};
 use self::encode::Encoder;
 use self::line::{Line, Step};
+pub use self::plain::{Read, Reader, Writer};
 use self::resample::Resampler;
 use crate::Error;
 

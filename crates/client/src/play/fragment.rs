@@ -1,6 +1,9 @@
 //! Fragmented MP4 as far as a meter needs it (ISO 14496-12): tracks of an initialization section, samples of a part.
 
+use bytes::Bytes;
+use media::Codec;
 use media::codec::Kind;
+use wire::fmp4::entry_codec;
 
 use super::meter::Sample;
 use crate::stamp::Stamp;
@@ -14,19 +17,38 @@ const NON_SYNC: u32 = 1 << 16;
 
 /// A track of an initialization section.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Track {
+pub(crate) struct Track {
     /// track_ID.
-    pub(super) id: u32,
+    pub(crate) id: u32,
     /// Picture or sound.
-    pub(super) kind: Kind,
+    pub(crate) kind: Kind,
     /// Ticks a second.
-    pub(super) timescale: u32,
+    pub(crate) timescale: u32,
     /// Four characters of the sample entry, such as `avc1`.
-    pub(super) entry: String,
+    pub(crate) entry: String,
+    /// What the entry says, if it can be used.
+    pub(crate) codec: Option<Codec>,
+}
+
+/// A sample and where it belongs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Piece<'a> {
+    /// Its track.
+    pub(crate) track: &'a Track,
+    /// Decoding time.
+    pub(crate) dts_micros: i64,
+    /// What is to be added for the time of display.
+    pub(crate) cts_micros: i64,
+    /// Decoding can begin here.
+    pub(crate) key: bool,
+    /// Bytes it should have.
+    pub(crate) bytes: usize,
+    /// Those that are there: none where the data was cut.
+    pub(crate) body: &'a [u8],
 }
 
 /// The tracks of an initialization section.
-pub(super) fn tracks(init: &[u8]) -> Vec<Track> {
+pub(crate) fn tracks(init: &[u8]) -> Vec<Track> {
     let Some(moov) = find(init, b"moov") else { return Vec::new() };
     boxes(moov).filter(|(name, _)| name == b"trak").filter_map(|(_, trak)| track(trak)).collect()
 }
@@ -49,11 +71,24 @@ fn track(trak: &[u8]) -> Option<Track> {
         kind,
         timescale: u32_at(mdhd, times(mdhd))?,
         entry: String::from_utf8_lossy(&entry).into_owned(),
+        codec: entry_codec(&Bytes::copy_from_slice(stsd)).ok().flatten(),
     })
 }
 
 /// The samples of all fragments in `data`, track by track, in decode order within each.
-pub(super) fn samples(data: &[u8], tracks: &[Track]) -> Vec<Sample> {
+pub(crate) fn samples(data: &[u8], tracks: &[Track]) -> Vec<Sample> {
+    let sample = |piece: Piece<'_>| Sample {
+        kind: piece.track.kind,
+        dts_micros: piece.dts_micros,
+        key: piece.key,
+        bytes: piece.bytes,
+        stamp: Stamp::find(&piece.body[..piece.body.len().min(STAMP_BYTES_MAX)]),
+    };
+    pieces(data, tracks).into_iter().map(sample).collect()
+}
+
+/// The same with their bytes.
+pub(crate) fn pieces<'a>(data: &'a [u8], tracks: &'a [Track]) -> Vec<Piece<'a>> {
     let mut samples = Vec::new();
     let mut at = 0;
     for (name, body) in boxes(data) {
@@ -91,7 +126,7 @@ fn defaults(tfhd: &[u8]) -> Option<Defaults> {
 
 /// Samples of one track's fragment; offsets count from the beginning of `moof` (default-base-is-moof). Stops where
 /// the bytes do not fit.
-fn run(traf: &[u8], moof: &[u8], tracks: &[Track], out: &mut Vec<Sample>) -> Option<()> {
+fn run<'a>(traf: &[u8], moof: &'a [u8], tracks: &'a [Track], out: &mut Vec<Piece<'a>>) -> Option<()> {
     let defaults = defaults(find(traf, b"tfhd")?)?;
     let track = tracks.iter().find(|track| track.id == defaults.id && track.timescale > 0)?;
     let tfdt = find(traf, b"tfdt")?;
@@ -115,14 +150,16 @@ fn run(traf: &[u8], moof: &[u8], tracks: &[Track], out: &mut Vec<Sample>) -> Opt
             let size = field(flags & 0x200 != 0, defaults.size)? as usize;
             let usual = if number == 0 { first_flags } else { defaults.flags };
             let sample_flags = field(flags & 0x400 != 0, usual)?;
-            field(flags & 0x800 != 0, 0)?;
+            // Signed in version 1, and writers of version 0 put negative numbers there, too.
+            let cts = i64::from(field(flags & 0x800 != 0, 0)? as i32);
             let body = moof.get(offset..offset.checked_add(size)?).unwrap_or_default();
-            out.push(Sample {
-                kind: track.kind,
+            out.push(Piece {
+                track,
                 dts_micros: (u128::from(dts) * 1_000_000 / u128::from(track.timescale)) as i64,
+                cts_micros: cts * 1_000_000 / i64::from(track.timescale),
                 key: sample_flags & NON_SYNC == 0,
                 bytes: size,
-                stamp: Stamp::find(&body[..body.len().min(STAMP_BYTES_MAX)]),
+                body,
             });
             dts += u64::from(duration);
             offset += size;
@@ -190,7 +227,8 @@ mod tests {
     #[test]
     fn tracks_and_samples_of_a_fragment_are_read() {
         let tracks = tracks(&init());
-        assert_eq!(tracks, [Track { id: 7, kind: Kind::Video, timescale: 90_000, entry: "avc1".into() }]);
+        let track = Track { id: 7, kind: Kind::Video, timescale: 90_000, entry: "avc1".into(), codec: None };
+        assert_eq!(tracks, [track]);
         let found = samples(&[boxed(b"styp", &[b"msdh"]), fragment()].concat(), &tracks);
         let shape: Vec<_> = found.iter().map(|s| (s.dts_micros, s.key, s.bytes)).collect();
         assert_eq!(shape, [(2_000_000, true, 52), (2_033_333, false, 3)]);

@@ -19,9 +19,9 @@ const RELOADS: u32 = 2;
 
 /// The next part that is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Cursor {
-    segment: u64,
-    part: usize,
+pub(crate) struct Cursor {
+    pub(crate) segment: u64,
+    pub(crate) part: usize,
 }
 
 /// Plays until the playlist or the duration ends.
@@ -92,7 +92,7 @@ async fn reload(player: &mut Player<'_>, url: &Url, media: &Media, cursor: Curso
 }
 
 /// The newest independent part, else the newest finished segment.
-fn join(media: &Media) -> Option<Cursor> {
+pub(crate) fn join(media: &Media) -> Option<Cursor> {
     let newest = media.segments.iter().rev();
     let independent = newest.clone().find_map(|segment| {
         let part = segment.parts.iter().rposition(|part| part.independent)?;
@@ -102,7 +102,7 @@ fn join(media: &Media) -> Option<Cursor> {
 }
 
 /// What is listed at or after the cursor, with the map that holds for it; the cursor moves behind it.
-fn due(media: &Media, cursor: &mut Cursor) -> Vec<(String, Option<String>)> {
+pub(crate) fn due(media: &Media, cursor: &mut Cursor) -> Vec<(String, Option<String>)> {
     let mut items = Vec::new();
     // The server may have dropped what we wanted: go on with its oldest.
     if let Some(oldest) = media.segments.first().filter(|oldest| oldest.number > cursor.segment) {

@@ -1,9 +1,9 @@
 //! `openmic play`: reads any of our outputs as a viewer would, and tells what it is like.
 
-mod fragment;
-mod hls;
+pub(crate) mod fragment;
+pub(crate) mod hls;
 pub mod meter;
-mod playlist;
+pub(crate) mod playlist;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// What a playlist of ours or another's says.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Playlist {
+pub(crate) enum Playlist {
     /// A choice of renditions: the address of the first.
     Multivariant(String),
     /// Segments.
@@ -13,42 +13,42 @@ pub(super) enum Playlist {
 
 /// A media playlist.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Media {
+pub(crate) struct Media {
     /// Whether the server holds an answer back until what we ask for exists (§6.2.5.2).
-    pub(super) can_block: bool,
+    pub(crate) can_block: bool,
     /// EXT-X-TARGETDURATION.
-    pub(super) target: Duration,
+    pub(crate) target: Duration,
     /// Segments, the last of which may be unfinished.
-    pub(super) segments: Vec<Segment>,
+    pub(crate) segments: Vec<Segment>,
     /// No more will come.
-    pub(super) ended: bool,
+    pub(crate) ended: bool,
 }
 
 /// A segment.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Segment {
+pub(crate) struct Segment {
     /// Its media sequence number.
-    pub(super) number: u64,
+    pub(crate) number: u64,
     /// Its address, once it is finished.
-    pub(super) uri: Option<String>,
+    pub(crate) uri: Option<String>,
     /// Its parts, if they are still listed.
-    pub(super) parts: Vec<Part>,
+    pub(crate) parts: Vec<Part>,
     /// The address of the initialization section that holds for it.
-    pub(super) map: Option<String>,
+    pub(crate) map: Option<String>,
 }
 
 /// A part of a segment.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Part {
+pub(crate) struct Part {
     /// Its address.
-    pub(super) uri: String,
+    pub(crate) uri: String,
     /// Decoding can begin with it.
-    pub(super) independent: bool,
+    pub(crate) independent: bool,
 }
 
 /// Why a playlist cannot be played.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Error {
+pub(crate) enum Error {
     /// The first line is not EXTM3U.
     #[error("it does not begin with #EXTM3U")]
     NoPlaylist,
@@ -74,7 +74,7 @@ pub(super) enum Error {
 
 impl Playlist {
     /// Reads a playlist.
-    pub(super) fn parse(text: &str) -> Result<Self, Error> {
+    pub(crate) fn parse(text: &str) -> Result<Self, Error> {
         let mut lines = text.lines().map(str::trim).enumerate();
         if lines.next().map(|(_, line)| line.trim_start_matches('\u{feff}')) != Some("#EXTM3U") {
             return Err(Error::NoPlaylist);

@@ -14,7 +14,7 @@ mod tests;
 
 pub use fragment::{Run, Sample, fragment};
 pub use init::{Track, init_segment};
-pub use read::{Entry, Error, File, SAMPLES_MAX};
+pub use read::{Entry, Error, File, SAMPLES_MAX, codec as entry_codec};
 
 use media::Codec;
 use media::codec::{g711, opus};

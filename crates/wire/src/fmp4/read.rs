@@ -101,6 +101,15 @@ pub struct File {
     samples: Vec<Sample>,
 }
 
+/// The codec of a track's first sample entry, of the body of `stsd`; `None` for one that we do not know.
+///
+/// # Errors
+/// When its decoder record cannot be used.
+pub fn codec(stsd: &Bytes) -> Result<Option<Codec>, Error> {
+    let entered = entry::read(stsd, &mut Vec::new())?;
+    Ok(entered.first().map(|entered| Codec::clone(&entered.codec)))
+}
+
 impl File {
     /// Reads the tables of `bytes`, a whole file.
     ///
