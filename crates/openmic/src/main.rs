@@ -2,6 +2,7 @@
 
 #[cfg(target_os = "linux")]
 mod bench;
+mod doctor;
 #[cfg(target_os = "linux")]
 mod lab;
 mod play;
@@ -33,6 +34,8 @@ enum Command {
     Push(push::PushArgs),
     /// Watch a stream and tell what it is like.
     Play(play::PlayArgs),
+    /// Look at configuration and machine, and say what is wrong and what to do.
+    Doctor(doctor::DoctorArgs),
     /// Measure what viewers cost.
     #[cfg(target_os = "linux")]
     #[command(subcommand)]
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
         Command::Bench(what) => bench::run(what),
         #[cfg(target_os = "linux")]
         Command::Lab(what) => lab::run(what),
+        Command::Doctor(args) => return doctor::run(&args),
         Command::Serve(serve) => serve::run(&serve),
         Command::Token(token) => token::run(&token),
     };

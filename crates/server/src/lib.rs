@@ -35,3 +35,4 @@ pub mod usage;
 
 pub use app::App;
 pub use config::Config;
+pub use transcode::find_ffmpeg;

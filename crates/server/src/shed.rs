@@ -178,7 +178,7 @@ fn resident_bytes() -> Option<u64> {
 }
 
 /// The least of the machine's memory and of what its control groups leave this process.
-pub(crate) fn memory_total() -> u64 {
+pub fn memory_total() -> u64 {
     let machine = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| mem_total(&text));
     let groups = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     let limits = limit_files(&groups).into_iter().filter_map(|file| {

@@ -23,6 +23,7 @@ mod input;
 mod output;
 mod tool;
 
+pub use tool::find as find_ffmpeg;
 pub(crate) use tool::{Ffmpeg, Missing};
 
 use carry::Over;

@@ -3,6 +3,7 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -34,6 +35,26 @@ pub fn certificates(key: &'static str, path: &Path) -> Result<Vec<CertificateDer
 
 fn wrong(key: &'static str, path: &Path) -> impl FnOnce(rustls::pki_types::pem::Error) -> Error {
     move |error| Error::File { key, path: path.to_owned(), error }
+}
+
+/// When a certificate counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Validity {
+    /// From then.
+    pub begins: SystemTime,
+    /// Until then.
+    pub ends: SystemTime,
+}
+
+/// When the server's own certificate counts; read like [`read`], so that certificate and key belong together.
+pub fn validity(tls: &Tls) -> Result<Validity, Error> {
+    let shown = read(tls)?;
+    let unread = || Error::Unusable(rustls::Error::InvalidCertificate(rustls::CertificateError::BadEncoding));
+    let (_, parsed) = x509_parser::parse_x509_certificate(&shown.cert[0]).map_err(|_| unread())?;
+    // Times before 1970 are of no certificate that anybody shows.
+    let at = |seconds: i64| UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
+    let validity = parsed.validity();
+    Ok(Validity { begins: at(validity.not_before.timestamp()), ends: at(validity.not_after.timestamp()) })
 }
 
 /// By what a changed file is told from the same: it may be written over, or another be put in its place. `None` where

@@ -43,6 +43,11 @@ impl Ffmpeg {
     }
 }
 
+/// The FFmpeg that a server would run which is set to `name`, or what to do where there is none.
+pub fn find(name: &Path) -> Result<PathBuf, String> {
+    Ffmpeg::find(name, std::env::var_os("PATH")).map(|found| found.0).map_err(|missing| missing.to_string())
+}
+
 fn usable(path: &Path) -> Option<Ffmpeg> {
     let meta = path.metadata().ok()?;
     let is_program = meta.is_file() && meta.permissions().mode() & 0o111 != 0;
