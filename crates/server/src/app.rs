@@ -22,7 +22,7 @@ use crate::hooks::Hooks;
 use crate::operation::{self, Operation};
 use crate::tls::Certificates;
 use crate::transcode::Ffmpeg;
-use crate::{accept, demo, hooks, http, rtc, tls, usage};
+use crate::{accept, demo, hooks, http, node, rtc, tls, usage};
 
 /// How often the hub looks for publishers that have been gone too long.
 const HUB_TICK: Duration = Duration::from_millis(250);
@@ -113,6 +113,7 @@ impl App {
         services.spawn(operation::keep(Arc::clone(&context)));
         services.spawn(usage::serve(Arc::clone(&context)));
         services.spawn(hooks::serve(Arc::clone(&context)));
+        services.spawn(node::watch(Arc::clone(&context)));
         services.spawn(http::serve(Arc::clone(&context), listeners.http, None));
         if let Some((listener, acceptor)) = listeners.https.zip(https) {
             services.spawn(http::serve(Arc::clone(&context), listener, Some(acceptor)));

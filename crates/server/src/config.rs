@@ -40,6 +40,10 @@ pub struct Config {
     pub shutdown: Shutdown,
     /// Who may reach it.
     pub access: Access,
+    /// How often one peer may ask `/api/v1`.
+    pub api: Api,
+    /// What `/metrics` tells, and whom.
+    pub metrics: Metrics,
     /// Where the certificate of HTTPS and RTMPS comes from.
     pub tls: Tls,
     /// Where it keeps files.
@@ -215,6 +219,26 @@ pub struct Shutdown {
     pub drain: Duration,
 }
 
+/// `[api]`
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields, default)]
+pub struct Api {
+    /// Requests that one peer (an IPv4 address, a /64 of IPv6) may make a second.
+    pub requests_per_second: u32,
+    /// And at once, after it has rested.
+    pub burst: u32,
+}
+
+/// `[metrics]`
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Metrics {
+    /// Whoever reaches `/metrics` may read it, although the rest wants a token.
+    pub open: bool,
+    /// Broadcasts with series of their own, those with most viewers; 0: none.
+    pub per_stream_max: usize,
+}
+
 /// `[tls]`
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
@@ -280,6 +304,13 @@ pub struct Data {
 pub struct Demo {
     /// Play the built-in moving picture with sound at `live/demo`.
     pub enabled: bool,
+}
+
+impl Default for Api {
+    fn default() -> Self {
+        // A console asks twice a second at most; scripts that list everything ask in bursts.
+        Self { requests_per_second: 50, burst: 200 }
+    }
 }
 
 impl Default for Http {

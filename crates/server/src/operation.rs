@@ -2,10 +2,16 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
+
 use crate::audit::Audit;
+use crate::bans::Bans;
 use crate::config::Config;
 use crate::context::Context;
+use crate::counters::Answers;
 use crate::hooks::Hooks;
+use crate::http::{EVENT_STREAMS_MAX, Rate};
+use crate::node::Node;
 use crate::reload::Reload;
 use crate::shed::{self, Shed};
 use crate::tls::Certificates;
@@ -14,6 +20,8 @@ use crate::tls::Certificates;
 pub struct Operation {
     /// The log of administrative acts.
     pub audit: Audit,
+    /// Paths that nobody may publish for a while.
+    pub bans: Bans,
     /// The certificates of HTTPS and RTMPS, where the configuration asks for any.
     pub certificates: Option<Arc<Certificates>>,
     /// What is left for new viewers.
@@ -22,6 +30,14 @@ pub struct Operation {
     pub hooks: Hooks,
     /// The configuration in effect, and how another takes its place.
     pub(crate) reload: Reload,
+    /// How the server and its broadcasts have done lately.
+    pub(crate) node: Node,
+    /// Answers of the API so far.
+    pub(crate) api_requests: Answers,
+    /// What peers have asked the API lately.
+    pub(crate) rate: Rate,
+    /// One permit a stream of events.
+    pub(crate) event_streams: Arc<Semaphore>,
 }
 
 impl Operation {
@@ -29,10 +45,15 @@ impl Operation {
     pub(crate) fn new(config: Config, certificates: Option<Arc<Certificates>>, hooks: Hooks) -> Self {
         Self {
             audit: Audit::new(&config.data.dir),
+            bans: Bans::default(),
             certificates,
             shed: Shed::new(),
             hooks,
             reload: Reload::new(config),
+            node: Node::default(),
+            api_requests: Answers::default(),
+            rate: Rate::default(),
+            event_streams: Arc::new(Semaphore::new(EVENT_STREAMS_MAX)),
         }
     }
 

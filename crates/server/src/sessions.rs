@@ -146,6 +146,29 @@ struct Inner {
     opened: AtomicU64,
     open: Mutex<HashMap<SessionId, Arc<Session>>>,
     usage: Ledger,
+    /// Of sessions that are over.
+    moved: Moved,
+}
+
+/// Bytes moved since the start, by action and protocol.
+#[derive(Debug, Default)]
+pub struct Moved([[AtomicU64; Protocol::ALL.len()]; 2]);
+
+impl Moved {
+    fn add(&self, session: &Session) {
+        self.0[session.action as usize][session.protocol as usize]
+            .fetch_add(session.bytes(), Ordering::Relaxed);
+    }
+
+    /// Of one protocol.
+    pub fn bytes(&self, action: Action, protocol: Protocol) -> u64 {
+        self.0[action as usize][protocol as usize].load(Ordering::Relaxed)
+    }
+
+    /// Of all protocols.
+    pub fn by(&self, action: Action) -> u64 {
+        Protocol::ALL.iter().map(|protocol| self.bytes(action, *protocol)).sum()
+    }
 }
 
 /// What is known of a session that begins.
@@ -214,6 +237,35 @@ impl Sessions {
         &self.0.usage
     }
 
+    /// What sessions have moved since the start, those that are over and those that are not.
+    pub fn moved(&self) -> Moved {
+        let moved = Moved::default();
+        // Under the lock nobody's last bytes pass from the one to the other.
+        let open = self.open_sessions();
+        for action in [Action::Publish, Action::Play] {
+            for protocol in Protocol::ALL {
+                let over = self.0.moved.bytes(action, protocol);
+                moved.0[action as usize][protocol as usize].store(over, Ordering::Relaxed);
+            }
+        }
+        open.values().for_each(|session| moved.add(session));
+        moved
+    }
+
+    /// How many there are now.
+    pub fn count(&self) -> usize {
+        self.open_sessions().len()
+    }
+
+    /// How far the viewers of this broadcast are behind, of whom it is known.
+    pub fn lags(&self, path: &Path) -> Vec<Duration> {
+        self.open_sessions()
+            .values()
+            .filter(|session| session.path == *path)
+            .filter_map(|s| s.lag())
+            .collect()
+    }
+
     /// Adds to the usage what open sessions have moved since the last time.
     pub fn settle(&self, now: SystemTime) {
         for session in self.list() {
@@ -266,7 +318,10 @@ impl Drop for Ticket {
     fn drop(&mut self) {
         // While it is still among the sessions: whoever waits for the last of them waits for what is told of it, too.
         drop(self.attendance.take());
-        self.sessions.open_sessions().remove(&self.session.id);
+        let mut open = self.sessions.open_sessions();
+        open.remove(&self.session.id);
+        self.sessions.0.moved.add(&self.session);
+        drop(open);
         self.session.settle(&self.sessions.0.usage, SystemTime::now());
     }
 }

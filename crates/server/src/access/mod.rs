@@ -271,8 +271,9 @@ impl Context {
     /// [`Refused`], in words for whoever asked.
     pub async fn admit(self: &Arc<Self>, request: &Request<'_>) -> Result<Ticket, Refused> {
         self.access.check(request)?;
-        if request.action == Action::Play {
-            self.room_for_viewer()?;
+        match request.action {
+            Action::Publish => self.operation.bans.check(request.path, Instant::now())?,
+            Action::Play => self.room_for_viewer()?,
         }
         let id = self.access.sessions.reserve();
         let attendance = self.operation.hooks.ask(id, request).await?;

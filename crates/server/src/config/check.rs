@@ -31,8 +31,20 @@ impl Config {
         self.access.check()?;
         self.check_tls()?;
         self.check_hls()?;
+        self.check_api()?;
         self.check_times()?;
         hooks::check(&self.hooks)
+    }
+
+    fn check_api(&self) -> Result<(), Invalid> {
+        let what = || "must be at least 1: the console could not ask anything".into();
+        match &self.api {
+            api if api.requests_per_second == 0 => {
+                Err(Invalid { key: "api.requests_per_second", what: what() })
+            }
+            api if api.burst == 0 => Err(Invalid { key: "api.burst", what: what() }),
+            _ => Ok(()),
+        }
     }
 
     fn check_tls(&self) -> Result<(), Invalid> {

@@ -1,23 +1,35 @@
-//! `/metrics` in the Prometheus text format 0.0.4, written by hand: every label value is one of our own names, so the
-//! number of series is fixed.
+//! `/metrics` in the Prometheus text format 0.0.4, written by hand: every label value is one of our own names, or of the
+//! few broadcasts that `metrics.per_stream_max` allows, so the number of series is fixed.
 
 use std::fmt::{self, Display, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{Extensions, HeaderMap, header};
 use axum::response::{IntoResponse, Response};
-use media::broadcast::Phase;
+use media::broadcast::{Broadcast, Phase};
 
+use super::problem::Problem;
+use crate::access::{Caller, Right};
 use crate::audience::{Audience, Protocol};
 use crate::context::Context;
-use crate::shed::{self, Shortage};
+use crate::process::Process;
+use crate::sessions::Action;
+use crate::shed::Shortage;
 
-pub(super) async fn metrics(State(context): State<Arc<Context>>) -> Response {
+/// For whoever may read the API, and for everybody where `metrics.open` says so.
+pub(super) async fn metrics(
+    State(context): State<Arc<Context>>,
+    extensions: Extensions,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    if !context.config().metrics.open {
+        context.access.authorize(&Caller::of_http(&extensions, &headers), Right::Read)?;
+    }
     let process = tokio::task::spawn_blocking(Process::read).await.ok().flatten();
     let text = render(&context, process.as_ref()).unwrap_or_default();
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
 }
 
 struct Text(String);
@@ -55,7 +67,7 @@ impl Text {
     }
 }
 
-fn render(context: &Context, process: Option<&Process>) -> Result<String, fmt::Error> {
+fn render(context: &Context, known: Option<&Process>) -> Result<String, fmt::Error> {
     use Kind::Gauge;
     let mut text = Text(String::with_capacity(4 << 10));
     let broadcasts = context.hub.list();
@@ -74,8 +86,11 @@ fn render(context: &Context, process: Option<&Process>) -> Result<String, fmt::E
     room(&mut text, context)?;
     text.one(Gauge, "openmic_uptime_seconds", "Since the start.", context.clock.uptime().as_secs())?;
     counters(&mut text, context)?;
-    if let Some(process) = process {
-        process.write(&mut text)?;
+    sessions(&mut text, context)?;
+    api(&mut text, context)?;
+    streams(&mut text, broadcasts, context.config().metrics.per_stream_max)?;
+    if let Some(known) = known {
+        process(&mut text, known)?;
     }
     Ok(text.0)
 }
@@ -122,34 +137,81 @@ fn counters(text: &mut Text, context: &Context) -> fmt::Result {
     Ok(())
 }
 
-/// What the kernel says of this process.
-struct Process {
-    rss_bytes: u64,
-    cpu_seconds: f64,
-    open_files: u64,
+fn sessions(text: &mut Text, context: &Context) -> fmt::Result {
+    let (sessions, moved) = (&context.access.sessions, context.access.sessions.moved());
+    let mut now = [[0_u64; Protocol::ALL.len()]; 2];
+    for session in sessions.list() {
+        now[session.action as usize][session.protocol as usize] += 1;
+    }
+    let mut table = |kind, name, help, value: &dyn Fn(Action, Protocol) -> u64| {
+        text.head(kind, name, help)?;
+        for action in [Action::Publish, Action::Play] {
+            for protocol in Protocol::ALL {
+                let (act, how, value) = (action.name(), protocol.name(), value(action, protocol));
+                writeln!(text.0, "{name}{{action=\"{act}\",protocol=\"{how}\"}} {value}")?;
+            }
+        }
+        Ok(())
+    };
+    let count = |action, protocol| now[action as usize][protocol as usize];
+    table(Kind::Gauge, "openmic_sessions", "Publishers and viewers now.", &count)?;
+    let bytes = |action, protocol| moved.bytes(action, protocol);
+    table(Kind::Counter, "openmic_session_bytes_total", "Media from publishers and to viewers.", &bytes)
 }
 
-/// `USER_HZ`, in which Linux writes CPU times on every architecture we build for (proc(5)).
-const TICKS_PER_SECOND: f64 = 100.0;
-
-impl Process {
-    /// `None` where there is no `/proc`.
-    fn read() -> Option<Self> {
-        let status = std::fs::read_to_string("/proc/self/status").ok()?;
-        let rss = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-        let rss_kb: u64 = rss.trim().strip_suffix("kB")?.trim().parse().ok()?;
-        let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
-        // The name in parentheses may hold anything; fields count behind it, utime being the 14th of all.
-        let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace().skip(11);
-        let mut ticks = || fields.next()?.parse::<f64>().ok();
-        let cpu_seconds = (ticks()? + ticks()?) / TICKS_PER_SECOND;
-        let open_files = shed::open_files()?;
-        Some(Self { rss_bytes: rss_kb << 10, cpu_seconds, open_files })
+fn api(text: &mut Text, context: &Context) -> fmt::Result {
+    let requests = &context.operation.api_requests;
+    let name = "openmic_api_requests_total";
+    text.head(Kind::Counter, name, "Answers of /api/v1 by class.")?;
+    for (class, count) in requests.by_class() {
+        writeln!(text.0, "{name}{{class=\"{class}\"}} {count}")?;
     }
+    let limited = requests.limited().load(Ordering::Relaxed);
+    text.one(Kind::Counter, "openmic_api_limited_total", "Those that were told to ask later.", limited)
+}
 
-    fn write(&self, text: &mut Text) -> fmt::Result {
-        text.one(Kind::Gauge, "process_resident_memory_bytes", "Resident memory.", self.rss_bytes)?;
-        text.one(Kind::Counter, "process_cpu_seconds_total", "CPU time, user and system.", self.cpu_seconds)?;
-        text.one(Kind::Gauge, "process_open_fds", "Open file descriptors.", self.open_files)
+/// The only series whose labels come from publishers, as many as the configuration allows: those with most viewers.
+fn streams(text: &mut Text, broadcasts: Vec<Broadcast>, max: usize) -> fmt::Result {
+    if max == 0 {
+        return Ok(());
+    }
+    let viewers =
+        |broadcast: &Broadcast| Audience::of(broadcast).viewers().map(|(_, count)| count).sum::<u32>();
+    let mut all: Vec<_> = broadcasts.iter().map(|broadcast| (viewers(broadcast), broadcast)).collect();
+    all.sort_by_key(|(viewers, _)| std::cmp::Reverse(*viewers));
+    all.truncate(max);
+    let name = "openmic_stream_viewers";
+    text.head(Kind::Gauge, name, "Viewers now of the broadcasts that have most.")?;
+    for (viewers, broadcast) in &all {
+        writeln!(text.0, "{name}{{path=\"{}\"}} {viewers}", escaped(broadcast.path().as_str()))?;
+    }
+    let name = "openmic_stream_bytes_total";
+    text.head(Kind::Counter, name, "What the publishers of these have sent.")?;
+    for (_, broadcast) in &all {
+        let bytes: u64 = broadcast.tracks().iter().map(|track| track.stats.bytes).sum();
+        writeln!(text.0, "{name}{{path=\"{}\"}} {bytes}", escaped(broadcast.path().as_str()))?;
+    }
+    Ok(())
+}
+
+/// A label's value in the text format: paths have no line breaks, but may have quotes.
+fn escaped(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('"', "\\\"")
+}
+
+fn process(text: &mut Text, process: &Process) -> fmt::Result {
+    text.one(Kind::Gauge, "process_resident_memory_bytes", "Resident memory.", process.rss_bytes)?;
+    text.one(Kind::Counter, "process_cpu_seconds_total", "CPU time, user and system.", process.cpu_seconds)?;
+    text.one(Kind::Gauge, "process_open_fds", "Open file descriptors.", process.open_files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_stream_never_ends_its_label() {
+        assert_eq!(escaped(r#"live/a"} 1"#), r#"live/a\"} 1"#);
+        assert_eq!(escaped("live/数学"), "live/数学");
     }
 }

@@ -15,4 +15,5 @@ mod trust;
 mod webrtc;
 
 pub(crate) use accept::serve;
+pub(crate) use api::{EVENT_STREAMS_MAX, Rate};
 pub use hls::Ended as EndedHls;

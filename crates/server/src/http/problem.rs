@@ -61,7 +61,12 @@ impl Problem {
 
     /// What works again after `retry_after_s` seconds.
     pub(crate) fn unavailable(detail: impl Into<String>, retry_after_s: u32) -> Self {
-        let mut problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, detail);
+        Self::later(StatusCode::SERVICE_UNAVAILABLE, detail, retry_after_s)
+    }
+
+    /// The same with another status.
+    pub(crate) fn later(status: StatusCode, detail: impl Into<String>, retry_after_s: u32) -> Self {
+        let mut problem = Self::new(status, detail);
         problem.retry_after_s = Some(retry_after_s);
         problem
     }

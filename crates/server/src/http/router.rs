@@ -34,7 +34,7 @@ pub(super) fn router(context: Arc<Context>) -> Router {
         .route("/trust/about.json", get(trust::about))
         .route("/trust/qr.svg", get(trust::qr))
         .route("/metrics", get(metrics::metrics))
-        .merge(api::router())
+        .merge(api::router(&context))
         .layer(middleware::from_fn_with_state(Arc::clone(&context), check_host));
     Router::new()
         .merge(own)

@@ -55,6 +55,14 @@ impl Certificates {
         Ok(Some(Arc::new(Self { current: ArcSwapOption::new(current), origin })))
     }
 
+    /// Until when the certificate shown is good; `None` where there is none yet, or ACME keeps it.
+    pub fn expires(&self) -> Option<SystemTime> {
+        let current = self.current.load_full()?;
+        let (_, certificate) = x509_parser::parse_x509_certificate(current.cert.first()?).ok()?;
+        let seconds = u64::try_from(certificate.validity().not_after.timestamp()).ok()?;
+        Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
+    }
+
     /// The authority that whoever connects has to trust, where this server is its own.
     pub fn authority(&self) -> Option<&Authority> {
         match &self.origin {

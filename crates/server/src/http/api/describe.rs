@@ -4,6 +4,7 @@ use utoipa::openapi::path::{HttpMethod, Operation};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, Response, ResponseBuilder};
 
+use super::events::StatsInfo;
 use crate::http::problem::{CONTENT_TYPE, Document};
 
 /// The head of the document.
@@ -15,7 +16,7 @@ use crate::http::problem::{CONTENT_TYPE, Document};
             (RFC 9457) that say what to do. Times are RFC 3339 in UTC, sizes are in bytes.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
-    components(schemas(Document))
+    components(schemas(Document, StatsInfo))
 )]
 pub(super) struct Description;
 

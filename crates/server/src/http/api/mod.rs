@@ -7,6 +7,10 @@ mod ask;
 mod broadcasts;
 mod config;
 mod describe;
+mod events;
+mod history;
+mod node;
+mod rate;
 mod server;
 mod sessions;
 mod usage;
@@ -17,6 +21,7 @@ use std::sync::{Arc, LazyLock};
 use axum::Json;
 use axum::Router;
 use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde::Serialize;
@@ -26,6 +31,8 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::problem::Problem;
 use crate::context::Context;
+pub(crate) use events::EVENT_STREAMS_MAX;
+pub(crate) use rate::Rate;
 
 /// In front of every address of the interface.
 const PREFIX: &str = "/api/v1";
@@ -34,9 +41,12 @@ const PREFIX: &str = "/api/v1";
 const DOCUMENT: &str = "/api/v1/openapi.json";
 
 /// All addresses, under their prefix.
-pub(super) fn router() -> Router<Arc<Context>> {
+pub(super) fn router(context: &Arc<Context>) -> Router<Arc<Context>> {
     let (router, _) = described().split_for_parts();
-    router.route(DOCUMENT, get(document)).method_not_allowed_fallback(wrong_method)
+    router
+        .route(DOCUMENT, get(document))
+        .method_not_allowed_fallback(wrong_method)
+        .layer(middleware::from_fn_with_state(Arc::clone(context), rate::limit))
 }
 
 /// The interface as an OpenAPI 3.1 document.
@@ -49,6 +59,8 @@ fn openapi() -> OpenApi {
 fn described() -> OpenApiRouter<Arc<Context>> {
     let groups = OpenApiRouter::new()
         .merge(server::routes())
+        .merge(node::routes())
+        .merge(events::routes())
         .merge(broadcasts::routes())
         .merge(sessions::routes())
         .merge(usage::routes())
