@@ -98,7 +98,8 @@ need_fuzz() {
 # Strangers to test against: Debian's FFmpeg, Chromium, Firefox (80 MB; WebRTC with SDP, ICE and DTLS of its own), GStreamer,
 # and WebKitGTK's own small browser under a virtual display, the nearest thing to Safari's HLS.
 need_strangers() {
-    need_apt ffmpeg=ffmpeg curl=curl chromium=chromium firefox-esr=firefox-esr Xvfb=xvfb xauth=xauth =libwebkit2gtk-4.1-0 \
+    need_apt ffmpeg=ffmpeg curl=curl chromium=chromium firefox-esr=firefox-esr =fonts-wqy-microhei Xvfb=xvfb xauth=xauth \
+        =libwebkit2gtk-4.1-0 \
         gst-launch-1.0=gstreamer1.0-tools =gstreamer1.0-plugins-base =gstreamer1.0-plugins-good \
         =gstreamer1.0-plugins-bad =gstreamer1.0-plugins-ugly =gstreamer1.0-libav
 }

@@ -1,5 +1,7 @@
 //! The server's JSON about what is live, read into types and nothing else. Times are RFC 3339.
 
+import { ApiError, type Client } from './client.ts';
+
 /** Viewers by protocol: `flv`, `ws_flv`, `rtmp`, `hls`, and what later servers add. */
 export type Viewers = Readonly<Record<string, number>>;
 
@@ -42,10 +44,11 @@ export interface Broadcast {
   readonly state: 'live' | 'waiting';
   readonly since: string;
   readonly viewers: Viewers;
+  readonly viewers_total: number;
+  readonly bitrate_bps: number | null;
   readonly tracks: readonly Track[];
   readonly publisher: Publisher | null;
-  /** Absent from servers that convert nothing. */
-  readonly conversions?: readonly Conversion[];
+  readonly conversions: readonly Conversion[];
 }
 
 export interface ServerInfo {
@@ -53,38 +56,27 @@ export interface ServerInfo {
   readonly rtmp_port: number | null;
   readonly rtmps_port: number | null;
   readonly uptime_s: number;
-}
-
-/** A request that did not bring what it should; `status` 0 means no answer at all. */
-export class ApiError extends Error {
-  readonly status: number;
-
-  constructor(status: number, message: string) {
-    super(message);
-    this.status = status;
-  }
-}
-
-/** A server that takes longer is treated as unreachable; polling goes on. */
-const ANSWER_MS = 5_000;
-
-export async function listBroadcasts(base: string): Promise<readonly Broadcast[]> {
-  const body = (await get(base, '/api/v1/broadcasts')) as { broadcasts?: readonly Broadcast[] };
-  return body.broadcasts ?? [];
+  /** Whether the API and media want credentials. */
+  readonly guarded: boolean;
 }
 
 /** One broadcast, or undefined when nothing is live at `path`. */
-export async function getBroadcast(base: string, path: string): Promise<Broadcast | undefined> {
+export async function getBroadcast(client: Client, path: string): Promise<Broadcast | undefined> {
   try {
-    return (await get(base, `/api/v1/broadcasts/${encodePath(path)}`)) as Broadcast;
+    return await client.json<Broadcast>('GET', `/broadcasts/${encodePath(path)}`);
   } catch (error) {
     if (error instanceof ApiError && error.status === 404) return undefined;
     throw error;
   }
 }
 
-export async function getServer(base: string): Promise<ServerInfo> {
-  return (await get(base, '/api/v1/server')) as ServerInfo;
+/** Ends it for everybody. With `banS` the path is refused to publishers for so many seconds. */
+export function endBroadcast(client: Client, path: string, banS: number | undefined): Promise<void> {
+  return client.delete(`/broadcasts/${encodePath(path)}`, { ban_s: banS });
+}
+
+export function getServer(client: Client): Promise<ServerInfo> {
+  return client.json<ServerInfo>('GET', '/server');
 }
 
 /** Escapes each segment; the slashes between them stay. */
@@ -97,20 +89,14 @@ export function streamOfPage(pathname: string): string | undefined {
   const match = /^\/play\/(.+?)\/?$/.exec(pathname);
   const path = match?.[1];
   if (path === undefined || !path.includes('/')) return undefined;
+  return decodePath(path);
+}
+
+/** Undoes `encodePath`; undefined for what it never writes. */
+export function decodePath(encoded: string): string | undefined {
   try {
-    return path.split('/').map(decodeURIComponent).join('/');
+    return encoded.split('/').map(decodeURIComponent).join('/');
   } catch {
     return undefined;
   }
-}
-
-async function get(base: string, path: string): Promise<unknown> {
-  let answer: Response;
-  try {
-    answer = await fetch(new URL(path, base), { cache: 'no-store', signal: AbortSignal.timeout(ANSWER_MS) });
-  } catch (error) {
-    throw new ApiError(0, String(error));
-  }
-  if (!answer.ok) throw new ApiError(answer.status, `${path} answered ${answer.status}`);
-  return answer.json();
 }

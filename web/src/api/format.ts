@@ -31,6 +31,48 @@ export function bitrate(bps: number): string {
   return bps >= 1_000_000 ? `${(bps / 1_000_000).toFixed(1)} Mbit/s` : `${Math.round(bps / 1000)} kbit/s`;
 }
 
+/** `940 B`, `1.2 GB`: decimal, as disks and tariffs are told. */
+export function bytesText(bytes: number): string {
+  let [value, unit] = [bytes, 0];
+  while (value >= 999.5 && unit < BYTE_UNITS.length - 1) [value, unit] = [value / 1000, unit + 1];
+  const digits = unit === 0 || value >= 99.95 ? 0 : 1;
+  return `${value.toFixed(digits)} ${BYTE_UNITS[unit]}`;
+}
+
+const BYTE_UNITS = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'] as const;
+
+/** A time of day, with the date when it is not today's. `language` is a BCP 47 tag. */
+export function clockText(atMs: number, nowMs: number, language: string): string {
+  if (Number.isNaN(atMs)) return '–';
+  const [at, now] = [new Date(atMs), new Date(nowMs)];
+  const time: Intl.DateTimeFormatOptions = { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' };
+  const date: Intl.DateTimeFormatOptions = { month: 'short', day: 'numeric' };
+  const year: Intl.DateTimeFormatOptions = at.getFullYear() === now.getFullYear() ? {} : { year: 'numeric' };
+  const options = at.toDateString() === now.toDateString() ? time : { ...year, ...date, ...time };
+  return new Intl.DateTimeFormat(language, options).format(at);
+}
+
+/** A time of day without its seconds. */
+export function minuteText(atMs: number, language: string): string {
+  return new Intl.DateTimeFormat(language, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }).format(new Date(atMs));
+}
+
+/** A day, with its year. */
+export function dateText(atMs: number, language: string): string {
+  if (Number.isNaN(atMs)) return '–';
+  return new Intl.DateTimeFormat(language, { dateStyle: 'medium' }).format(new Date(atMs));
+}
+
+/** `3 ms`, `1.2 s`. */
+export function millisText(ms: number): string {
+  return ms < 1_000 ? `${Math.round(ms)} ms` : `${(ms / 1_000).toFixed(1)} s`;
+}
+
+/** `1,204` */
+export function countText(count: number, language: string): string {
+  return new Intl.NumberFormat(language).format(count);
+}
+
 /** `30 fps`, `29.97 fps`: whole where it nearly is. */
 export function frameRate(fps: number): string {
   const near = Math.round(fps);
@@ -60,16 +102,17 @@ function channels(count: number, messages: Messages): string {
   return count === 2 ? messages.stereo : messages.channels(count);
 }
 
-const PROTOCOLS: Readonly<Record<string, string>> = { flv: 'HTTP-FLV', ws_flv: 'WS-FLV', webrtc: 'WebRTC', whep: 'WebRTC' };
+const PROTOCOLS: Readonly<Record<string, string>> = { flv: 'HTTP-FLV', ws_flv: 'WS-FLV', webrtc: 'WebRTC', whep: 'WHEP', whip: 'WHIP' };
+
+/** A protocol as people write it. */
+export function protocolName(protocol: string): string {
+  return PROTOCOLS[protocol] ?? protocol.toUpperCase();
+}
 
 /** Protocols that have viewers, most first. */
 export function viewersByProtocol(viewers: Viewers): readonly (readonly [name: string, count: number])[] {
   return Object.entries(viewers)
     .filter(([, count]) => count > 0)
-    .map(([protocol, count]) => [PROTOCOLS[protocol] ?? protocol.toUpperCase(), count] as const)
+    .map(([protocol, count]) => [protocolName(protocol), count] as const)
     .sort((a, b) => b[1] - a[1]);
-}
-
-export function viewersTotal(viewers: Viewers): number {
-  return Object.values(viewers).reduce((sum, count) => sum + count, 0);
 }

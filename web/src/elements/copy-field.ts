@@ -1,6 +1,6 @@
 //! `<om-copy>`: one line of text and a button that copies it.
 
-import { LitElement, type TemplateResult, css, html } from 'lit';
+import { LitElement, type TemplateResult, css, html, nothing } from 'lit';
 import { icon } from './icons.ts';
 import { Localized } from './localized.ts';
 import { sharedStyles } from './shared.styles.ts';
@@ -13,6 +13,7 @@ export class CopyField extends LitElement {
     label: {},
     value: {},
     wrap: { type: Boolean, reflect: true },
+    qr: { type: Boolean },
     state: { state: true },
   };
 
@@ -25,9 +26,9 @@ export class CopyField extends LitElement {
 
       .row {
         display: grid;
-        grid-template-columns: minmax(0, 1fr) auto;
+        grid-template-columns: minmax(0, 1fr) auto auto;
         align-items: center;
-        gap: 0 0.25rem;
+        gap: 0;
         min-block-size: 44px;
         border-radius: 10px;
         background: var(--om-sunken);
@@ -79,6 +80,8 @@ export class CopyField extends LitElement {
   declare label: string;
   declare value: string;
   declare wrap: boolean;
+  /** Offers a QR code: `qrwanted` asks whoever is around to show it. */
+  declare qr: boolean;
   declare state: 'ready' | 'copied' | 'failed';
   readonly #localized = new Localized(this);
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -88,6 +91,7 @@ export class CopyField extends LitElement {
     this.label = '';
     this.value = '';
     this.wrap = false;
+    this.qr = false;
     this.state = 'ready';
   }
 
@@ -112,6 +116,13 @@ export class CopyField extends LitElement {
         >
           ${icon(done ? 'check' : 'copy')}
         </button>
+        ${this.qr
+          ? html`
+              <button class="press plain" type="button" aria-label=${messages.qrCode(this.label)} @click=${this.#wantQr}>
+                ${icon('qr')}
+              </button>
+            `
+          : nothing}
       </div>
       <span class=${this.state === 'failed' ? 'label' : 'visually-hidden'} role="status">${said}</span>
     `;
@@ -128,6 +139,11 @@ export class CopyField extends LitElement {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => (this.state = 'ready'), SAID_MS);
   }
+
+  readonly #wantQr = (): void => {
+    const detail = { label: this.label, value: this.value };
+    this.dispatchEvent(new CustomEvent('qrwanted', { detail, bubbles: true, composed: true }));
+  };
 
   #copyBySelection(): boolean {
     const value = this.renderRoot.querySelector('.value');

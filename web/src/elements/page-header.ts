@@ -135,10 +135,12 @@ export class PageHeader extends LitElement {
     const { messages, language } = this.#localized;
     return html`
       <header>
+        <slot name="start"></slot>
         <a class="name" href="/" aria-label="openmic">${icon('micVocal')}<span>openmic</span></a>
         ${this.back
           ? html`<a class="press plain back" href="/">${icon('arrowLeft')}<span>${messages.backToConsole}</span></a>`
           : nothing}
+        <slot></slot>
         <span class="gap"></span>
         <label>
           ${icon('languages')}<span class="visually-hidden">${messages.switchLanguage}</span>
@@ -150,6 +152,7 @@ export class PageHeader extends LitElement {
             )}
           </select>
         </label>
+        <slot name="end"></slot>
       </header>
     `;
   }

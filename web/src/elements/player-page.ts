@@ -2,27 +2,23 @@
 
 import { LitElement, type TemplateResult, html, nothing } from 'lit';
 import { addressesOf, embedCode } from '../api/addresses.ts';
-import {
-  type Broadcast,
-  type ServerInfo,
-  getBroadcast,
-  getServer,
-  streamOfPage,
-} from '../api/broadcasts.ts';
-import { audioParts, bitrate, delayText, duration, frameRate, videoParts, viewersTotal } from '../api/format.ts';
+import { type Broadcast, type ServerInfo, getBroadcast, getServer, streamOfPage } from '../api/broadcasts.ts';
+import { ApiError, Client } from '../api/client.ts';
+import { audioParts, bitrate, delayText, duration, frameRate, videoParts } from '../api/format.ts';
 import type { Messages } from '../i18n/index.ts';
 import type { Mode } from '../play/address.ts';
+import { Code } from '../play/codes.ts';
 import type { NetStatus } from '../play/netstatus.ts';
 import type { LivePlayer } from './live-player.ts';
 import { Localized } from './localized.ts';
 import { playerPageStyles } from './player-page.styles.ts';
-import { Polling } from './polling.ts';
 import { keepPreference, readPreference } from './preference.ts';
 import { sharedStyles } from './shared.styles.ts';
 
 /** Under this name the choice of the mode is kept. */
 const PREFERENCE = 'mode';
 const MODES: readonly Mode[] = ['live', 'RTC'];
+const ASK_AGAIN: ReadonlySet<number> = new Set([Code.Playing, Code.Ended]);
 
 interface Numbers {
   readonly info: NetStatus;
@@ -54,13 +50,12 @@ export class PlayerPage extends LitElement {
     this.server = undefined;
     this.player = undefined;
     this.mode = readPreference(PREFERENCE) === 'RTC' ? 'RTC' : 'live';
-    const path = this.#path;
-    if (path !== undefined) new Polling(this, () => this.#ask(path));
   }
 
   override connectedCallback(): void {
     super.connectedCallback();
     document.title = `${this.#path ?? '–'} · openmic`;
+    void this.#ask();
   }
 
   protected override render(): TemplateResult {
@@ -85,6 +80,7 @@ export class PlayerPage extends LitElement {
             mode=${this.mode}
             autoplay
             auto-resume
+            @statechange=${(event: CustomEvent<{ code: number }>) => this.#handleState(event.detail.code)}
             @netstatus=${(event: CustomEvent<{ info: NetStatus }>) => this.#handleNetstatus(event)}
           ></live-player>
         </div>
@@ -119,8 +115,7 @@ export class PlayerPage extends LitElement {
     const waiting = broadcast.state === 'waiting';
     return html`
       <p class="muted figures">
-        ${waiting ? messages.stateWaiting : `${messages.stateLive} ${messages.since(since)}`} ·
-        ${messages.viewersCount(viewersTotal(broadcast.viewers))}
+        ${waiting ? messages.stateWaiting : `${messages.stateLive} ${messages.since(since)}`}
       </p>
     `;
   }
@@ -197,12 +192,22 @@ export class PlayerPage extends LitElement {
     this.player = { info: event.detail.info, transport, delay };
   }
 
-  async #ask(path: string): Promise<void> {
+  /** What the stream is made of may have changed when a publisher has come or gone; the player notices both. */
+  #handleState(code: number): void {
+    if (ASK_AGAIN.has(code)) void this.#ask();
+  }
+
+  async #ask(): Promise<void> {
+    const path = this.#path;
+    if (path === undefined) return;
+    const client = new Client(location.origin);
     try {
-      this.server ??= await getServer(location.origin);
-      this.broadcast = await getBroadcast(location.origin, path);
-    } catch {
+      this.server ??= await getServer(client);
+      // A guarded server tells strangers nothing but the picture.
+      if (!this.server.guarded) this.broadcast = await getBroadcast(client, path);
+    } catch (error) {
       // The player itself says when the server is out of reach; facts just grow old.
+      if (!(error instanceof ApiError)) throw error;
     }
   }
 }

@@ -1,9 +1,9 @@
-//! Which of many streams may show a moving preview: a few at a time, those in view first, and
+//! Which of many streams may show a moving preview: a few at a time, those in view in turn, and
 //! whatever somebody asked for.
 
 export class PreviewBudget {
   readonly #max: number;
-  /** Oldest first. */
+  /** Those whose turn it is longest first. */
   readonly #visible = new Set<string>();
   #wanted: string | undefined;
 
@@ -26,10 +26,22 @@ export class PreviewBudget {
     if (this.#wanted === key) this.#wanted = undefined;
   }
 
+  /** Those that have moved make room for others in view; false where nobody waits. */
+  rotate(): boolean {
+    if (this.#max === 0 || this.#visible.size <= this.#max) return false;
+    for (const key of this.granted) {
+      if (key === this.#wanted) continue;
+      this.#visible.delete(key);
+      this.#visible.add(key);
+    }
+    return true;
+  }
+
+  /** What somebody asked for is shown even where nothing moves by itself. */
   get granted(): ReadonlySet<string> {
     const wanted = this.#wanted;
     const first = wanted !== undefined && this.#visible.has(wanted) ? [wanted] : [];
     const others = [...this.#visible].filter((key) => key !== wanted);
-    return new Set([...first, ...others].slice(0, this.#max));
+    return new Set([...first, ...others].slice(0, Math.max(this.#max, first.length)));
   }
 }

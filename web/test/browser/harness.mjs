@@ -153,3 +153,23 @@ export async function findProblems(page) {
   const { violations } = await page.evaluate(() => window.axe.run(document, { iframes: false }));
   return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' | ')}`);
 }
+
+/** Controls that a finger would miss: less than 44 px high or wide, links within text aside. */
+export function smallTargets(page) {
+  return page.evaluate(() => {
+    const small = [];
+    const visit = (root) => {
+      for (const element of root.querySelectorAll('*')) {
+        if (element.shadowRoot !== null) visit(element.shadowRoot);
+        if (!element.matches('button, select, summary, input, a[class], nav a')) continue;
+        // A checkbox is pressed by its whole label; what is inert or unseen is not pressed at all.
+        const target = element.matches('[type=checkbox], [type=radio]') ? element.closest('label') : element;
+        if (target === null || element.closest('[inert]') !== null || !element.checkVisibility()) continue;
+        const { width, height } = target.getBoundingClientRect();
+        if (height < 43.5 || width < 43.5) small.push(`${element.localName} ${element.textContent.trim().slice(0, 20)} ${width}×${height}`);
+      }
+    };
+    visit(document);
+    return small;
+  });
+}

@@ -95,11 +95,10 @@ test('the_console_copies_addresses_and_opens_the_player', async () => {
   const browser = await openBrowser({ permissions: ['clipboard-read', 'clipboard-write'] });
   try {
     const { page } = await openPage(browser.context, server.origin + PAGES.console);
-    const card = page.locator('om-stream').filter({ hasText: 'live/demo' }).first();
-    await card.getByText('Addresses').click();
-    await card.getByRole('button', { name: 'Copy HLS' }).click();
+    await page.getByRole('link', { name: 'live/demo' }).click();
+    await page.getByRole('button', { name: 'Copy HLS' }).click();
     assert.equal(await page.evaluate(() => navigator.clipboard.readText()), `${server.origin}/live/demo.m3u8`);
-    await card.getByRole('link', { name: /Open the player/ }).click();
+    await page.getByRole('link', { name: 'Player page' }).click();
     await page.waitForURL('**/play/live/demo');
     await until(() => readPlayer(page), ({ view }) => view.kind === 'playing');
   } finally {

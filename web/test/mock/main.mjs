@@ -3,7 +3,8 @@
 import { startMock } from './server.mjs';
 
 const streams = process.env.STREAMS?.split(',');
-const mock = await startMock({ port: Number(process.env.PORT ?? 0), streams });
+const guarded = process.env.GUARDED !== undefined;
+const mock = await startMock({ port: Number(process.env.PORT ?? 0), streams, guarded });
 console.log(mock.origin);
 const close = () => void mock.close().then(() => process.exit(0));
 process.on('SIGINT', close);

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { WebSocketServer } from 'ws';
+import { ApiMock, problem } from './api.mjs';
 import { FlvRelay } from './flv-relay.mjs';
 
 const DIST = fileURLToPath(new URL('../../dist/', import.meta.url));
@@ -31,18 +32,22 @@ export const POLICY = [
   "connect-src 'self' ws: wss:",
 ].join('; ');
 
-/** Starts the mock; `groupS` is the keyframe distance of its stream. */
-export async function startMock({ port = 0, groupS = 2, streams = undefined } = {}) {
+/** Starts the mock; `groupS` is the keyframe distance of its stream. Guarded, its token is `control.token`. */
+export async function startMock({ port = 0, groupS = 2, streams = ['live/demo'], guarded = false } = {}) {
   const work = mkdtempSync(join(tmpdir(), 'openmic-mock-'));
   const relay = new FlvRelay();
-  const startedMs = Date.now();
-  const control = { state: 'live', blockFlv: false, blockWs: false, empty: false, exampleOrigin: '' };
+  const control = {
+    ...{ state: 'live', blockFlv: false, blockWs: false, empty: false, exampleOrigin: '' },
+    ...{ guarded, token: 'a-token-of-the-administrator', endedPaths: new Set(), bans: [], reload: 'changed' },
+    ...{ warnings: [], certificateDays: 61 },
+  };
   let ffmpeg = publish(relay, work, groupS);
   const viewers = { flv: 0, ws_flv: 0 };
+  const api = new ApiMock({ control, viewers, streams });
 
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://mock');
-    if (pathname.startsWith('/api/')) answerApi(pathname, response, { control, startedMs, viewers, streams });
+    if (pathname.startsWith('/api/')) void api.answer(request, response);
     else if (pathname.endsWith('.flv')) serveFlv(pathname, request, response);
     else if (/\.(m3u8|m4s|mp4)$/.test(pathname)) serveHls(pathname, response);
     else servePage(pathname, response, control);
@@ -50,7 +55,7 @@ export async function startMock({ port = 0, groupS = 2, streams = undefined } = 
 
   function serveFlv(pathname, request, response) {
     if (control.blockFlv) return void request.socket.destroy();
-    if (absent(pathname)) return problem(response, 404);
+    if (absent(pathname)) return problem(response, 404, 'nothing is live here');
     response.writeHead(200, { 'content-type': 'video/x-flv', 'access-control-allow-origin': '*' });
     response.flushHeaders();
     viewers.flv += 1;
@@ -67,14 +72,14 @@ export async function startMock({ port = 0, groupS = 2, streams = undefined } = 
   }
 
   function serveHls(pathname, response) {
-    if (absent(pathname) && pathname.endsWith('.m3u8')) return problem(response, 404);
+    if (absent(pathname) && pathname.endsWith('.m3u8')) return problem(response, 404, 'nothing is live here');
     const name = pathname.endsWith('.m3u8') ? 'live.m3u8' : normalize(pathname).split('/').at(-1);
     sendFile(join(work, name), response, { 'cache-control': 'no-store' });
   }
 
   function absent(pathname) {
-    const path = pathname.replace(/^\/|\.\w+$/g, '');
-    return control.empty || !(streams ?? ['live/demo']).includes(path);
+    const path = decodeURIComponent(pathname.replace(/^\/|\.\w+$/g, ''));
+    return control.empty || control.endedPaths.has(path) || !streams.includes(path);
   }
 
   const sockets = new WebSocketServer({ noServer: true });
@@ -99,6 +104,7 @@ export async function startMock({ port = 0, groupS = 2, streams = undefined } = 
   return {
     origin,
     control,
+    api,
     /** The publisher vanishes; connections stay open and silent. */
     vanish() {
       control.state = 'waiting';
@@ -121,6 +127,7 @@ export async function startMock({ port = 0, groupS = 2, streams = undefined } = 
     },
     async close() {
       ffmpeg.kill('SIGKILL');
+      api.close();
       sockets.close();
       server.closeAllConnections();
       await new Promise((done) => server.close(done));
@@ -150,49 +157,6 @@ function publish(relay, work, groupS) {
   return child;
 }
 
-function answerApi(pathname, response, { control, startedMs, viewers, streams }) {
-  const json = (body) => {
-    response.writeHead(200, { 'content-type': 'application/json', 'access-control-allow-origin': '*' });
-    response.end(JSON.stringify(body));
-  };
-  if (pathname === '/api/v1/server') {
-    const uptime_s = Math.floor((Date.now() - startedMs) / 1000);
-    return json({ version: '0.1.0', rtmp_port: 1935, rtmps_port: null, uptime_s });
-  }
-  const all = control.empty
-    ? []
-    : (streams ?? ['live/demo']).map((path, at) => describe(path, at, { control, startedMs, viewers }));
-  if (pathname === '/api/v1/broadcasts') return json({ broadcasts: all });
-  const one = all.find(({ path }) => pathname === `/api/v1/broadcasts/${path}`);
-  return one === undefined ? problem(response, 404) : json(one);
-}
-
-function describe(path, at, { control, startedMs, viewers }) {
-  return {
-    path,
-    state: at === 1 ? 'waiting' : control.state,
-    since: new Date(startedMs - at * 4_000_000).toISOString(),
-    viewers: { ...viewers, rtmp: at, hls: at * 12 },
-    tracks: [
-      {
-        ...{ id: 0, kind: 'video', codec: 'avc1.42c01f', name: 'H.264', width: 1280, height: 720 },
-        ...{ sample_rate: null, channels: null, bitrate_bps: 1_500_000, fps: 30, group_ms: 2000 },
-      },
-      {
-        ...{ id: 1, kind: 'audio', codec: 'mp4a.40.2', name: 'AAC', width: null, height: null },
-        ...{ sample_rate: 48000, channels: 2, bitrate_bps: 96_000, fps: null, group_ms: null },
-      },
-    ],
-    conversions: at === 1 ? [] : [{ what: 'Opus from AAC', viewers: ['whep'], cores: 0.0084 }],
-    publisher: { protocol: 'rtmp', address: '127.0.0.1:52114', agent: 'FMLE/3.0 (compatible; FMSc/1.0)' },
-  };
-}
-
-function problem(response, status) {
-  response.writeHead(status, { 'content-type': 'application/problem+json', 'access-control-allow-origin': '*' });
-  response.end(JSON.stringify({ type: 'about:blank', title: 'Not Found', status, detail: 'nothing is live here' }));
-}
-
 function servePage(pathname, response, control) {
   if (pathname === '/') return sendFile(join(DIST, 'index.html'), response);
   if (pathname.startsWith('/trust')) return serveTrust(pathname, response, control);
@@ -210,7 +174,7 @@ function serveExample(pathname, response, { exampleOrigin }) {
 
 function sendFile(file, response, headers = {}) {
   const stream = createReadStream(file);
-  stream.on('error', () => problem(response, 404));
+  stream.on('error', () => problem(response, 404, 'no such file'));
   stream.on('open', () => {
     response.writeHead(200, {
       'content-type': TYPES[extname(file)] ?? 'application/octet-stream',

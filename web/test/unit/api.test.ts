@@ -1,12 +1,15 @@
 //! Addresses, page paths and words of the console.
 
 import { describe, expect, it } from 'vitest';
-import { addressesOf, embedCode } from '../../src/api/addresses.ts';
+import { addressesOf, embedCode, openAddresses, playGroups, publishGroups } from '../../src/api/addresses.ts';
 import { type Track, encodePath, streamOfPage } from '../../src/api/broadcasts.ts';
-import { audioParts, bitrate, delayText, duration, frameRate, videoParts, viewersByProtocol } from '../../src/api/format.ts';
+import { audioParts, bitrate, bytesText, clockText, delayText, duration, frameRate, millisText, videoParts, viewersByProtocol } from '../../src/api/format.ts';
+import { seriesOf } from '../../src/api/series.ts';
+import { settingsOf } from '../../src/api/settings.ts';
+import { consoleMessagesOf } from '../../src/i18n/console.ts';
 import { messagesOf, pickLanguage } from '../../src/i18n/index.ts';
 
-const SERVER = { version: '0.1.0', rtmp_port: 1935, rtmps_port: null, uptime_s: 1 };
+const SERVER = { version: '0.1.0', rtmp_port: 1935, rtmps_port: null, uptime_s: 1, guarded: false };
 const TRACK: Track = {
   id: 0,
   kind: 'video',
@@ -48,6 +51,52 @@ describe('addressesOf', () => {
   });
 });
 
+describe('ready-made lines', () => {
+  it('names_for_every_program_what_it_asks_for', () => {
+    const groups = publishGroups(openAddresses('live/a', 'http://h:8080', SERVER));
+    expect(groups.map(({ kind }) => kind)).toEqual(['obs', 'whip', 'ffmpeg', 'miniPush']);
+    expect(groups[0]?.lines.map(({ value }) => value)).toEqual(['rtmp://h/live', 'a']);
+    expect(groups[2]?.lines[0]?.value.endsWith(' -f flv rtmp://h/live/a')).toBe(true);
+    const without = publishGroups(openAddresses('live/a', 'http://h', { ...SERVER, rtmp_port: null }));
+    expect(without.map(({ kind }) => kind)).toEqual(['whip']);
+  });
+
+  it('keeps_a_signature_whole_in_a_shell_and_in_markup', () => {
+    const flv = 'https://h/live/a.flv?txSecret=s&txTime=t';
+    const signed = {
+      publish: { rtmp: { server: 'rtmp://h/live', key: "it's?txSecret=s&txTime=t" }, whip: 'https://h/live/a/whip?auth=x' },
+      play: { flv, ws_flv: 'wss://h/live/a.flv', hls: 'https://h/live/a.m3u8', whep: 'https://h/live/a/whep', page: 'https://h/play/live/a' },
+    };
+    const lines = [...publishGroups(signed), ...playGroups(signed, 'https://h')].flatMap((group) => group.lines);
+    const valueOf = (wanted: string): string => lines.find(({ kind }) => kind === wanted)?.value ?? '';
+    expect(valueOf('ffmpegTest').endsWith(` 'rtmp://h/live/it'\\''s?txSecret=s&txTime=t'`)).toBe(true);
+    expect(valueOf('livePusher')).toContain('url="rtmp://h/live/it\'s?txSecret=s&amp;txTime=t"');
+    expect(valueOf('embed')).toContain('src="https://h/live/a.flv?txSecret=s&amp;txTime=t"');
+    expect(valueOf('livePlayer')).toContain('https://h/live/a.flv');
+    expect(lines.some(({ kind }) => kind === 'rtmpPlay')).toBe(false);
+  });
+});
+
+describe('seriesOf', () => {
+  const sample = (atMs: number, fps: number | null) => ({ atMs, fps, bitrate_bps: null, group_ms: null, viewers: null, delay_ms: null });
+
+  it('shows_the_window_and_leaves_a_gap_where_the_connection_was_away', () => {
+    const samples = [sample(1_000, 1), sample(100_000, 30), sample(101_000, null), sample(141_000, 25)];
+    expect(seriesOf(samples, 'fps', 60, 150_000)).toEqual([[100, 101, 121, 141], [30, null, null, 25]]);
+    expect(seriesOf([], 'fps', 60, 1)).toEqual([[], []]);
+  });
+});
+
+describe('settingsOf', () => {
+  it('lists_sections_as_the_file_has_them_and_nested_names_with_dots', () => {
+    expect(settingsOf({ name: 'n', http: { listen: '127.0.0.1:8080', tls: { cert: null }, hosts: ['a', 'b'], empty: {} } })).toEqual([
+      { name: '', settings: [['name', 'n']] },
+      { name: 'http', settings: [['listen', '127.0.0.1:8080'], ['tls.cert', '–'], ['hosts', '["a","b"]'], ['empty', '{}']] },
+    ]);
+    expect(settingsOf(['no', 'table'])).toEqual([]);
+  });
+});
+
 describe('streamOfPage', () => {
   it('reads_app_and_stream_with_slashes_and_escapes', () => {
     expect(streamOfPage('/play/live/demo')).toBe('live/demo');
@@ -70,6 +119,21 @@ describe('words', () => {
   it('rounds_rates_as_people_read_them', () => {
     expect([bitrate(96_000), bitrate(2_449_000)]).toEqual(['96 kbit/s', '2.4 Mbit/s']);
     expect([frameRate(30.001), frameRate(29.97)]).toEqual(['30 fps', '29.97 fps']);
+  });
+
+  it('tells_sizes_in_decimal_units_and_spans_in_ms_or_s', () => {
+    expect([0, 999, 1_000, 99_949, 999_499, 999_500, 1.25e9, 4e17].map(bytesText)).toEqual([
+      ...['0 B', '999 B', '1.0 kB', '99.9 kB', '999 kB', '1.0 MB', '1.3 GB', '400 PB'],
+    ]);
+    expect([millisText(4.4), millisText(999), millisText(2_040)]).toEqual(['4 ms', '999 ms', '2.0 s']);
+  });
+
+  it('tells_the_time_of_today_and_the_date_of_other_days', () => {
+    const now = new Date(2026, 10, 26, 12).getTime();
+    expect(clockText(new Date(2026, 10, 26, 0, 5, 9).getTime(), now, 'en')).toBe('00:05:09');
+    expect(clockText(new Date(2026, 10, 25, 23, 5, 9).getTime(), now, 'en')).toBe('Nov 25, 23:05:09');
+    expect(clockText(new Date(2025, 0, 2, 3, 4, 5).getTime(), now, 'en')).toContain('2025');
+    expect(clockText(Number.NaN, now, 'en')).toBe('–');
   });
 
   it('tells_a_short_delay_by_webrtc_in_milliseconds_and_others_in_seconds', () => {
@@ -99,8 +163,8 @@ describe('words', () => {
   });
 
   it('has_a_text_in_both_languages_for_every_key', () => {
-    const zh: Record<string, unknown> = messagesOf('zh-CN');
-    for (const [key, text] of Object.entries(en)) {
+    const zh: Record<string, unknown> = { ...messagesOf('zh-CN'), ...consoleMessagesOf('zh-CN') };
+    for (const [key, text] of Object.entries({ ...en, ...consoleMessagesOf('en') })) {
       expect(typeof zh[key], key).toBe(typeof text);
       if (typeof text === 'string') expect(zh[key], key).not.toBe('');
     }
@@ -116,7 +180,7 @@ describe('catalogues', () => {
       .filter((file) => !file.startsWith('i18n'))
       .map((file) => readFileSync(new URL(file, root), 'utf8'))
       .join('\n');
-    const unused = Object.keys(messagesOf('en')).filter((key) => !new RegExp(`\\.${key}\\b`).test(code));
+    const unused = Object.keys({ ...messagesOf('en'), ...consoleMessagesOf('en') }).filter((key) => !new RegExp(`\\.${key}\\b`).test(code));
     expect(unused).toEqual([]);
   });
 });
