@@ -50,6 +50,20 @@ fn offers(text: &str, name: &str) -> bool {
         .any(|(_, map)| map.split('/').next().is_some_and(|encoding| encoding.eq_ignore_ascii_case(name)))
 }
 
+/// What a viewer is told that takes whole slices only, which no network carries whatever their size.
+const UNCUT: &str = "the offer has H.264 in packetization-mode 0 alone, and this stream is sent in mode 1; offer \
+    `packetization-mode=1`, or watch by HTTP-FLV or HLS";
+
+/// Whether the offer would take H.264 whose pictures are cut into packets of any size (RFC 6184 §8.1: it has to say so).
+fn takes_fragments(text: &str) -> bool {
+    let line =
+        |name: &'static str| text.lines().filter_map(move |line| line.strip_prefix(name)?.split_once(' '));
+    let is_h264 = |map: &str| map.split('/').next().is_some_and(|name| name.eq_ignore_ascii_case("H264"));
+    let is_cut = |params: &str| params.split(';').any(|param| param.trim() == "packetization-mode=1");
+    let cut = |payload| line("a=fmtp:").any(|(of, params)| of == payload && is_cut(params));
+    line("a=rtpmap:").any(|(payload, map)| is_h264(map) && cut(payload))
+}
+
 /// The name of a format in an `rtpmap`.
 pub(super) fn encoding(format: Format) -> &'static str {
     match format {
@@ -112,6 +126,9 @@ pub(super) fn watching(
         if !offers(offer, encoding(format)) {
             missing.push(encoding(format));
             continue;
+        }
+        if format == Format::H264 && !takes_fragments(offer) {
+            return Err(Refusal::NoCodec(UNCUT.into()));
         }
         some = true;
         config = enable(config, format, offers(offer, "red"));
@@ -306,8 +323,33 @@ mod tests {
     }
 
     #[test]
+    fn viewers_that_take_whole_slices_only_are_told_what_to_offer() {
+        let offer = |params: &str| {
+            format!(
+                "m=video 9 UDP/TLS/RTP/SAVPF 96 97\r\na=rtpmap:96 H264/90000\r\n{params}a=rtpmap:97 VP8/90000\r\n"
+            )
+        };
+        let told = |params: &str| {
+            watching(RtcConfig::new(), &offer(params), std::iter::once(Format::H264))
+                .map_err(|e| e.to_string())
+        };
+        for uncut in [
+            "",
+            "a=fmtp:96 packetization-mode=0\r\n",
+            "a=fmtp:96 profile-level-id=42e01f\r\n",
+            "a=fmtp:97 packetization-mode=1\r\n",
+        ] {
+            let refused = told(uncut).err().expect("it is refused");
+            assert!(refused.contains("packetization-mode=1"), "{uncut}: {refused}");
+            assert!(watching(RtcConfig::new(), &offer(uncut), std::iter::once(Format::Vp8)).is_ok());
+        }
+        assert!(told("a=fmtp:96 profile-level-id=42e01f;packetization-mode=1\r\n").is_ok());
+    }
+
+    #[test]
     fn viewers_are_asked_for_no_report_that_nobody_reads() {
-        let offer = "v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=rtpmap:96 H264/90000\r\n";
+        let offer = "v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=rtpmap:96 H264/90000\r\n\
+            a=fmtp:96 profile-level-id=42e01f; packetization-mode=1\r\n";
         let mut config = watching(RtcConfig::new(), offer, std::iter::once(Format::H264)).unwrap();
         let of = |config: &mut RtcConfig, extension| config.extension_map().id_of(extension);
         assert_eq!(of(&mut config, Extension::TransportSequenceNumber), None);

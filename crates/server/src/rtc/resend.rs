@@ -3,8 +3,10 @@
 
 use std::time::{Duration, Instant};
 
-/// Beside the group that a viewer joins with: 1.5 s at 2.5 Mbit/s. What it needs is known a moment later.
+/// While a viewer joins: 1.5 s at 2.5 Mbit/s. What it needs is known a moment later.
 const JOINED: usize = 400;
+/// What may follow the joined group before its first packets have been asked for again.
+const FOLLOWING: usize = 100;
 /// A joined group longer than this is asked for anew rather than mended.
 const KEPT_MAX: usize = 2_048;
 /// Less saves nothing worth having.
@@ -19,8 +21,8 @@ const AGE_MIN: Duration = Duration::from_millis(500);
 pub(super) const AGE_MAX: Duration = Duration::from_millis(1_500);
 /// Until a viewer has told.
 const ROUND_TRIP_UNKNOWN: Duration = Duration::from_millis(200);
-/// Below this share of loss nobody waits for what is let go.
-const LOSSLESS: f32 = 0.001;
+/// A viewer that has asked for nothing in so many reports, one a second, waits for nothing that is let go.
+const CALM: u32 = 3;
 
 /// What one stream of a viewer keeps. To change it lets go of what is kept, so it follows the need in coarse steps.
 #[derive(Debug, Default)]
@@ -30,21 +32,25 @@ pub(super) struct Resend {
     /// Packets since the last report, and when that was.
     written: u32,
     reported: Option<Instant>,
+    /// How often the viewer had asked, and reports since it asked or joined.
+    asked: u64,
+    calm: u32,
 }
 
-/// What a viewer told, or how long it has been silent.
+/// What is known of a viewer at a moment.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Report {
     pub(super) at: Instant,
     pub(super) round_trip: Option<Duration>,
-    /// This share was lost; `None` when the viewer has not told.
-    pub(super) loss: Option<f32>,
+    /// How often it asked for something again so far.
+    pub(super) asked: u64,
 }
 
 impl Resend {
     /// So many packets go out at once now.
     pub(super) fn handle_join(&mut self, packets: usize) {
-        let wanted = packets.saturating_add(JOINED).min(KEPT_MAX);
+        self.calm = 0;
+        let wanted = packets.saturating_add(FOLLOWING).clamp(JOINED, KEPT_MAX);
         if wanted > self.kept {
             self.change = Some(wanted);
         }
@@ -61,13 +67,17 @@ impl Resend {
         let written = std::mem::take(&mut self.written);
         let Some(before) = self.reported.replace(report.at) else { return };
         let rate = written as f32 / report.at.saturating_duration_since(before).as_secs_f32().max(0.1);
+        self.calm =
+            if std::mem::replace(&mut self.asked, report.asked) == report.asked { self.calm + 1 } else { 0 };
+        let is_calm = self.calm >= CALM;
         let round_trip = report.round_trip.unwrap_or(ROUND_TRIP_UNKNOWN);
-        let age = ((round_trip + REORDERED) * TRIES).clamp(AGE_MIN, AGE_MAX);
+        // One that is calm has time to ask once, before it is given what asking takes.
+        let tries = if is_calm { 2 } else { TRIES };
+        let age = ((round_trip + REORDERED) * tries).clamp(AGE_MIN, AGE_MAX);
         // A quarter more, as keyframes come in one piece.
         let wanted = (rate * age.as_secs_f32() * 1.25) as usize;
         let wanted = wanted.clamp(KEPT_MIN, KEPT_MAX);
-        let is_lossless = report.loss.is_some_and(|loss| loss < LOSSLESS);
-        let spare = if is_lossless { wanted * 2 } else { wanted * 4 };
+        let spare = if is_calm { wanted * 2 } else { wanted * 4 };
         if self.kept >= spare || wanted > self.kept + self.kept / 2 {
             self.change = Some(wanted);
         }
@@ -78,53 +88,69 @@ impl Resend {
 mod tests {
     use super::*;
 
-    /// A viewer that has just joined a group of so many packets.
-    fn joined(packets: usize) -> Resend {
+    /// A viewer that joins a group of so many packets, and what it keeps then.
+    fn joined(packets: usize) -> (Resend, usize) {
         let mut resend = Resend::default();
         resend.handle_join(packets);
-        resend.handle_report(Report { at: Instant::now(), round_trip: None, loss: None });
-        assert_eq!(resend.handle_packet(), Some(packets + JOINED), "the whole group may have to be mended");
-        resend
+        resend.handle_report(Report { at: Instant::now(), round_trip: None, asked: 0 });
+        let kept = resend.handle_packet().expect("it begins");
+        (resend, kept)
     }
 
     /// A second at so many packets; what is kept in the next.
-    fn second(resend: &mut Resend, packets: usize, round_trip_ms: u64, loss: Option<f32>) -> usize {
+    fn second(resend: &mut Resend, packets: usize, round_trip_ms: Option<u64>, asks: u64) -> usize {
         let at = resend.reported.expect("one came before") + Duration::from_secs(1);
         for _ in 1..packets {
             resend.handle_packet();
         }
-        let round_trip = Some(Duration::from_millis(round_trip_ms));
-        resend.handle_report(Report { at, round_trip, loss });
+        let round_trip = round_trip_ms.map(Duration::from_millis);
+        resend.handle_report(Report { at, round_trip, asked: resend.asked + asks });
         resend.handle_packet();
         resend.kept
     }
 
     #[test]
-    fn a_viewer_that_loses_nothing_keeps_half_a_second_once_it_has_joined() {
-        let mut resend = joined(1_000);
-        assert_eq!(second(&mut resend, 1_200, 5, Some(0.0)), 1_400, "while it goes out");
-        assert_eq!(second(&mut resend, 208, 5, Some(0.0)), 130);
-        assert_eq!(resend.handle_packet(), None);
-        for _ in 0..10 {
-            assert_eq!(second(&mut resend, 170, 5, Some(0.0)), 130, "small changes are none");
-            assert_eq!(second(&mut resend, 240, 5, Some(0.0)), 130);
+    fn a_viewer_that_asks_for_nothing_keeps_half_a_second_once_it_has_joined() {
+        let (mut resend, kept) = joined(1_000);
+        assert_eq!(kept, 1_100, "the whole group may have to be mended");
+        assert_eq!(second(&mut resend, 1_200, Some(5), 0), 1_100, "while it goes out");
+        assert_eq!(
+            [(); 2].map(|()| second(&mut resend, 208, Some(5), 3)),
+            [130, 130],
+            "far more than it needs"
+        );
+        assert_eq!(joined(200).1, 400);
+        for round_trip in [Some(5), Some(150), None] {
+            let (mut resend, _) = joined(200);
+            assert_eq!([(); 3].map(|()| second(&mut resend, 208, round_trip, 0))[2], 130, "{round_trip:?}");
+            assert_eq!(second(&mut resend, 170, round_trip, 0), 130, "small changes are none");
+            assert_eq!(second(&mut resend, 240, round_trip, 0), 130);
+            assert_eq!(resend.handle_packet(), None);
         }
     }
 
     #[test]
-    fn a_viewer_far_away_or_with_loss_keeps_what_its_repairs_take() {
-        let mut resend = joined(200);
-        assert_eq!(second(&mut resend, 208, 250, Some(0.1)), 600);
-        assert_eq!(second(&mut resend, 208, 250, None), 600, "one that tells nothing may lose");
-        assert_eq!(second(&mut resend, 208, 250, Some(0.0)), 600, "1.5 s are 390 of them");
-        assert_eq!(second(&mut resend, 208, 100, Some(0.1)), 600, "at a loss nothing is let go lightly");
+    fn a_viewer_that_asks_keeps_what_its_repairs_take() {
+        let (mut resend, _) = joined(700);
+        assert_eq!([(); 9].map(|()| second(&mut resend, 208, Some(250), 1)), [800; 9], "390 are needed");
+        assert_eq!([(); 9].map(|()| second(&mut resend, 208, Some(100), 1)), [187; 9], "four times the need");
+        // Six round trips of 220 ms are 1.3 s.
+        let (mut resend, _) = joined(0);
+        for _ in 0..9 {
+            second(&mut resend, 208, Some(200), 0);
+        }
+        assert_eq!(resend.kept, 130, "it asked for nothing");
+        assert_eq!(second(&mut resend, 208, Some(200), 1), 343, "and now it does");
     }
 
     #[test]
-    fn a_stream_that_becomes_dearer_keeps_as_long_as_before() {
-        let mut resend = joined(0);
-        assert_eq!(second(&mut resend, 100, 5, Some(0.0)), 64, "half a second, and no fewer than the least");
-        assert_eq!(second(&mut resend, 1_000, 5, Some(0.02)), 625);
-        assert_eq!(second(&mut resend, 100_000, 5, Some(0.02)), KEPT_MAX);
+    fn a_stream_that_becomes_dearer_is_kept_as_long_as_before() {
+        let (mut resend, _) = joined(0);
+        for _ in 0..4 {
+            second(&mut resend, 100, Some(5), 0);
+        }
+        assert_eq!(resend.kept, 64, "half a second, and no fewer than the least");
+        assert_eq!(second(&mut resend, 1_000, Some(5), 0), 625);
+        assert_eq!(second(&mut resend, 100_000, Some(5), 0), KEPT_MAX);
     }
 }

@@ -126,7 +126,11 @@ impl Watch {
         if let (Some(repeat), Some(loss)) = (&mut stream.repeat, stats.loss) {
             repeat.handle_loss(loss);
         }
-        stream.resend.handle_report(Report { at: stats.timestamp, round_trip: stats.rtt, loss: stats.loss });
+        stream.resend.handle_report(Report {
+            at: stats.timestamp,
+            round_trip: stats.rtt,
+            asked: stats.nacks,
+        });
     }
 
     /// The next packet of any stream, written to `rtc`.
