@@ -4,6 +4,7 @@ pub mod acme;
 pub mod folder;
 pub mod healthy;
 pub mod http;
+pub mod keys;
 pub mod raw;
 pub mod receiver;
 pub mod recording;

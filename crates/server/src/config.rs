@@ -183,6 +183,9 @@ pub struct Hls {
     /// Segments listed at most. A playlist lasts three to eight target durations whatever this says; delta updates
     /// leave out what is older than six.
     pub segments: usize,
+    /// Name segments and parts alike for all players, so that a cache in front has one of each. Whoever knows such a
+    /// name may fetch it: names are random, and are told to those who were let in.
+    pub shared_segments: bool,
     /// Packaging stops when nobody asked for this long.
     #[serde(with = "millis", rename = "idle_ms")]
     pub idle: Duration,
@@ -379,6 +382,7 @@ impl Default for Hls {
             segment_max: Duration::from_secs(6),
             part: Duration::from_millis(333),
             segments: 24,
+            shared_segments: false,
             idle: Duration::from_secs(20),
         }
     }

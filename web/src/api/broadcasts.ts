@@ -100,3 +100,13 @@ export function decodePath(encoded: string): string | undefined {
     return undefined;
   }
 }
+
+/**
+ * The query of the media's address: that of the page, and what stands behind its `#`. A signature stands there, because
+ * browsers send it to no server and no other page.
+ */
+export function queryOfPage(search: string, hash: string): string {
+  const kept = hash.replace(/^#/, '');
+  if (!kept.includes('=')) return search;
+  return search === '' ? `?${kept}` : `${search}&${kept}`;
+}

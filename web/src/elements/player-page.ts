@@ -2,7 +2,7 @@
 
 import { LitElement, type TemplateResult, html, nothing } from 'lit';
 import { addressesOf, embedCode } from '../api/addresses.ts';
-import { type Broadcast, type ServerInfo, getBroadcast, getServer, streamOfPage } from '../api/broadcasts.ts';
+import { type Broadcast, type ServerInfo, getBroadcast, getServer, queryOfPage, streamOfPage } from '../api/broadcasts.ts';
 import { ApiError, Client } from '../api/client.ts';
 import { audioParts, bitrate, delayText, duration, frameRate, videoParts } from '../api/format.ts';
 import type { Messages } from '../i18n/index.ts';
@@ -71,7 +71,7 @@ export class PlayerPage extends LitElement {
   #renderStream(path: string, messages: Messages): TemplateResult {
     const addresses = addressesOf(path, location.origin, this.server);
     // A viewer's address may carry a signature or other parameters: they belong to the media address.
-    const src = `${addresses.httpFlv}${location.search}`;
+    const src = `${addresses.httpFlv}${queryOfPage(location.search, location.hash)}`;
     return html`
       <main>
         <div class="stage">

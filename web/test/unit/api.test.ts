@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { addressesOf, embedCode, openAddresses, playGroups, publishGroups } from '../../src/api/addresses.ts';
-import { type Track, encodePath, streamOfPage } from '../../src/api/broadcasts.ts';
+import { type Track, encodePath, queryOfPage, streamOfPage } from '../../src/api/broadcasts.ts';
 import { audioParts, bitrate, bytesText, clockText, delayText, duration, frameRate, millisText, videoParts, viewersByProtocol } from '../../src/api/format.ts';
 import { seriesOf } from '../../src/api/series.ts';
 import { settingsOf } from '../../src/api/settings.ts';
@@ -105,6 +105,17 @@ describe('streamOfPage', () => {
 
   it('is_nothing_for_a_path_that_names_no_stream', () => {
     for (const path of ['/play/', '/play/live', '/', '/play/a/%ZZ']) expect(streamOfPage(path)).toBeUndefined();
+  });
+});
+
+describe('queryOfPage', () => {
+  it('has_the_signature_that_stands_behind_the_hash', () => {
+    expect(queryOfPage('', '#auth=v1.5.x')).toBe('?auth=v1.5.x');
+    expect(queryOfPage('?tracks=all', '#auth=v1.5.x')).toBe('?tracks=all&auth=v1.5.x');
+  });
+
+  it('is_that_of_the_page_where_nothing_stands_there', () => {
+    for (const hash of ['', '#', '#share']) expect(queryOfPage('?a=b', hash)).toBe('?a=b');
   });
 });
 

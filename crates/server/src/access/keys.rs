@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::secret::{Secret, random_name, sha256_hex, unhex};
+use super::secret::{Secret, hex, random, sha256_hex, unhex};
 use crate::private;
 
 /// The file's name.
@@ -219,7 +219,7 @@ impl Keys {
     pub fn generate(now: u64) -> (Self, Secret) {
         let (admin, token) = Key::new("admin", Kind::Admin, now);
         // A name of its own, so that a token of another server's key is not taken for a wrong one of this.
-        let kid = format!("jwt-{}", &random_name()[..8]);
+        let kid = format!("jwt-{}", hex(&random::<4>()));
         let others = [("publish", Kind::Publish), ("play", Kind::Play), (kid.as_str(), Kind::Jwt)];
         let mut key: Vec<_> = others.map(|(id, kind)| Key::new(id, kind, now).0).into();
         key.push(admin);

@@ -3,10 +3,11 @@
 pub mod addresses;
 pub mod jwt;
 pub mod keys;
+mod names;
 mod proxy;
 mod query;
 mod rules;
-pub(crate) mod secret;
+mod secret;
 pub mod signed;
 mod throttle;
 
@@ -23,6 +24,7 @@ use crate::config::{self, Config, Permission};
 use crate::context::Context;
 use crate::sessions::{Action, Opening, Sessions, Ticket};
 use keys::Keys;
+use names::Names;
 pub(crate) use proxy::Way;
 pub use query::Credentials;
 pub use rules::Error;
@@ -38,6 +40,8 @@ const AGENT_CHARS_MAX: usize = 200;
 pub struct Access {
     /// Who publishes and watches now.
     pub sessions: Sessions,
+    /// The names of HLS sessions.
+    pub(crate) names: Names,
     rules: ArcSwap<Rules>,
     throttle: Throttle,
     /// One change of the key file at a time: two at once could each lose the other's.

@@ -45,15 +45,11 @@ impl<'de> Deserialize<'de> for Secret {
     }
 }
 
-fn random<const BYTES: usize>() -> [u8; BYTES] {
+/// Bytes of the system's random source.
+pub(crate) fn random<const BYTES: usize>() -> [u8; BYTES] {
     let mut bytes = [0; BYTES];
     rand::fill(&mut bytes).expect("the system's random source does not fail after start");
     bytes
-}
-
-/// A name of 128 random bits that nobody guesses.
-pub(crate) fn random_name() -> String {
-    hex(&random::<16>())
 }
 
 /// Lower-case hexadecimal digits.

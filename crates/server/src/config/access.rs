@@ -85,6 +85,17 @@ pub enum Permission {
     None,
 }
 
+impl Permission {
+    /// Its word in the configuration and the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Keys => "keys",
+            Self::Open => "open",
+            Self::None => "none",
+        }
+    }
+}
+
 /// An address with the length of its prefix: `10.0.0.0/8`, `2001:db8::/32`, or a single address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Network {

@@ -14,6 +14,7 @@ use super::problem::Problem;
 use super::{flv, router, target};
 use crate::access::{self, Caller};
 use crate::audience::Protocol;
+use crate::config::Permission;
 use crate::context::Context;
 use crate::rtc::{self, BeginError, Begun, OFFER_BYTES_MAX, Refusal};
 use crate::sessions::Action;
@@ -130,7 +131,10 @@ async fn begin(
     };
     let begun = match named.way {
         Way::In => {
-            check_publisher(context, &parts.uri, &parts.headers)?;
+            // With keys a page of anybody's can do no more than whoever gave it one.
+            if context.access.permission(&path, Action::Publish) == Permission::Open {
+                check_publisher(context, &parts.uri, &parts.headers)?;
+            }
             let offer = text(context, body).await?;
             let ticket = admit(Action::Publish, Protocol::Whip).await?;
             rtc::publish(context, &path, &offer, ticket)

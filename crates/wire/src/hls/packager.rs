@@ -88,6 +88,8 @@ pub struct Packager {
     store: Store,
     full: OnceLock<Bytes>,
     delta: OnceLock<Bytes>,
+    /// Stands before the names of segments and parts.
+    directory: String,
     refused: u64,
 }
 
@@ -107,8 +109,16 @@ impl Packager {
             store: Store::new(Window { segments: options.segments_listed, target }),
             full: OnceLock::new(),
             delta: OnceLock::new(),
+            directory: String::new(),
             refused: 0,
         }
+    }
+
+    /// Lets playlists name segments and parts in another session's place: `../{session}/seg-1.m4s`. Where all playlists
+    /// name the same, a cache has one of each for every player.
+    pub fn share_segments(&mut self, session: &str) {
+        self.directory = format!("../{session}/");
+        self.forget_texts();
     }
 
     /// Takes a frame of a track, in order of arrival among all tracks; `codec` is what the frame's group is
@@ -302,7 +312,7 @@ impl Packager {
     }
 
     fn text(&self, skip: bool) -> Bytes {
-        let render = || playlist::render(&self.store, self.cutter.lengths(), skip);
+        let render = || playlist::render(&self.store, self.cutter.lengths(), skip, &self.directory);
         if skip { &self.delta } else { &self.full }.get_or_init(render).clone()
     }
 

@@ -14,8 +14,8 @@ use super::store::{Segment, Store};
 const VERSION: u32 = 9;
 
 /// Renders the playlist; with `skip`, segments behind the skip boundary are replaced by EXT-X-SKIP, where there
-/// are any (RFC 8216bis §6.2.5.1).
-pub(super) fn render(store: &Store, lengths: Lengths, skip: bool) -> Bytes {
+/// are any (RFC 8216bis §6.2.5.1). `directory` stands before the name of all that the playlist lists.
+pub(super) fn render(store: &Store, lengths: Lengths, skip: bool, directory: &str) -> Bytes {
     let mut out = String::with_capacity(4_096);
     head(&mut out, store, lengths);
     let skipped = if skip && !store.is_ended() { skippable(store, lengths) } else { 0 };
@@ -29,25 +29,26 @@ pub(super) fn render(store: &Store, lengths: Lengths, skip: bool) -> Bytes {
         distance = distance - segment.duration();
         let text_wanted = index >= skipped;
         if text_wanted {
-            segment_tags(&mut out, segment, init);
+            segment_tags(&mut out, segment, init, directory);
             // Parts are listed within three target durations of the end (RFC 8216bis §6.2.2).
             if distance < lengths.target + lengths.target + lengths.target {
-                parts(&mut out, segment);
+                parts(&mut out, segment, directory);
             }
             line(&mut out, format_args!("#EXTINF:{},", seconds(segment.duration())));
-            line(&mut out, format_args!("{}", Resource::Segment(segment.msn)));
+            line(&mut out, format_args!("{directory}{}", Resource::Segment(segment.msn)));
         }
         init = Some(segment.init);
     }
     if let Some(segment) = store.growing() {
-        segment_tags(&mut out, segment, init);
-        parts(&mut out, segment);
+        segment_tags(&mut out, segment, init, directory);
+        parts(&mut out, segment, directory);
     }
     if store.is_ended() {
         out.push_str("#EXT-X-ENDLIST\n");
     } else {
         let next = Position { msn: store.growing_msn(), part: store.growing_parts() };
-        line(&mut out, format_args!("#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"{}\"", Resource::Part(next)));
+        let hint = Resource::Part(next);
+        line(&mut out, format_args!("#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"{directory}{hint}\""));
     }
     Bytes::from(out)
 }
@@ -75,24 +76,24 @@ fn head(out: &mut String, store: &Store, lengths: Lengths) {
 }
 
 /// The tags before a segment's first part; the init segment only where it is another than `init`.
-fn segment_tags(out: &mut String, segment: &Segment, init: Option<u32>) {
+fn segment_tags(out: &mut String, segment: &Segment, init: Option<u32>, directory: &str) {
     if segment.discontinuity {
         out.push_str("#EXT-X-DISCONTINUITY\n");
     }
     if init != Some(segment.init) {
-        line(out, format_args!("#EXT-X-MAP:URI=\"{}\"", Resource::Init(segment.init)));
+        line(out, format_args!("#EXT-X-MAP:URI=\"{directory}{}\"", Resource::Init(segment.init)));
     }
     if let Some(wall) = segment.wall {
         line(out, format_args!("#EXT-X-PROGRAM-DATE-TIME:{}", date_time(wall)));
     }
 }
 
-fn parts(out: &mut String, segment: &Segment) {
+fn parts(out: &mut String, segment: &Segment, directory: &str) {
     for (part, index) in segment.parts.iter().zip(0..) {
         let uri = Resource::Part(Position { msn: segment.msn, part: index });
         let independent = if part.independent { ",INDEPENDENT=YES" } else { "" };
         let duration = seconds(part.duration);
-        line(out, format_args!("#EXT-X-PART:DURATION={duration},URI=\"{uri}\"{independent}"));
+        line(out, format_args!("#EXT-X-PART:DURATION={duration},URI=\"{directory}{uri}\"{independent}"));
     }
 }
 

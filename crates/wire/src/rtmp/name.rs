@@ -7,7 +7,7 @@ use super::limits::{NAME_BYTES_MAX, QUERY_BYTES_MAX};
 
 /// A checked name. Segments are plain text, once percent-decoded: no control characters, none of `/ \ % ? #`, none
 /// empty, `.` or `..`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Name {
     /// One or more segments joined by `/`.
     pub app: String,
@@ -15,6 +15,13 @@ pub struct Name {
     pub stream: String,
     /// What followed `?`, raw, without it; empty if nothing did. Both the app's and the stream's, joined by `&`.
     pub query: String,
+}
+
+/// What follows `?` may be a signature, which is nobody's to read in a log.
+impl std::fmt::Debug for Name {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Name").field("app", &self.app).field("stream", &self.stream).finish_non_exhaustive()
+    }
 }
 
 /// Why a name is refused.
@@ -165,6 +172,12 @@ mod tests {
     #[test]
     fn queries_of_app_and_stream_are_kept_raw_and_joined() {
         assert_eq!(parts("live?a=%2F", "b?c=d?e"), named("live", "b", "a=%2F&c=d?e"));
+    }
+
+    #[test]
+    fn a_query_is_not_shown() {
+        let name = Name::join("live?token=sesame", "a?auth=sesame").unwrap();
+        assert!(name.query.contains("sesame") && !format!("{name:?}").contains("sesame"));
     }
 
     #[test]

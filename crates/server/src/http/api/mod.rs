@@ -9,6 +9,7 @@ mod config;
 mod describe;
 mod events;
 mod history;
+mod keys;
 mod node;
 mod rate;
 mod server;
@@ -64,7 +65,8 @@ fn described() -> OpenApiRouter<Arc<Context>> {
         .merge(broadcasts::routes())
         .merge(sessions::routes())
         .merge(usage::routes())
-        .merge(config::routes());
+        .merge(config::routes())
+        .merge(keys::routes());
     OpenApiRouter::with_openapi(describe::Description::openapi()).nest(PREFIX, groups)
 }
 

@@ -3,10 +3,8 @@
 mod stream;
 
 use std::collections::VecDeque;
-use std::hash::{BuildHasher, RandomState};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context as Task, Poll};
 use std::time::{Duration, SystemTime};
 
@@ -25,6 +23,7 @@ use super::target;
 use crate::access::{self, Caller};
 use crate::audience::Protocol;
 use crate::bridge;
+use crate::config::Permission;
 use crate::context::Context;
 use crate::sessions::{self, Action, Session};
 use crate::transcode::Picture;
@@ -101,7 +100,7 @@ async fn multivariant(context: &Arc<Context>, path: &str, parts: &Parts) -> Resu
     let request = access::Request { action: Action::Play, path: &path, protocol, query, caller };
     let ticket = context.admit(&request).await?;
     let picture = Picture::asked(query);
-    let token = token(picture);
+    let token = token(context, &path, picture);
     let stream = match context.shared.hls_ended.find(&path, None) {
         Some(ended) if context.hub.get(&path).is_none() && wait == 0 => ended,
         Some(_) | None => {
@@ -110,7 +109,9 @@ async fn multivariant(context: &Arc<Context>, path: &str, parts: &Parts) -> Resu
         }
     };
     let mover = Mover::Session(ticket.session());
-    stream.begin(&token, ticket);
+    if !stream.begin(&token, ticket) && !is_open(context, &path) {
+        return Err(Problem::unavailable("too many players watch this stream by HLS", 10));
+    }
     let uri = hls::media_uri(path.stream(), &token);
     let answer = stream.answer(FIRST_PATIENCE, |packager| match packager.multivariant(&uri) {
         Some(text) => Answer::Ready(text),
@@ -120,15 +121,24 @@ async fn multivariant(context: &Arc<Context>, path: &str, parts: &Parts) -> Resu
     Ok(Served::new(answer.await?, Resource::Playlist.content_type(), "no-store", mover))
 }
 
-/// A session's name: nobody's secret, but different for every player. It keeps what the player asked for, as players do
-/// not repeat the query.
-fn token(picture: Picture) -> String {
-    static COUNTER: AtomicU64 = AtomicU64::new(0);
+/// A session's name, which nobody guesses: on a server with keys it is what lets its player go on. It keeps what the
+/// player asked for, as players do not repeat the query.
+fn token(context: &Context, path: &Path, picture: Picture) -> String {
     let kept = match picture {
         Picture::Any => "",
         Picture::H264 => KEEPS_H264,
     };
-    format!("{kept}{:016x}", RandomState::new().hash_one(COUNTER.fetch_add(1, Ordering::Relaxed)))
+    format!("{kept}{}", context.access.names.give(path))
+}
+
+/// Whether we gave this name.
+fn is_ours(context: &Context, path: &Path, token: &str) -> bool {
+    context.access.names.knows(path, token.strip_prefix(KEEPS_H264).unwrap_or(token))
+}
+
+/// Whether sessions that nobody let in may go on. Then names are only for counting.
+fn is_open(context: &Context, path: &Path) -> bool {
+    context.access.permission(path, Action::Play) == Permission::Open
 }
 
 fn asked(token: &str) -> Picture {
@@ -142,12 +152,14 @@ async fn running(
     token: Option<&str>,
     picture: Picture,
 ) -> Result<Arc<Stream>, Problem> {
+    let open = is_open(context, broadcast.path());
     let broadcast = bridge::for_players(context, broadcast, picture).map_err(not_in_h264)?;
     for _ in 0..TRIES {
-        let stream = Stream::of(context, &broadcast);
-        match stream.touch(token) {
+        let stream = Stream::of(context, &broadcast, picture);
+        match stream.touch(token, open) {
             Touched::Noted => return Ok(stream),
             Touched::Kicked => return Err(sent_away()),
+            Touched::Unknown => return Err(begin_again()),
             Touched::Stopped => drop(stream),
         }
         // Its task is about to let go of it.
@@ -197,15 +209,26 @@ impl Asked<'_> {
         if let Some(ended) = context.shared.hls_ended.find(path, Some(self.token)) {
             return Ok(ended);
         }
-        match context.hub.get(path) {
-            Some(broadcast) => running(context, &broadcast, Some(self.token), asked(self.token)).await,
-            None => context.shared.hls_ended.find(path, None).ok_or_else(not_live),
+        let Some(broadcast) = context.hub.get(path) else {
+            let ended = context.shared.hls_ended.find(path, None).filter(|_| is_open(context, path));
+            return ended.ok_or_else(not_live);
+        };
+        // Nothing is started for somebody whom nobody let in.
+        match is_open(context, path) || is_ours(context, path, self.token) {
+            true => running(context, &broadcast, Some(self.token), asked(self.token)).await,
+            false => Err(begin_again()),
         }
     }
 }
 
 fn sent_away() -> Problem {
     Problem::new(StatusCode::FORBIDDEN, "an operator sent this session away")
+}
+
+fn begin_again() -> Problem {
+    let detail =
+        "this player's session is over or was never let in; begin again at the address that ends in .m3u8";
+    Problem::new(StatusCode::FORBIDDEN, detail)
 }
 
 fn gone() -> Problem {

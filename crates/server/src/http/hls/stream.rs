@@ -12,10 +12,12 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use wire::hls::{Answer, Options, Packager, TrackKey, UnixMicros};
 
+use super::token;
 use crate::audience::{Audience, Protocol, Seat};
 use crate::context::Context;
 use crate::http::problem::Problem;
 use crate::sessions::{self, Ticket};
+use crate::transcode::Picture;
 
 /// Players that are late read the end, and its last segments, for this long.
 const ENDED_KEPT: Duration = Duration::from_secs(30);
@@ -35,6 +37,21 @@ pub(super) struct Stream {
     version: watch::Sender<u64>,
     sessions: Mutex<Sessions>,
     audience: Arc<Audience>,
+    /// The name under which segments are for every player, where they are.
+    shared: Option<String>,
+}
+
+/// What became of a request's session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Touched {
+    /// It may be answered.
+    Noted,
+    /// The packager has stopped and another one must be asked for.
+    Stopped,
+    /// Its session was sent away.
+    Kicked,
+    /// No such session was let in, and not everybody is.
+    Unknown,
 }
 
 struct Sessions {
@@ -48,17 +65,6 @@ struct Session {
     last_request: Instant,
     /// `None` once it was sent away: its name is remembered so that it stays away.
     seat: Option<Seat>,
-}
-
-/// What became of a request that was noted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Touched {
-    /// It may be answered.
-    Noted,
-    /// The packager has stopped, and another one must be asked for.
-    Stopped,
-    /// Its session was sent away.
-    Kicked,
 }
 
 /// The broadcasts that are over and still answered for. The packagers belong to their tasks.
@@ -83,21 +89,21 @@ impl Ended {
     pub(super) fn find(&self, path: &Path, token: Option<&str>) -> Option<Arc<Stream>> {
         let all = self.lock();
         let mut found = all.iter().rev().filter(|(ended, _)| ended == path).filter_map(|(_, s)| s.upgrade());
-        found.find(|stream| token.is_none_or(|token| stream.sessions().by_token.contains_key(token)))
+        found.find(|stream| token.is_none_or(|token| stream.knows(token)))
     }
 }
 
 impl Stream {
     /// The running packager of a broadcast, started if there is none.
-    pub(super) fn of(context: &Arc<Context>, broadcast: &Broadcast) -> Arc<Self> {
+    pub(super) fn of(context: &Arc<Context>, broadcast: &Broadcast, picture: Picture) -> Arc<Self> {
         broadcast.derivations().get_or_start(0, || {
-            let stream = Arc::new(Self::new(context, broadcast));
+            let stream = Arc::new(Self::new(context, broadcast, picture));
             context.spawn(run(Arc::clone(context), broadcast.clone(), Arc::clone(&stream)));
             stream
         })
     }
 
-    fn new(context: &Context, broadcast: &Broadcast) -> Self {
+    fn new(context: &Context, broadcast: &Broadcast, picture: Picture) -> Self {
         let config = context.config();
         let hls = &config.hls;
         let mut packager = Packager::new(Options {
@@ -110,13 +116,27 @@ impl Stream {
         let micros = zero.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros());
         let unix = UnixMicros(i64::try_from(micros).unwrap_or(i64::MAX));
         packager.handle_wall_clock(Timestamp::ZERO, unix);
+        let shared = hls.shared_segments.then(|| token(context, broadcast.path(), picture));
+        if let Some(shared) = &shared {
+            packager.share_segments(shared);
+        }
         let sessions = Sessions { by_token: HashMap::new(), last_request: Instant::now(), stopped: false };
         Self {
             packager: Mutex::new(packager),
             version: watch::Sender::new(0),
             sessions: Mutex::new(sessions),
             audience: Audience::of(broadcast),
+            shared,
         }
+    }
+
+    /// Whether a player of this name was let in, or segments have it for all.
+    pub(super) fn knows(&self, token: &str) -> bool {
+        self.is_shared(token) || self.sessions().by_token.contains_key(token)
+    }
+
+    fn is_shared(&self, token: &str) -> bool {
+        self.shared.as_deref() == Some(token)
     }
 
     pub(super) fn packager(&self) -> MutexGuard<'_, Packager> {
@@ -127,35 +147,45 @@ impl Stream {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Begins the session of a player that was let in.
-    pub(super) fn begin(&self, token: &str, ticket: Ticket) {
+    /// Begins the session of a player that was let in; `false` where there are too many to remember another.
+    pub(super) fn begin(&self, token: &str, ticket: Ticket) -> bool {
         let mut sessions = self.sessions();
-        if sessions.by_token.len() < SESSIONS_MAX {
+        let has_room = sessions.by_token.len() < SESSIONS_MAX;
+        if has_room {
             let seat = self.audience.sit(Protocol::Hls).with_ticket(ticket);
             sessions
                 .by_token
                 .insert(token.to_owned(), Session { last_request: Instant::now(), seat: Some(seat) });
         }
+        has_room
     }
 
-    /// Notes a request, of a session where it has one.
-    pub(super) fn touch(&self, token: Option<&str>) -> Touched {
+    /// Notes a request, of a session where it has one. A session that is not known is begun where everybody is let in
+    /// (`open`).
+    pub(super) fn touch(&self, token: Option<&str>, open: bool) -> Touched {
         let now = Instant::now();
         let mut sessions = self.sessions();
         if sessions.stopped {
             return Touched::Stopped;
         }
-        sessions.last_request = now;
-        let Some(token) = token else { return Touched::Noted };
+        let Some(token) = token else {
+            sessions.last_request = now;
+            return Touched::Noted;
+        };
+        let is_shared = self.is_shared(token);
         if let Some(session) = sessions.by_token.get_mut(token) {
             session.last_request = now;
             session.seat.take_if(|seat| seat.is_kicked());
-            return if session.seat.is_some() { Touched::Noted } else { Touched::Kicked };
-        }
-        if sessions.by_token.len() < SESSIONS_MAX {
+            if session.seat.is_none() {
+                return Touched::Kicked;
+            }
+        } else if !is_shared && !open {
+            return Touched::Unknown;
+        } else if !is_shared && sessions.by_token.len() < SESSIONS_MAX {
             let session = Session { last_request: now, seat: Some(self.audience.sit(Protocol::Hls)) };
             sessions.by_token.insert(token.to_owned(), session);
         }
+        sessions.last_request = now;
         Touched::Noted
     }
 

@@ -61,6 +61,19 @@ fn a_young_stream_reads_like_this() {
 }
 
 #[test]
+fn shared_segments_are_named_in_one_place_and_nothing_else_differs() {
+    let mut source = Source::new(Options::default());
+    source.packager.handle_wall_clock(Timestamp::ZERO, UnixMicros(1_700_000_000_000_000));
+    source.run(3_100);
+    source.packager.share_segments("all");
+    let Answer::Ready(text) = source.packager.poll_playlist(&Directives::default()) else {
+        panic!("the playlist is there")
+    };
+    let expected = YOUNG.replace("URI=\"", "URI=\"../all/").replace("\nseg-", "\n../all/seg-");
+    assert_eq!(std::str::from_utf8(&text).unwrap(), expected);
+}
+
+#[test]
 fn an_ended_stream_that_changed_its_resolution_reads_like_this() {
     let mut source = Source::new(Options { part_target: Span::from_millis(1_000), ..Options::default() });
     source.audio = None;
