@@ -127,6 +127,22 @@ need_static_ffmpeg() {
     export OPENMIC_FFMPEG
 }
 
+# It asks the API whatever its document allows and forbids.
+need_schemathesis() {
+    local venv="$CACHE/schemathesis"
+    if [ -z "${OPENMIC_SCHEMATHESIS:-}" ]; then
+        OPENMIC_SCHEMATHESIS="$venv/bin/schemathesis"
+        if [ ! -x "$OPENMIC_SCHEMATHESIS" ]; then
+            if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then need_apt =python3 =python3-venv; fi
+            say "pip install schemathesis (it tests the API against its document)"
+            python3 -m venv "$venv"
+            "$venv/bin/pip" install --quiet --disable-pip-version-check 'schemathesis>=4,<5' \
+                || fail "no Schemathesis; remedy: set OPENMIC_SCHEMATHESIS to schemathesis 4"
+        fi
+    fi
+    export OPENMIC_SCHEMATHESIS
+}
+
 need_interop_packages() {
     if [ -f tests/interop/package-lock.json ]; then need_node; need_packages tests/interop; fi
 }

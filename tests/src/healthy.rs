@@ -20,6 +20,7 @@ const FRAMES_MIN: usize = 30;
 /// A server on free ports, its configuration changed by the test.
 pub async fn serve(change: impl FnOnce(&mut Config)) -> App {
     let mut config = Config::default();
+    config.data.dir = crate::scratch::folder();
     config.http.listen.set_port(0);
     config.rtmp.listen.set_port(0);
     change(&mut config);

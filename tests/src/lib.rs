@@ -10,6 +10,8 @@ pub mod receiver;
 pub mod recording;
 pub mod rtc;
 pub mod rtmp;
+pub mod scratch;
 pub mod steady;
 pub mod stranger;
 pub mod tls;
+pub mod toll;

@@ -15,6 +15,7 @@ const LOOP_MS: u32 = 4_000;
 
 async fn serve(change: impl FnOnce(&mut Config)) -> App {
     let mut config = Config::default();
+    config.data.dir = e2e::scratch::folder();
     config.http.listen.set_port(0);
     config.rtmp.listen.set_port(0);
     config.hls.segment_min = Duration::from_millis(500);

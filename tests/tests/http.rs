@@ -16,6 +16,7 @@ const FROM_ELSEWHERE: (&str, &str) = ("Origin", "https://evil.example");
 
 async fn serve(change: impl FnOnce(&mut Config)) -> App {
     let mut config = Config::default();
+    config.data.dir = e2e::scratch::folder();
     config.http.listen.set_port(0);
     config.rtmp.listen.set_port(0);
     change(&mut config);
@@ -419,6 +420,7 @@ async fn a_port_in_use_is_named_with_its_key_and_the_remedy() {
     let port = taken.local_addr().expect("bound").port();
     for key in ["http.listen", "rtmp.listen"] {
         let mut config = Config::default();
+        config.data.dir = e2e::scratch::folder();
         config.http.listen.set_port(if key == "http.listen" { port } else { 0 });
         config.rtmp.listen.set_port(if key == "rtmp.listen" { port } else { 0 });
         let Err(error) = App::start(config).await else { panic!("two programs on one port") };

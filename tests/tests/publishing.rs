@@ -13,6 +13,7 @@ const RECORDING: &[u8] = include_bytes!("../fixtures/h264_aac.flv");
 
 async fn serve(change: impl FnOnce(&mut Config)) -> App {
     let mut config = Config::default();
+    config.data.dir = e2e::scratch::folder();
     config.http.listen.set_port(0);
     config.rtmp.listen.set_port(0);
     change(&mut config);

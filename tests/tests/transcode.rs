@@ -35,6 +35,7 @@ async fn serve(change: impl FnOnce(&mut Config)) -> App {
     let ffmpeg = std::process::Command::new("ffmpeg").arg("-version").output();
     ffmpeg.expect("these tests need ffmpeg in PATH: apt install ffmpeg");
     let mut config = Config::default();
+    config.data.dir = e2e::scratch::folder();
     config.http.listen.set_port(0);
     config.rtmp.listen.set_port(0);
     change(&mut config);

@@ -107,6 +107,8 @@ pub struct Driver {
     pub loss: Loss,
     /// Datagrams lost on their way out and in.
     pub lost: (usize, usize),
+    /// Bytes of all datagrams it sent, and of all that came.
+    pub bytes: (u64, u64),
     /// Where the server was last heard.
     pub server: Option<std::net::SocketAddr>,
     /// Payload type and number of every RTP datagram that came.
@@ -128,6 +130,7 @@ impl Driver {
             link,
             loss: Loss::default(),
             lost: (0, 0),
+            bytes: (0, 0),
             server: None,
             heard: Vec::new(),
             extra: Vec::new(),
@@ -164,6 +167,7 @@ impl Driver {
 
     fn handle_datagram(&mut self, peer: std::net::SocketAddr, bytes: &[u8]) {
         self.server = Some(peer);
+        self.bytes.1 += bytes.len() as u64;
         let percent = self.loss.incoming;
         if self.loss.hits(percent) {
             self.lost.1 += 1;
@@ -201,7 +205,10 @@ impl Driver {
                     let percent = self.loss.outgoing;
                     match self.loss.hits(percent) {
                         true => self.lost.0 += 1,
-                        false => self.link.send(transmit.destination, &transmit.contents).await,
+                        false => {
+                            self.bytes.0 += transmit.contents.len() as u64;
+                            self.link.send(transmit.destination, &transmit.contents).await;
+                        }
                     }
                 }
                 Output::Event(event) => self.handle_event(event),

@@ -227,6 +227,13 @@ impl Client {
         self.tell(move |driver| driver.loss = loss).await;
     }
 
+    /// Bytes of all datagrams it has sent, and of all that came.
+    pub async fn bytes(&self) -> (u64, u64) {
+        let (reply, bytes) = oneshot::channel();
+        self.tell(move |driver| reply.send(driver.bytes).expect("it is waited for")).await;
+        bytes.await.expect("the peer's task runs")
+    }
+
     /// Its session has not ended.
     pub fn is_connected(&self) -> bool {
         !self.task.is_finished()
