@@ -283,7 +283,7 @@ export const consoleEn = {
   usageBy: 'By',
   usageByName: (by: UsageBy): string => USAGE_BY[by],
   usageTime: 'Time',
-  usageAll: 'all that is remembered',
+  usageAll: 'all of it',
   lastSpan: (span: string): string => `last ${span}`,
   usageSeconds: 'Time',
   noUsage: 'Nothing was carried in this time.',

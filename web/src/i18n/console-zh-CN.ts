@@ -262,7 +262,7 @@ export const consoleZhCN: ConsoleMessages = {
   usageBy: '分组',
   usageByName: (by) => USAGE_BY[by],
   usageTime: '时间范围',
-  usageAll: '全部记录',
+  usageAll: '全部',
   lastSpan: (span) => `最近 ${span}`,
   usageSeconds: '时长',
   noUsage: '这段时间没有流量。',

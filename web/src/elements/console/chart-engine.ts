@@ -97,7 +97,9 @@ export class Chart {
   point(at: number | undefined): void {
     const x = at === undefined ? undefined : this.#plot.data[0][at];
     const left = x === undefined ? -10 : this.#plot.valToPos(x, 'x');
-    this.#plot.setCursor({ left, top: left < 0 ? -10 : 10 }, true);
+    // The types leave out the third argument: whether the neighbours follow.
+    const setCursor: (at: { left: number; top: number }, fire: boolean, publish: boolean) => void = this.#plot.setCursor;
+    setCursor({ left, top: left < 0 ? -10 : 10 }, true, true);
   }
 
   destroy(): void {

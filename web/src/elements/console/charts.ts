@@ -41,6 +41,7 @@ export class Charts extends LitElement {
         gap: 0.625rem;
         color: var(--om-muted);
         font-size: 0.9375rem;
+        white-space: nowrap;
       }
 
       header select {

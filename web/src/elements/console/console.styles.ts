@@ -27,6 +27,12 @@ export const consoleStyles = css`
     text-wrap: pretty;
   }
 
+  /* A live region that says nothing takes no room; it must stay there to be heard later. */
+  [role='status']:empty,
+  [role='alert']:empty {
+    position: absolute;
+  }
+
   .panel {
     display: grid;
     gap: 1rem;

@@ -86,9 +86,14 @@ export class HooksPage extends LitElement {
       {
         ...{ name: words.actions, actions: true },
         cell: ({ name }) => html`
-          <button class="press small" type="button" ?disabled=${this.testing !== undefined} @click=${() => void this.#test(name)}>
+          <button
+            class="press small"
+            type="button"
+            aria-label=${`${this.testing === name ? words.hookTesting : words.hookTest}: ${name}`}
+            ?disabled=${this.testing !== undefined}
+            @click=${() => void this.#test(name)}
+          >
             ${icon('send')}<span>${this.testing === name ? words.hookTesting : words.hookTest}</span>
-            <span class="visually-hidden">: ${name}</span>
           </button>
         `,
       },

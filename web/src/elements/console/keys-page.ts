@@ -127,8 +127,13 @@ export class KeysPage extends LitElement {
       {
         ...{ name: words.actions, actions: true },
         cell: (key) => html`
-          <button class="press small" type="button" @click=${() => void this.#rotate(key)}>
-            ${icon('retry')}<span>${words.rotate}</span><span class="visually-hidden">: ${key.id}</span>
+          <button
+            class="press small"
+            type="button"
+            aria-label=${`${words.rotate}: ${key.id}`}
+            @click=${() => void this.#rotate(key)}
+          >
+            ${icon('retry')}<span>${words.rotate}</span>
           </button>
         `,
       },

@@ -211,7 +211,7 @@ export class LiveList extends LitElement {
   }
 
   readonly #handleKey = (event: KeyboardEvent): void => {
-    const typing = event.composedPath().some((at) => at instanceof HTMLInputElement || at instanceof HTMLSelectElement);
+    const typing = event.composedPath().some((at) => at instanceof HTMLInputElement);
     if (event.key !== '/' || typing || event.ctrlKey || event.metaKey || event.altKey) return;
     const input = this.renderRoot.querySelector<HTMLInputElement>('input[type=search]');
     if (input === null) return;

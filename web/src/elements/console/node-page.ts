@@ -36,6 +36,11 @@ export class NodePage extends LitElement {
     sharedStyles,
     consoleStyles,
     css`
+      .warnings:not(:empty) {
+        display: grid;
+        gap: 0.75rem;
+      }
+
       .gauges {
         display: grid;
         grid-template-columns: repeat(auto-fill, minmax(min(100%, 15rem), 1fr));
@@ -102,7 +107,7 @@ export class NodePage extends LitElement {
         ${node === undefined
           ? html`<p class="muted">${messages.loading}</p>`
           : html`
-              <div role="status" class="page">
+              <div role="status" class="warnings">
                 ${node.warnings.map(
                   (warning) => html`<div class="notice warn" lang="en">${icon('warning')}<p>${warning}</p></div>`,
                 )}

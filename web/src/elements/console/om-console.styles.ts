@@ -10,7 +10,7 @@ export const omConsoleStyles = css`
   }
 
   /* Focused by us when the page has changed, for screen readers; the keyboard goes on from there. */
-  main:focus-visible {
+  main[tabindex]:focus-visible {
     outline: none;
   }
 

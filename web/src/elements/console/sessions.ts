@@ -128,8 +128,13 @@ export class Sessions extends LitElement {
       {
         ...{ name: words.actions, actions: true },
         cell: (each) => html`
-          <button class="press small danger" type="button" @click=${() => void this.#kick(each)}>
-            ${words.kick}<span class="visually-hidden">: ${each.address ?? words.builtIn}</span>
+          <button
+            class="press small danger"
+            type="button"
+            aria-label=${`${words.kick}: ${each.address ?? words.builtIn}`}
+            @click=${() => void this.#kick(each)}
+          >
+            ${words.kick}
           </button>
         `,
       },

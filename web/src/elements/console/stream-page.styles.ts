@@ -50,6 +50,14 @@ export const streamPageStyles = css`
     min-inline-size: 0;
   }
 
+  /* The controls of a player want all of a phone's width. */
+  @media (max-width: 30rem) {
+    .stage {
+      margin-inline: -1.25rem;
+      border-radius: 0;
+    }
+  }
+
   @media (min-width: 64rem) {
     .top {
       grid-template-columns: minmax(0, 3fr) minmax(0, 2fr);
