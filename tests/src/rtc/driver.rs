@@ -119,7 +119,12 @@ pub struct Driver {
     pub forger: Option<&'static Forger>,
     mids: Mids,
     events: mpsc::Sender<Event>,
-    started: Instant,
+    run: Run,
+}
+
+/// Since when, and whether it is over.
+struct Run {
+    began: Instant,
     closed: bool,
 }
 
@@ -137,8 +142,7 @@ impl Driver {
             forger: None,
             mids,
             events,
-            started: Instant::now(),
-            closed: false,
+            run: Run { began: Instant::now(), closed: false },
         }
     }
 
@@ -146,7 +150,7 @@ impl Driver {
     pub(super) async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
         loop {
             let due = self.drain().await;
-            if self.closed {
+            if self.run.closed {
                 return;
             }
             tokio::select! {
@@ -245,7 +249,7 @@ impl Driver {
                 }));
             }
             RtcEvent::Closed => {
-                self.closed = true;
+                self.run.closed = true;
                 self.say(Event::Closed);
             }
             _ => {}
@@ -292,7 +296,7 @@ impl Driver {
             Kind::Video => 90_000,
             Kind::Audio => 48_000,
         };
-        let wall = self.started + Duration::from_micros(packet.at.micros() as u64);
+        let wall = self.run.began + Duration::from_micros(packet.at.micros() as u64);
         // Numbers of a sender begin anywhere, but below 2^15 (RFC 3711 §3.3.1).
         let sequence = packet.sequence + 7_000;
         let write = RtpWrite::new(pt, sequence.into(), packet.at.ticks(hz) as u32, wall, payload);
@@ -309,7 +313,7 @@ impl Driver {
 
     /// When packets of this time were captured, by the wall clock that sender reports tell.
     pub fn wall(&self, at: Timestamp) -> SystemTime {
-        SystemTime::now() - self.started.elapsed() + Duration::from_micros(at.micros() as u64)
+        SystemTime::now() - self.run.began.elapsed() + Duration::from_micros(at.micros() as u64)
     }
 
     /// Asks the server for a keyframe.

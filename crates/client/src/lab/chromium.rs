@@ -67,7 +67,9 @@ impl Chromium {
         let from = BufReader::new(child.stdout.take().context("its standard output is ours")?);
         let mut browser = Self { child, to, from, last: 0, profile };
         let version = browser.call("Browser.getVersion", json!({}), None);
-        version.await.with_context(|| format!("{} as browser; `--browser none` does without", program.display()))?;
+        version
+            .await
+            .with_context(|| format!("{} as browser; `--browser none` does without", program.display()))?;
         Ok(browser)
     }
 
