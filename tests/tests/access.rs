@@ -9,6 +9,7 @@ use e2e::rtc::SDP;
 use e2e::rtmp::Peer;
 use server::App;
 use server::access::jwt::Scope;
+use server::access::keys::Keys;
 use server::sessions::Action;
 use wire::rtmp::client::{Event, Purpose};
 
@@ -367,7 +368,7 @@ async fn a_rotated_key_lets_in_by_both_values_and_no_session_ends() {
     let rotated = rotate("publish").await;
     assert_eq!(rotated.status, 200, "{}", rotated.text());
     let shown = rotated.json()["secret"].as_str().expect("a secret").to_owned();
-    let keys = server::access::keys::Keys::load(&server::access::keys::Keys::path(&kit.data()));
+    let keys = Keys::load(&Keys::path(&kit.data()));
     let after = auth(&keys.expect("readable").expect("there"), Action::Publish, "live/b", 60);
     Peer::publish(addresses.rtmp, &format!("live/b?auth={after}")).await.finish().await;
     let again = auth(&kit.now, Action::Publish, "live/c", 60);
@@ -392,6 +393,34 @@ async fn a_rotated_key_lets_in_by_both_values_and_no_session_ends() {
     let play = format!("/{PATH}.flv?auth={}", auth(&kit.now, Action::Play, PATH, 60));
     let mut viewer = e2e::rtmp::Viewer::watch_target(addresses.http, &play).await;
     assert!(viewer.frame().await.is_some(), "{}", viewer.head);
+}
+
+/// SIGHUP after `openmic token rotate`: the file has another key, which holds from the reload on.
+#[tokio::test]
+async fn a_reload_goes_by_the_keys_that_the_file_has_then_and_a_broken_file_changes_nothing() {
+    let kit = Kit::new();
+    let app = guarded(&kit).await;
+    let (config, file) = (app.context().config(), Keys::path(&kit.data()));
+    app.context().set_source(Box::new(move || Ok(server::Config::clone(&config))));
+    let reload = async || {
+        let context = app.context().clone();
+        tokio::task::spawn_blocking(move || context.reload()).await.expect("no panic")
+    };
+    let taken = async |keys: &Keys| {
+        let given = query(format!("auth={}", auth(keys, Action::Publish, PATH, 60)));
+        rtmp_taken(app.addresses().rtmp, Purpose::Publish, &given).await
+    };
+    let mut keys = kit.now.clone();
+    keys.rotate("publish", server::access::now(), server::access::now() + 60).expect("there is one");
+    keys.save(&file).expect("writable");
+    assert_eq!(taken(&keys).await, Taken::Unauthorized, "nobody has told the server");
+    reload().await.expect("a good file");
+    assert_eq!(taken(&keys).await, Taken::Admitted);
+    assert_eq!(taken(&kit.now).await, Taken::Admitted, "the value before");
+    std::fs::write(&file, "[[key]]\nid = 7\n").expect("writable");
+    let refused = reload().await.expect_err("a broken file").to_string();
+    assert!(refused.contains("keys.toml"), "{refused}");
+    assert_eq!(taken(&keys).await, Taken::Admitted);
 }
 
 /// One request for the playlist that begins, which has the credentials; all others go by the session's name.

@@ -18,6 +18,18 @@ const ENDS_SOON: Duration = DAY.saturating_mul(14);
 /// Encoders of H.264 that the server can have FFmpeg use; the first is what it asks for.
 const ENCODERS: &[&str] = &["libx264", "h264_nvenc", "h264_qsv", "h264_vaapi", "libopenh264"];
 
+pub(super) fn access(config: &Config) -> Finding {
+    match server::access::inspect(config) {
+        Ok(keys) if keys.list().is_empty() => Finding::good("access", "no keys are needed"),
+        Ok(keys) => Finding::good("access", format!("{} keys in keys.toml", keys.list().len())),
+        Err(error) => Finding::wrong(
+            "access",
+            error.to_string(),
+            "docs/access.md tells of keys; `openmic token init` makes them",
+        ),
+    }
+}
+
 pub(super) fn tls(config: &Config) -> Vec<Finding> {
     match config.tls.source() {
         None => vec![Finding::good("tls", "none is asked for")],

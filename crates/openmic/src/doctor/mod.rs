@@ -44,6 +44,7 @@ fn examine(args: &DoctorArgs) -> Vec<Finding> {
     if let Some(config) = &config {
         findings.extend(network::ports(config));
         findings.extend(network::reach(config));
+        findings.push(files::access(config));
         findings.extend(files::tls(config));
         findings.push(files::data(config));
         findings.push(files::ffmpeg(config));

@@ -63,11 +63,11 @@ pub enum Wrong {
 
 /// What a verified token says.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Claims {
+pub struct Claims {
     /// The key that signed it.
-    pub(crate) kid: String,
+    pub kid: String,
     /// Whom it was given to, shortened.
-    pub(crate) subject: Option<String>,
+    pub subject: Option<String>,
     scopes: Vec<String>,
     path: Option<String>,
     /// Of the token and of its key.
@@ -137,7 +137,7 @@ struct Known {
 }
 
 /// Everything tokens are verified with.
-pub(crate) struct Verifier {
+pub struct Verifier {
     by_kid: HashMap<String, Vec<Known>>,
     audience: String,
 }
@@ -153,7 +153,8 @@ pub struct KeyError {
 }
 
 impl Verifier {
-    pub(crate) fn new(access: &config::Access, keys: &Keys) -> Result<Self, KeyError> {
+    /// By the keys of this server, and those of others in the configuration, whose files are read.
+    pub fn new(access: &config::Access, keys: &Keys) -> Result<Self, KeyError> {
         let mut by_kid: HashMap<String, Vec<Known>> = HashMap::new();
         for key in keys.of(Kind::Jwt) {
             let known = |(secret, until): (&super::secret::Secret, _)| Known {
@@ -175,7 +176,7 @@ impl Verifier {
     }
 
     /// What `token` says, if it is right at `now`, in seconds since 1970.
-    pub(crate) fn verify(&self, token: &str, now: u64) -> Result<Claims, Wrong> {
+    pub fn verify(&self, token: &str, now: u64) -> Result<Claims, Wrong> {
         if token.len() > TOKEN_BYTES_MAX {
             return Err(Wrong::Token);
         }
@@ -247,18 +248,19 @@ impl Payload {
 }
 
 impl Claims {
-    pub(crate) fn has(&self, scope: Scope) -> bool {
+    /// Whether it allows this.
+    pub fn has(&self, scope: Scope) -> bool {
         self.scopes.iter().any(|own| own == scope.name())
     }
 
     /// Whether it is for this broadcast, as far as it is for some only.
-    pub(crate) fn is_for(&self, path: &Path) -> bool {
+    pub fn is_for(&self, path: &Path) -> bool {
         let fits_app = |app: &Option<String>| app.as_deref().is_none_or(|app| fits(app, path.app()));
         self.apps.iter().all(fits_app) && self.path.as_deref().is_none_or(|own| fits(own, path.as_str()))
     }
 
     /// It is for the whole server.
-    pub(crate) fn is_for_everything(&self) -> bool {
+    pub fn is_for_everything(&self) -> bool {
         self.path.is_none() && self.apps.iter().all(Option::is_none)
     }
 }

@@ -262,6 +262,14 @@ impl Access {
     }
 }
 
+/// Whether a server could go by this configuration and the keys beside it, and which keys those are.
+///
+/// # Errors
+/// As [`App::start`](crate::App::start) would have them.
+pub fn inspect(config: &Config) -> Result<Keys, Error> {
+    Rules::load(config).map(|rules| rules.keys)
+}
+
 /// Seconds since 1970.
 pub fn now() -> u64 {
     // Before 1970 nothing has expired, which is the same as in it.

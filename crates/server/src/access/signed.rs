@@ -44,9 +44,11 @@ pub struct Tx<'a> {
 
 /// What is signed by an `auth` token.
 #[derive(Clone, Copy)]
-pub(crate) struct Subject<'a> {
-    pub(crate) action: Action,
-    pub(crate) path: &'a Path,
+pub struct Subject<'a> {
+    /// Publish or play.
+    pub action: Action,
+    /// Which broadcast.
+    pub path: &'a Path,
 }
 
 /// The expiry as `txTime` writes it.
@@ -70,7 +72,7 @@ fn tx_digest(key: &str, stream: &str, time: &str) -> [u8; MD5_BYTES] {
 
 impl Tx<'_> {
     /// Whether one of `keys` signed it for `stream`, and for longer than `now`.
-    pub(crate) fn check<'k>(
+    pub fn check<'k>(
         &self,
         mut keys: impl Iterator<Item = &'k Secret>,
         stream: &str,
@@ -96,7 +98,7 @@ pub(crate) fn auth(key: &Secret, subject: Subject<'_>, expiry: u64) -> String {
 }
 
 /// Whether one of `keys` made `token` for this subject, and for longer than `now`.
-pub(crate) fn check_auth<'k>(
+pub fn check_auth<'k>(
     token: &str,
     mut keys: impl Iterator<Item = &'k Secret>,
     subject: Subject<'_>,
