@@ -130,9 +130,10 @@ impl Stream {
         }
     }
 
-    /// Whether a player of this name was let in, or segments have it for all.
+    /// Whether a player of this name was let in and not sent away, or segments have it for all.
     pub(super) fn knows(&self, token: &str) -> bool {
-        self.is_shared(token) || self.sessions().by_token.contains_key(token)
+        let stays = |session: &Session| session.seat.as_ref().is_some_and(|seat| !seat.is_kicked());
+        self.is_shared(token) || self.sessions().by_token.get(token).is_some_and(stays)
     }
 
     fn is_shared(&self, token: &str) -> bool {
