@@ -12,7 +12,7 @@ pub mod signed;
 mod throttle;
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
@@ -200,7 +200,18 @@ impl Access {
 
     /// Whom a request is from that came over a connection of `peer`.
     pub(crate) fn origin(&self, peer: SocketAddr, way: &Way) -> SocketAddr {
-        way.origin(self.rules.load().proxies(), peer)
+        static TOLD: Once = Once::new();
+        let rules = self.rules.load();
+        if !rules.guarded && rules.proxies().is_empty() && way.is_told() {
+            // To a server on loopback everybody who comes through a proxy looks like somebody of this machine.
+            TOLD.call_once(|| {
+                tracing::warn!(
+                    "a request has come through a proxy, and nobody is asked for credentials: if others reach this \
+                     server by it, set access.required = true and http.trusted_proxies"
+                );
+            });
+        }
+        way.origin(rules.proxies(), peer)
     }
 
     /// Whether the request is let in.

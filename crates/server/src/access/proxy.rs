@@ -36,6 +36,11 @@ impl Way {
         way
     }
 
+    /// The request says that it has come through a proxy.
+    pub(crate) fn is_told(&self) -> bool {
+        !self.forwarded_for.is_empty() || !self.forwarded.is_empty()
+    }
+
     pub(crate) fn of_headers(headers: &HeaderMap) -> Self {
         Self::of(headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())))
     }
