@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::{Buf, Bytes};
 use media::track::{Behind, Consumer};
 use tokio::io::Interest;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::feed::{Chunk, Feed};
 use super::viewer::{Rules, Viewer};
@@ -135,13 +135,15 @@ impl CatchUp {
                 false => ring.poll_next(cx).map(|_| ()),
             });
             tokio::select! {
-                () = something => {}
-                _ = self.viewer.socket().ready(Interest::READABLE) => {
-                    if !self.viewer.listen() {
-                        return false;
-                    }
-                }
+                () = something => continue,
+                () = self.viewer.stirs() => {}
+                () = sleep(LISTEN_EVERY) => {}
             }
+            if !self.viewer.listen() {
+                return false;
+            }
+            // Readiness costs none, so a viewer that sends without end would keep the thread.
+            tokio::task::consume_budget().await;
         };
         self.queue.extend([start.head.intro.clone(), start.head.headers.clone()]);
         self.viewer.next = start.sequence;

@@ -304,6 +304,25 @@ async fn an_rtmp_session_is_told_that_the_broadcast_ended_after_everything_was_w
     assert!(got.len() > 20_000, "{} bytes of messages", got.len());
 }
 
+/// What an RTMP player sends is its session's to read. The test's runtime has one thread: whoever keeps that busy lets
+/// nothing below happen.
+#[tokio::test]
+async fn a_player_that_talks_while_it_waits_for_the_first_picture_keeps_no_thread_busy() {
+    let stage = Stage::new(config::Egress::default());
+    let (mut socket, outbox) = stage.join(Format::Rtmp, Duration::ZERO).await;
+    socket.write_all(b"more").await.unwrap();
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    drop(socket);
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    outbox.release();
+    let finished = timeout(PATIENCE, outbox.finished()).await.expect("it is let go at once");
+    assert_eq!(finished, Finished::Closed);
+}
+
 #[tokio::test]
 async fn seats_are_free_again_when_viewers_leave() {
     let mut stage = Stage::new(config::Egress::default());

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use media::Span;
+use tokio::io::Interest;
 use tokio::sync::Notify;
 use wire::ws;
 
@@ -74,6 +75,17 @@ impl Outbox {
     /// The egress is to let go of the viewer.
     pub fn release(&self) {
         self.released.store(true, Ordering::Release);
+        self.notify.notify_waiters();
+    }
+
+    async fn released(&self) {
+        loop {
+            let notified = self.notify.notified();
+            if self.released.load(Ordering::Acquire) {
+                return;
+            }
+            notified.await;
+        }
     }
 
     /// Waits until the egress has let go. Whole messages only were written if it says [`Finished::Ended`].
@@ -189,6 +201,20 @@ impl Viewer {
             Peer::Faulty(armed) => {
                 assert!(!armed.load(Ordering::Acquire), "a panic that the test asked for");
                 None
+            }
+        }
+    }
+
+    /// Until there is something for [`Viewer::listen`] to look at. Of a session's socket that is not what the peer has sent:
+    /// the session reads it, and to wait for it here would be to wait for nothing, without end and without a pause.
+    pub(super) async fn stirs(&self) {
+        match &self.peer {
+            Peer::Session(outbox) => outbox.released().await,
+            #[cfg(test)]
+            Peer::Faulty(_) => std::future::pending().await,
+            Peer::Plain | Peer::WebSocket(_) => {
+                // An error is met again by whoever reads.
+                let _ = self.socket.ready(Interest::READABLE).await;
             }
         }
     }
