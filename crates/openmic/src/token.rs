@@ -221,3 +221,67 @@ fn list(keys: &Keys) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A configuration whose data directory is gone with this value.
+    struct Place(Config);
+
+    impl Place {
+        fn new() -> Self {
+            let mut config = Config::default();
+            config.data.dir = std::env::temp_dir().join(format!("openmic-token-{}", std::process::id()));
+            config.http.hosts = vec!["live.example".into()];
+            config.http.listen.set_port(80);
+            Self(config)
+        }
+    }
+
+    impl Drop for Place {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0.data.dir);
+        }
+    }
+
+    fn make(publish: Option<&str>, play: Option<&str>) -> Make {
+        let text = |path: Option<&str>| path.map(str::to_owned);
+        Make { publish: text(publish), play: text(play), admin: false, seconds: 60, host: None }
+    }
+
+    #[test]
+    fn keys_are_made_once_and_then_sign_list_and_rotate() {
+        let place = Place::new();
+        let config = &place.0;
+        let none = make(Some("live/a"), None).run(config).unwrap_err().to_string();
+        assert!(none.contains("openmic token init"), "{none}");
+        let told = init(config).unwrap();
+        assert!(told.contains("openmic_") && told.contains("keys.toml"), "{told}");
+        assert!(init(config).unwrap_err().to_string().contains("rotate"));
+
+        let publish = make(Some("live/a"), None).run(config).unwrap();
+        assert!(publish.contains("Server: rtmp://live.example/live   Stream key: a?auth=v1."), "{publish}");
+        assert!(publish.contains("http://live.example/live/a/whip?auth=v1."), "{publish}");
+        assert!(publish.contains("rtmp://live.example/live/a?txSecret="), "{publish}");
+        let play = make(None, Some("live/a")).run(config).unwrap();
+        assert!(play.contains("http://live.example/play/live/a#auth=v1."), "{play}");
+        assert!(make(None, Some("live")).run(config).is_err(), "no stream");
+        let admin = Make { admin: true, ..make(None, None) }.run(config).unwrap();
+        assert_eq!(admin.trim().split('.').count(), 3, "{admin}");
+
+        let rotate = |id: &str| Rotate { id: id.into(), keep_seconds: 60 }.run(config);
+        let rotated = rotate("admin").unwrap();
+        assert!(rotated.contains("openmic_") && rotated.contains("SIGHUP"), "{rotated}");
+        assert!(!rotate("play").unwrap().contains("openmic_"), "it stays in the file");
+        assert!(rotate("nobody").is_err());
+        let listed = list(&keys(config).unwrap());
+        assert!(
+            listed.lines().count() == 4 && listed.matches("the former value is good").count() == 2,
+            "{listed}"
+        );
+        for key in keys(config).unwrap().list() {
+            assert!(listed.contains(&key.id));
+        }
+    }
+}

@@ -43,7 +43,6 @@ pub struct PublicKey {
 
 /// How a JWT of a public key is signed. There is one for each kind of key, so no token can choose a weaker.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
-#[expect(clippy::upper_case_acronyms, reason = "RFC 7518 §3.1 spells them so")]
 pub enum Algorithm {
     /// Ed25519 (RFC 8037).
     EdDSA,
