@@ -1,16 +1,21 @@
 //! Webhooks: every protocol asks and tells, a refusal can be read, and a bad receiver does what the configuration says.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use e2e::folder::Folder;
 use e2e::healthy::{serve, until};
 use e2e::http::{self, Connection};
 use e2e::receiver::{Call, Receiver, Reply, SECRET, hook};
 use e2e::rtc::{Client, Offer, Options, SDP};
-use e2e::rtmp::{Peer, Viewer, is_frame, tags};
+use e2e::rtmp::{PATIENCE, Peer, Viewer, is_frame, tags};
+use e2e::tls::Identity;
 use server::App;
 use server::config::{Event, Format, Hook, OnFailure, Secret, Wechat};
-use tokio::net::TcpListener;
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::process::{Child, ChildStdout, Command};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 use wire::flv::file::Tag;
@@ -25,29 +30,15 @@ const UPGRADE: &[(&str, &str)] = &[
     ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
 ];
 
-/// A folder for one test, gone with this value.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        Self(std::env::temp_dir().join(format!("openmic-hooks-{}-{name}", std::process::id())))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
 /// A server with these hooks, which may call this machine.
 async fn hooked(folder: &Folder, hooks: Vec<Hook>) -> App {
-    let data = folder.0.clone();
+    let data = folder.path().to_owned();
     serve(move |config| {
         config.data.dir = data;
         config.outbound.allow = vec!["127.0.0.1/32".parse().expect("a network")];
         config.hooks = hooks;
-        config.hls.idle = Duration::from_millis(300);
+        // A session of HLS is over after three of these without a request.
+        (config.hls.segment_min, config.hls.segment_max) = (Duration::from_secs(1), Duration::from_secs(1));
     })
     .await
 }
@@ -96,7 +87,7 @@ async fn rtmp_refusal(app: &App, purpose: Purpose, path: &str) -> Option<String>
 
 #[tokio::test]
 async fn every_protocol_tells_when_somebody_comes_and_goes() {
-    let folder = Folder::new("tells");
+    let folder = Folder::new();
     let mut receiver = Receiver::start(|_| Reply::ok()).await;
     let app = hooked(&folder, vec![receiver.hook("all", ALL)]).await;
     let (http, path) = (app.addresses().http, "live/x");
@@ -150,7 +141,7 @@ async fn every_protocol_tells_when_somebody_comes_and_goes() {
 
 #[tokio::test]
 async fn a_refusal_can_be_read_by_publishers_and_viewers_of_every_protocol() {
-    let folder = Folder::new("veto");
+    let folder = Folder::new();
     let receiver = Receiver::start(|_| Reply::ok()).await;
     let asked = Hook { veto: true, ..receiver.hook("veto", &[Event::Publish, Event::Play]) };
     let app = hooked(&folder, vec![asked]).await;
@@ -198,7 +189,7 @@ fn bad_answers(inner: &str) -> Vec<(&'static str, Reply)> {
 
 #[tokio::test]
 async fn without_an_answer_that_is_one_nobody_is_let_in_unless_that_is_configured() {
-    let folder = Folder::new("failure");
+    let folder = Folder::new();
     let mut inner = Receiver::start(|_| Reply::ok()).await;
     let receiver = Receiver::start(|_| Reply::ok()).await;
     let asked = |on_failure| Hook {
@@ -244,7 +235,7 @@ async fn a_hook_that_leads_into_the_inner_network_is_not_called_unless_that_is_a
 
 #[tokio::test]
 async fn a_notification_is_sent_again_until_it_is_taken_and_later_ones_of_its_path_wait() {
-    let folder = Folder::new("again");
+    let folder = Folder::new();
     let mut receiver = Receiver::start(|call| match call.text("path").as_str() {
         "live/a" => Reply::Status(503, String::new()),
         _ => Reply::ok(),
@@ -269,7 +260,7 @@ async fn a_notification_is_sent_again_until_it_is_taken_and_later_ones_of_its_pa
 
 #[tokio::test]
 async fn what_was_never_taken_is_a_dead_letter_when_the_server_stops() {
-    let folder = Folder::new("dead");
+    let folder = Folder::new();
     let closed = TcpListener::bind("127.0.0.1:0").await.expect("port 0 is free");
     let url = format!("http://{}/", closed.local_addr().expect("it is bound"));
     drop(closed);
@@ -277,7 +268,7 @@ async fn what_was_never_taken_is_a_dead_letter_when_the_server_stops() {
     let publisher = publish(&app, "live/x?auth=hush").await;
     app.shutdown(Duration::ZERO).await;
     drop(publisher);
-    let letters = std::fs::read_to_string(folder.0.join("hooks-dead.jsonl")).expect("there are letters");
+    let letters = std::fs::read_to_string(folder.path().join("hooks-dead.jsonl")).expect("there are letters");
     let events: Vec<String> = letters
         .lines()
         .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("each line is JSON"))
@@ -289,7 +280,7 @@ async fn what_was_never_taken_is_a_dead_letter_when_the_server_stops() {
 
 #[tokio::test]
 async fn a_hook_that_was_asked_is_told_of_the_end_even_of_what_never_began() {
-    let folder = Folder::new("asked");
+    let folder = Folder::new();
     let mut receiver = Receiver::start(|_| Reply::ok()).await;
     let asked = Hook { veto: true, ..receiver.hook("veto", &[Event::Play, Event::Stop]) };
     let told = receiver.hook("told", &[Event::Play, Event::Stop]);
@@ -304,7 +295,7 @@ async fn a_hook_that_was_asked_is_told_of_the_end_even_of_what_never_began() {
 
 #[tokio::test]
 async fn wechat_receivers_get_the_callbacks_that_they_know() {
-    let folder = Folder::new("wechat");
+    let folder = Folder::new();
     let mut receiver = Receiver::start(|_| Reply::ok()).await;
     let callbacks = Hook {
         format: Format::Wechat,
@@ -335,7 +326,7 @@ async fn wechat_receivers_get_the_callbacks_that_they_know() {
 
 #[tokio::test]
 async fn hooks_and_their_secrets_change_while_a_publisher_goes_on() {
-    let folder = Folder::new("reload");
+    let folder = Folder::new();
     let mut receiver = Receiver::start(|_| Reply::ok()).await;
     let app = hooked(&folder, vec![receiver.hook("all", ALL)]).await;
     let publisher = publish(&app, "live/x").await;
@@ -348,4 +339,152 @@ async fn hooks_and_their_secrets_change_while_a_publisher_goes_on() {
     publisher.finish().await;
     let call: Call = receiver.call_of("unpublish", "rtmp").await;
     assert!(call.is_signed(SECRET) && call.is_signed("another secret of tests"), "{}", call.head);
+}
+
+#[tokio::test]
+async fn the_api_lists_hooks_without_secrets_and_tries_one_out() {
+    let folder = Folder::new();
+    let mut receiver = Receiver::start(|call| match call.what().0.as_str() {
+        "test" => Reply::Status(418, String::new()),
+        _ => Reply::ok(),
+    })
+    .await;
+    let mut asked = receiver.hook("back.end", &[Event::Publish]);
+    asked.veto = true;
+    asked.url += "?token=hush";
+    let app = hooked(&folder, vec![asked]).await;
+    let address = app.addresses().http;
+    let _publisher = publish(&app, "live/x").await;
+
+    let hooks = http::get(address, "/api/v1/hooks").await;
+    let owed = serde_json::json!({"hooks": [{
+        "name": "back.end", "url": format!("http://{}/hook", receiver.address), "events": ["publish"], "apps": [],
+        "veto": true, "on_failure": "refuse", "format": "openmic", "waiting": 0
+    }]});
+    assert_eq!(hooks.json(), owed);
+
+    assert!(receiver.call().await.head.starts_with("POST /hook?token=hush HTTP/1.1"));
+    let tried = http::send(address, "POST", "/api/v1/hooks/back.end/test", &[], b"").await;
+    let record = tried.json();
+    assert_eq!((&record["status"], &record["http_status"]), (&"dead".into(), &418.into()), "{record}");
+    assert!(receiver.call().await.is_signed(SECRET));
+    let missing = http::send(address, "POST", "/api/v1/hooks/other/test", &[], b"").await;
+    assert_eq!(missing.status, 404);
+
+    let list = http::get(address, "/api/v1/hooks/deliveries?limit=2").await;
+    let deliveries = list.json()["deliveries"].as_array().expect("a list").clone();
+    assert_eq!((&deliveries[0]["event"], &deliveries[1]["event"]), (&"test".into(), &"publish".into()));
+    assert_eq!((&deliveries[1]["status"], &deliveries[1]["attempts"]), (&"delivered".into(), &1.into()));
+    assert!(!format!("{}{}", hooks.text(), list.text()).contains("hush"));
+    let metrics = http::get(address, "/metrics").await;
+    assert!(metrics.text().contains("openmic_hook_calls_total{outcome=\"allowed\"} 1"), "{}", metrics.text());
+}
+
+/// A receiver of examples/hooks that runs; it ends with this value.
+struct Example {
+    _child: Child,
+    said: Lines<BufReader<ChildStdout>>,
+    port: u16,
+}
+
+impl Example {
+    async fn start(program: &str, file: &str) -> Self {
+        let file = format!("{}/../examples/hooks/{file}", env!("CARGO_MANIFEST_DIR"));
+        let mut command = Command::new(program);
+        command.args([&file, "0"]).env("OPENMIC_HOOK_SECRET", SECRET).kill_on_drop(true);
+        let mut child = command
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{program} cannot be run: {error}"));
+        let said = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+        let mut example = Self { _child: child, said, port: 0 };
+        let port = example.says().await.strip_prefix("listening on ").and_then(|port| port.parse().ok());
+        example.port = port.expect("it says its port");
+        example
+    }
+
+    async fn says(&mut self) -> String {
+        timeout(PATIENCE, self.said.next_line()).await.expect("in time").expect("text").expect("it runs")
+    }
+}
+
+#[tokio::test]
+async fn the_example_receivers_check_signatures_and_refuse() {
+    let folder = Folder::new();
+    for (program, file) in [("python3", "receiver.py"), ("node", "receiver.mjs")] {
+        let mut example = Example::start(program, file).await;
+        let url = format!("http://127.0.0.1:{}/", example.port);
+        let asked = Hook { veto: true, timeout_ms: Some(10_000), ..hook("example", &url, ALL) };
+        let rotated = Hook {
+            secret: Some(Secret::new("another secret of tests")),
+            secret_previous: Some(Secret::new(SECRET)),
+            ..asked.clone()
+        };
+        let foreign = Hook { secret: Some(Secret::new("a stranger's secret here")), ..asked.clone() };
+        for hook in [asked, rotated] {
+            let app = hooked(&folder, vec![hook]).await;
+            let refused = rtmp_refusal(&app, Purpose::Publish, "live/blocked-1").await;
+            assert_eq!(refused.as_deref(), Some("this stream is blocked"), "{file}");
+            publish(&app, "live/x").await.finish().await;
+            let said =
+                [example.says().await, example.says().await, example.says().await, example.says().await];
+            let owed = ["publish live/blocked-1 rtmp", "publish live/x rtmp"];
+            assert_eq!(&said[..2], owed, "{file}");
+            assert!(said.contains(&"end live/x -".to_owned()), "{file}: {said:?}");
+        }
+        let app = hooked(&folder, vec![foreign]).await;
+        let refused = rtmp_refusal(&app, Purpose::Publish, "live/x").await;
+        assert_eq!(refused.as_deref(), Some("the signature is not ours"), "{file}");
+    }
+}
+
+/// A listener on this address that takes TLS off and passes the rest on.
+async fn in_tls(identity: &Identity, on: &str, to: SocketAddr) -> SocketAddr {
+    let listener = TcpListener::bind((on, 0)).await.expect("port 0 is free");
+    let address = listener.local_addr().expect("it is bound");
+    let acceptor = identity.acceptor();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                // A client that does not believe us hangs up.
+                let Ok(mut outside) = acceptor.accept(stream).await else { return };
+                let mut inside = TcpStream::connect(to).await.expect("the receiver listens");
+                let _ = tokio::io::copy_bidirectional(&mut outside, &mut inside).await;
+            });
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn a_receiver_is_called_by_https_and_only_if_it_is_who_its_address_says() {
+    let folder = Folder::new();
+    let mut receiver = Receiver::start(|_| Reply::ok()).await;
+    let identity = Identity::new();
+    let known = in_tls(&identity, "127.0.0.1", receiver.address).await;
+    let other = in_tls(&identity, "127.0.0.2", receiver.address).await;
+    let data = folder.path().to_owned();
+    let serve_with = async |address: SocketAddr, ca: Option<PathBuf>| {
+        let hook = hook("https", &format!("https://{address}/hook"), &[Event::Publish]);
+        serve(|config| {
+            config.data.dir.clone_from(&data);
+            config.outbound.allow = vec!["127.0.0.0/8".parse().expect("a network")];
+            config.outbound.ca = ca;
+            config.hooks = vec![Hook { veto: true, ..hook }];
+        })
+        .await
+    };
+    let believed = serve_with(known, Some(identity.certificate_file())).await;
+    assert_eq!(rtmp_refusal(&believed, Purpose::Publish, "live/x").await, None);
+    assert!(receiver.call().await.is_signed(SECRET));
+    for (address, ca, what) in [
+        (known, None, "an authority that nobody knows"),
+        (other, Some(identity.certificate_file()), "another name than the certificate's"),
+    ] {
+        let app = serve_with(address, ca).await;
+        let refused = rtmp_refusal(&app, Purpose::Publish, "live/x").await;
+        assert!(refused.is_some_and(|refused| refused.contains("does not answer")), "{what}");
+    }
+    assert!(receiver.left().is_empty());
 }

@@ -21,17 +21,6 @@ pub enum Status {
     Dead,
 }
 
-impl Status {
-    /// Its name in the API.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Delivered => "delivered",
-            Self::Retrying => "retrying",
-            Self::Dead => "dead",
-        }
-    }
-}
-
 /// One delivery.
 #[derive(Clone, Debug)]
 pub struct Record {

@@ -230,7 +230,6 @@ impl Service {
         let id = random_name();
         let handle = Handle { commands: sender, offer: Arc::clone(plan.offer()), etag: etag.as_str().into() };
         self.sessions().insert(id.clone(), handle);
-        ticket.begin();
         let patience = context.config().rtc.set_up;
         let mut waiting =
             Waiting { plan, role, mailbox, inbox, commands, began: now, patience, half_open, ticket };
@@ -260,6 +259,7 @@ impl Named {
     /// Runs a session whose peer has shown itself.
     async fn live(&self, waiting: Waiting, first: First) {
         let known = waiting.ticket.session();
+        waiting.ticket.begin();
         let mut session = match waiting.begin(&self.context.rtc) {
             Ok(session) => session,
             Err(error) => return self.report(Some(&error)),

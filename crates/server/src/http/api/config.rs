@@ -96,7 +96,7 @@ fn may_show(section: &str, key: &str) -> bool {
 /// Nothing is asked for yet.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Nothing {}
+pub(super) struct Nothing {}
 
 /// What a reload did.
 #[derive(Debug, Serialize, ToSchema)]

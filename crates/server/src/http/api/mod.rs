@@ -9,6 +9,7 @@ mod config;
 mod describe;
 mod events;
 mod history;
+mod hooks;
 mod keys;
 mod node;
 mod rate;
@@ -66,7 +67,8 @@ fn described() -> OpenApiRouter<Arc<Context>> {
         .merge(sessions::routes())
         .merge(usage::routes())
         .merge(config::routes())
-        .merge(keys::routes());
+        .merge(keys::routes())
+        .merge(hooks::routes());
     OpenApiRouter::with_openapi(describe::Description::openapi()).nest(PREFIX, groups)
 }
 
