@@ -342,6 +342,22 @@ async fn hooks_and_their_secrets_change_while_a_publisher_goes_on() {
 }
 
 #[tokio::test]
+async fn what_a_hook_that_is_taken_out_was_still_owed_is_a_dead_letter() {
+    let folder = Folder::new();
+    let mut receiver = Receiver::start(|_| Reply::Status(500, String::new())).await;
+    let app = hooked(&folder, vec![receiver.hook("gone", &[Event::Publish])]).await;
+    let _publisher = publish(&app, "live/x").await;
+    receiver.call().await;
+    let mut next = (*app.context().config()).clone();
+    next.hooks.clear();
+    app.context().set_source(Box::new(move || Ok(next.clone())));
+    app.context().reload().expect("it is well-formed");
+    let letters = std::fs::read_to_string(folder.path().join("hooks-dead.jsonl")).expect("there is a letter");
+    assert!(letters.contains("taken out of the configuration"), "{letters}");
+    assert_eq!((letters.lines().count(), folder.mode("hooks-dead.jsonl")), (1, 0o600));
+}
+
+#[tokio::test]
 async fn the_api_lists_hooks_without_secrets_and_tries_one_out() {
     let folder = Folder::new();
     let mut receiver = Receiver::start(|call| match call.what().0.as_str() {

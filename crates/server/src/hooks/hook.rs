@@ -64,6 +64,11 @@ impl Hook {
         &self.config.name
     }
 
+    /// What one of them is owed the other delivers.
+    pub(super) fn shares_queue(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.queue, &other.queue)
+    }
+
     pub(super) fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -84,9 +84,9 @@ impl Hooks {
         let before = self.0.current.load_full();
         self.0.current.store(Arc::new(Set::new(config, &before.hooks)));
         let after = self.0.current.load();
-        let is_gone = |hook: &&Arc<Hook>| !after.hooks.iter().any(|other| other.name() == hook.name());
+        let is_gone = |hook: &&Arc<Hook>| !after.hooks.iter().any(|other| other.shares_queue(hook));
         for hook in before.hooks.iter().filter(is_gone) {
-            self.bury_all(hook, "the hook was taken out of the configuration");
+            self.bury_all(hook, "the hook was taken out of the configuration, or has another format now");
         }
         self.0.changed.notify_one();
     }
