@@ -10,6 +10,7 @@ use e2e::rtc::Client;
 use e2e::rtmp::{PATIENCE, Peer, Viewer, tags};
 use serde_json::Value;
 use server::App;
+use server::access::keys::Keys;
 use tokio::time::{sleep, timeout};
 use wire::rtmp::client::Purpose;
 
@@ -373,5 +374,43 @@ async fn the_node_its_configuration_and_its_metrics_are_told_without_names_of_st
     assert_eq!(of_streams.len(), 2, "two series of one stream: {of_streams:?}");
     assert!(metrics.text().contains("openmic_sessions{action=\"publish\",protocol=\"rtmp\"} 2\n"));
     drop(publishers);
+    end(app).await;
+}
+
+#[tokio::test]
+async fn every_address_but_the_one_that_says_so_wants_a_token_where_the_server_is_guarded() {
+    let data = e2e::scratch::folder();
+    let (keys, admin) = Keys::generate(0);
+    keys.save(&Keys::path(&data)).expect("a folder of our own");
+    let guarded = |config: &mut server::Config| {
+        config.data.dir.clone_from(&data);
+        config.access.required = true;
+    };
+    let app = serve(guarded).await;
+    let http = app.addresses().http;
+    assert_eq!(json(&app, "/server").await["guarded"], true);
+    let document = get(http, "/api/v1/openapi.json").await.json();
+    let (mut open, mut tried) = (Vec::new(), 0);
+    for (path, item) in document["paths"].as_object().expect("paths") {
+        for method in item.as_object().expect("operations").keys() {
+            let target = path.replace("{app}", "live").replace("{stream}", "x").replace("{id}", "1");
+            let target = target.replace("{name}", "x");
+            let answer = send(http, &method.to_uppercase(), &target, &[JSON], b"{}").await;
+            match answer.status {
+                401 => assert!(answer.header("www-authenticate").is_some() && !answer.problem().is_empty()),
+                _ => open.push(format!("{method} {path}: {}", answer.status)),
+            }
+            tried += 1;
+        }
+    }
+    assert_eq!(open, ["get /api/v1/server: 200"]);
+    assert!(tried >= 12, "{tried}");
+    assert_eq!(get(http, "/metrics").await.status, 401);
+    let bearer = format!("Bearer {}", admin.expose());
+    let with_token = request(http, "GET", "/metrics", &[("Authorization", &bearer)]).await;
+    assert_eq!(with_token.status, 200, "{}", with_token.text());
+    let config = request(http, "GET", "/api/v1/config", &[("Authorization", &bearer)]).await;
+    assert_eq!(config.json()["access"]["required"], true, "{}", config.text());
+    assert!(!config.text().contains(admin.expose()), "a secret is shown");
     end(app).await;
 }

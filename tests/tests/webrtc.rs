@@ -219,7 +219,7 @@ async fn what_is_lost_on_the_way_in_and_out_is_asked_for_and_every_picture_arriv
     let received: Vec<Received> = received.into_values().take(owed.len()).collect();
     assert!(told(&received) == owed, "other payloads than were sent");
     let (reply, lost) = tokio::sync::oneshot::channel();
-    viewer.tell(move |driver| reply.send(driver.lost).expect("it is waited for")).await;
+    viewer.tell(move |driver| reply.send(driver.counts.lost).expect("it is waited for")).await;
     assert!(lost.await.expect("the peer runs").1 > 10, "there was loss to mend");
 }
 

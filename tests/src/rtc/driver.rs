@@ -97,6 +97,15 @@ pub fn captured(at: Timestamp) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(1_000_000_000) + Duration::from_micros(at.micros() as u64)
 }
 
+/// What went out and came in, in this order.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Counts {
+    /// Datagrams that the network lost.
+    pub lost: (usize, usize),
+    /// Bytes of all datagrams that it did not.
+    pub bytes: (u64, u64),
+}
+
 /// A machine, its way to the server, and how bad that is.
 pub struct Driver {
     /// The machine.
@@ -105,10 +114,8 @@ pub struct Driver {
     pub link: Link,
     /// What the network loses.
     pub loss: Loss,
-    /// Datagrams lost on their way out and in.
-    pub lost: (usize, usize),
-    /// Bytes of all datagrams it sent, and of all that came.
-    pub bytes: (u64, u64),
+    /// What went out and came in.
+    pub counts: Counts,
     /// Where the server was last heard.
     pub server: Option<std::net::SocketAddr>,
     /// Payload type and number of every RTP datagram that came.
@@ -134,8 +141,7 @@ impl Driver {
             rtc,
             link,
             loss: Loss::default(),
-            lost: (0, 0),
-            bytes: (0, 0),
+            counts: Counts::default(),
             server: None,
             heard: Vec::new(),
             extra: Vec::new(),
@@ -171,12 +177,12 @@ impl Driver {
 
     fn handle_datagram(&mut self, peer: std::net::SocketAddr, bytes: &[u8]) {
         self.server = Some(peer);
-        self.bytes.1 += bytes.len() as u64;
         let percent = self.loss.incoming;
         if self.loss.hits(percent) {
-            self.lost.1 += 1;
+            self.counts.lost.1 += 1;
             return;
         }
+        self.counts.bytes.1 += bytes.len() as u64;
         if let [128..192, kind, high, low, ..] = *bytes
             && !(192..224).contains(&kind)
         {
@@ -208,9 +214,9 @@ impl Driver {
                 Output::Transmit(transmit) => {
                     let percent = self.loss.outgoing;
                     match self.loss.hits(percent) {
-                        true => self.lost.0 += 1,
+                        true => self.counts.lost.0 += 1,
                         false => {
-                            self.bytes.0 += transmit.contents.len() as u64;
+                            self.counts.bytes.0 += transmit.contents.len() as u64;
                             self.link.send(transmit.destination, &transmit.contents).await;
                         }
                     }

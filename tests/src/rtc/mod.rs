@@ -230,7 +230,7 @@ impl Client {
     /// Bytes of all datagrams it has sent, and of all that came.
     pub async fn bytes(&self) -> (u64, u64) {
         let (reply, bytes) = oneshot::channel();
-        self.tell(move |driver| reply.send(driver.bytes).expect("it is waited for")).await;
+        self.tell(move |driver| reply.send(driver.counts.bytes).expect("it is waited for")).await;
         bytes.await.expect("the peer's task runs")
     }
 

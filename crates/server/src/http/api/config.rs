@@ -44,7 +44,16 @@ const SHOWN_SECTIONS: &[&str] = &[
     "transcode",
 ];
 /// Keys of other sections that hold no secret.
-const SHOWN: &[&str] = &["access.open_to_everyone", "tls.certificate", "tls.local_ca"];
+const SHOWN: &[&str] = &[
+    "access.allow",
+    "access.audience",
+    "access.deny",
+    "access.open_to_everyone",
+    "access.required",
+    "tls.acme_domains",
+    "tls.certificate",
+    "tls.local_ca",
+];
 /// And within any section a key is hidden whose name says that it holds one.
 const SECRET_WORDS: &[&str] = &["auth", "credential", "key", "password", "secret", "token"];
 

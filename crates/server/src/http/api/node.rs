@@ -16,6 +16,7 @@ use super::fresh;
 use crate::audience::Audience;
 use crate::context::Context;
 use crate::node::Load;
+use crate::shed::Shortage;
 use crate::time::rfc3339;
 
 /// Of a limit, in percent: beyond this there is a warning.
@@ -94,7 +95,7 @@ pub(super) fn describe(context: &Context) -> NodeInfo {
         tls: TlsInfo {
             expires: context.operation.certificates.as_ref().and_then(|shown| shown.expires()).map(rfc3339),
         },
-        warnings: warnings(&used, panics),
+        warnings: warnings(&used, panics).into_iter().chain(shortage(context)).collect(),
         used,
         panics,
     }
@@ -111,7 +112,7 @@ fn used(context: &Context, load: Option<Load>) -> Used {
         memory_bytes_max: load.and_then(|load| load.bounds.memory_bytes),
         file_descriptors: process.map(|process| process.open_files),
         file_descriptors_max: load.and_then(|load| load.bounds.open_files),
-        connections: limits.connections.saturating_sub(context.connections.available_permits()),
+        connections: context.open_connections(),
         connections_max: limits.connections,
         ring_bytes: context.hub.ring_bytes(),
         ring_bytes_max: limits.ring_bytes,
@@ -153,6 +154,14 @@ fn warnings(used: &Used, panics: u64) -> Vec<String> {
             .then(|| format!("{panics} sessions ended by a bug of the server; see the log, and report it")),
     ];
     all.into_iter().flatten().collect()
+}
+
+fn shortage(context: &Context) -> Option<String> {
+    let what = match context.operation.shed.shortage(context.open_connections())? {
+        Shortage::Files => "file descriptors",
+        Shortage::Memory => "memory",
+    };
+    Some(format!("new viewers are refused for want of {what}"))
 }
 
 #[cfg(test)]
