@@ -14,7 +14,7 @@ use server::App;
 use tokio::time::{sleep, timeout};
 use wire::flv::TagKind;
 use wire::flv::file::Tag;
-use wire::rtmp::client::Purpose;
+use wire::rtmp::client::{Event, Purpose};
 
 const RECORDING: &[u8] = include_bytes!("../fixtures/h264_aac.flv");
 const ROUND_MS: u32 = 4_011;
@@ -80,7 +80,7 @@ async fn usage_is_what_went_over_tcp_sockets_to_one_percent() {
     let mut player = Peer::ask(playing.address, Purpose::Play, "live/x").await;
     watching.push(tokio::spawn(async move {
         let mut events = 0;
-        while player.event().await.is_some() {
+        while let Some(Event::Ready | Event::Media(_)) = player.event().await {
             events += 1;
         }
         events
