@@ -108,6 +108,7 @@ impl App {
             .map_err(|error| StartError::Listen { key: "rtc.listen", address: addresses.rtc, error })?;
         let context = context(Made { config, certificates, addresses, rtc, access });
         context.look_for_room();
+        context.access.sessions.trace(context.operation.spans.clone());
         let services = TaskTracker::new();
         services.spawn(tick_hub(Arc::clone(&context)));
         services.spawn(operation::keep(Arc::clone(&context)));
@@ -155,6 +156,7 @@ impl App {
         if tokio::time::timeout(STOP_PATIENCE, ended).await.is_err() {
             tracing::warn!(sessions = self.context.tasks.len(), "sessions did not end in time");
         }
+        self.context.operation.spans.finish().await;
         drained
     }
 }

@@ -44,6 +44,8 @@ pub struct Config {
     pub api: Api,
     /// What `/metrics` tells, and whom.
     pub metrics: Metrics,
+    /// Traces for an OpenTelemetry collector.
+    pub telemetry: Telemetry,
     /// Where the certificate of HTTPS and RTMPS comes from.
     pub tls: Tls,
     /// Where it keeps files.
@@ -240,6 +242,14 @@ pub struct Metrics {
     pub open: bool,
     /// Broadcasts with series of their own, those with most viewers; 0: none.
     pub per_stream_max: usize,
+}
+
+/// `[telemetry]`
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Telemetry {
+    /// An OpenTelemetry collector that takes OTLP over HTTP, such as `http://127.0.0.1:4318`. Unset: no traces are made.
+    pub otlp_endpoint: Option<String>,
 }
 
 /// `[tls]`

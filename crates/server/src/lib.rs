@@ -32,6 +32,7 @@ pub mod rtmp;
 pub mod sessions;
 pub mod shed;
 pub mod socket;
+pub mod telemetry;
 pub mod time;
 pub mod tls;
 mod transcode;

@@ -14,6 +14,7 @@ use crate::http::{EVENT_STREAMS_MAX, Rate};
 use crate::node::Node;
 use crate::reload::Reload;
 use crate::shed::{self, Shed};
+use crate::telemetry::Spans;
 use crate::tls::Certificates;
 
 /// Part of the [`Context`].
@@ -26,6 +27,8 @@ pub struct Operation {
     pub certificates: Option<Arc<Certificates>>,
     /// What is left for new viewers.
     pub shed: Shed,
+    /// Traces of sessions.
+    pub(crate) spans: Spans,
     /// Whom the server asks and tells.
     pub hooks: Hooks,
     /// The configuration in effect, and how another takes its place.
@@ -48,6 +51,7 @@ impl Operation {
             bans: Bans::default(),
             certificates,
             shed: Shed::new(),
+            spans: Spans::new(&config.telemetry),
             hooks,
             reload: Reload::new(config),
             node: Node::default(),

@@ -140,6 +140,7 @@ fixed! {
     tls.acme_directory = "tls.acme_directory",
     tls.acme_root = "tls.acme_root",
     tls.local_ca = "tls.local_ca",
+    telemetry.otlp_endpoint = "telemetry.otlp_endpoint",
     transcode.ffmpeg = "transcode.ffmpeg",
     limits.broadcasts = "limits.broadcasts",
     limits.connections = "limits.connections",

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use media::Path;
@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::audience::Protocol;
 use crate::hooks::Attendance;
+use crate::telemetry::Spans;
 use crate::usage::{Key, Ledger, Sums};
 
 /// Names one session of this server's run.
@@ -148,6 +149,7 @@ struct Inner {
     usage: Ledger,
     /// Of sessions that are over.
     moved: Moved,
+    spans: OnceLock<Spans>,
 }
 
 /// Bytes moved since the start, by action and protocol.
@@ -230,6 +232,11 @@ impl Sessions {
         self.0.usage.add(SystemTime::now(), session.usage_key(), Sums { sessions: 1, ..Sums::default() });
         self.open_sessions().insert(id, Arc::clone(&session));
         Ticket { session, sessions: self.clone(), attendance: None }
+    }
+
+    /// Has a span made of each session that ends from now on. Only the first call counts.
+    pub(crate) fn trace(&self, spans: Spans) {
+        let _ = self.0.spans.set(spans);
     }
 
     /// What all sessions have moved.
@@ -323,6 +330,9 @@ impl Drop for Ticket {
         self.sessions.0.moved.add(&self.session);
         drop(open);
         self.session.settle(&self.sessions.0.usage, SystemTime::now());
+        if let Some(spans) = self.sessions.0.spans.get() {
+            spans.over(&self.session);
+        }
     }
 }
 

@@ -293,6 +293,14 @@ impl Context {
     /// # Errors
     /// [`Refused`], in words for whoever asked.
     pub async fn admit(self: &Arc<Self>, request: &Request<'_>) -> Result<Ticket, Refused> {
+        let admitted = self.let_in(request).await;
+        if let Err(refused) = &admitted {
+            self.operation.spans.refused(request, refused);
+        }
+        admitted
+    }
+
+    async fn let_in(self: &Arc<Self>, request: &Request<'_>) -> Result<Ticket, Refused> {
         self.access.check(request)?;
         match request.action {
             Action::Publish => self.operation.bans.check(request.path, Instant::now())?,

@@ -30,6 +30,7 @@ impl Config {
     pub fn check(&self) -> Result<(), Invalid> {
         self.access.check()?;
         self.check_tls()?;
+        self.check_telemetry()?;
         self.check_hls()?;
         self.check_api()?;
         self.check_times()?;
@@ -73,6 +74,21 @@ impl Config {
                 invalid("tls.local_ca", "is of use with http.tls_listen only, such as 0.0.0.0:8443")
             }
             Some(Source::Files | Source::LocalCa) => Ok(()),
+        }
+    }
+
+    fn check_telemetry(&self) -> Result<(), Invalid> {
+        let Some(endpoint) = &self.telemetry.otlp_endpoint else { return Ok(()) };
+        let names_host =
+            endpoint.strip_prefix("http://").is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'));
+        match names_host {
+            true => Ok(()),
+            false => Err(Invalid {
+                key: "telemetry.otlp_endpoint",
+                what: format!(
+                    "is {endpoint:?} but must be http:// and a host, such as a collector on this machine that goes on by TLS"
+                ),
+            }),
         }
     }
 
@@ -200,5 +216,9 @@ mod tests {
         };
         assert_eq!(broken(both), Some("tls.certificate"));
         assert_eq!(broken(|c| c.tls.local_ca = true), Some("tls.local_ca"));
+        for endpoint in ["https://collector.example", "127.0.0.1:4318", "http://", "http:///v1"] {
+            let wrong = broken(|c| c.telemetry.otlp_endpoint = Some(endpoint.into()));
+            assert_eq!(wrong, Some("telemetry.otlp_endpoint"), "{endpoint}");
+        }
     }
 }
