@@ -19,22 +19,21 @@ export interface Token {
   readonly expires: string;
 }
 
-/** As the server makes them; those it has no port for are absent. */
+/** As the server makes them. A side is null where nobody may do that in this app; what it has no port for is too. */
 export interface SignedAddresses {
   readonly publish: {
-    readonly rtmp?: RtmpTarget | null;
-    readonly rtmps?: RtmpTarget | null;
+    readonly rtmp: RtmpTarget | null;
+    readonly rtmps: RtmpTarget | null;
     readonly whip: string;
-    readonly ffmpeg?: string | null;
-  };
+  } | null;
   readonly play: {
     readonly flv: string;
     readonly ws_flv: string;
     readonly hls: string;
-    readonly rtmp?: string | null;
+    readonly rtmp: string | null;
     readonly whep: string;
     readonly page: string;
-  };
+  } | null;
 }
 
 export interface RtmpTarget {
@@ -46,9 +45,10 @@ export async function listKeys(client: Client): Promise<readonly Key[]> {
   return (await client.json<{ keys: readonly Key[] }>('GET', '/keys')).keys;
 }
 
-/** The new secret, which is told this once. */
-export async function rotateKey(client: Client, id: string): Promise<string> {
-  return (await client.json<{ secret: string }>('POST', `/keys/${encodeURIComponent(id)}/rotate`, { body: {} })).secret;
+/** The new secret, which is told this once. The former one is taken for `keepS` seconds more. */
+export async function rotateKey(client: Client, id: string, keepS: number): Promise<string> {
+  const body = { keep_s: keepS };
+  return (await client.json<{ secret: string }>('POST', `/keys/${encodeURIComponent(id)}/rotate`, { body })).secret;
 }
 
 export interface TokenRequest {

@@ -54,7 +54,7 @@ function rtmpBaseOf(hostname: string, server: ServerInfo | undefined): string | 
 export function openAddresses(path: string, origin: string, server: ServerInfo | undefined): SignedAddresses {
   const { httpFlv, wsFlv, hls, whep, whip, rtmp, page, push } = addressesOf(path, origin, server);
   return {
-    publish: { rtmp: push ?? null, whip },
+    publish: { rtmp: push ?? null, rtmps: null, whip },
     play: { flv: httpFlv, ws_flv: wsFlv, hls, rtmp: rtmp ?? null, whep, page },
   };
 }
@@ -96,9 +96,10 @@ const code = (kind: LineKind, value: string): Line => ({ kind, value, isCode: tr
 
 /** What somebody needs who wants to publish with the program at hand. */
 export function publishGroups({ publish }: SignedAddresses): readonly Group[] {
+  if (publish === null) return [];
   const target = publish.rtmp ?? publish.rtmps;
   const byWhip: Group = { kind: 'whip', lines: [line('whipServer', publish.whip)] };
-  if (target == null) return [byWhip];
+  if (target === null) return [byWhip];
   const url = `${target.server}/${target.key}`;
   return [
     { kind: 'obs', lines: [line('obsServer', target.server), line('obsKey', target.key)] },
@@ -110,7 +111,8 @@ export function publishGroups({ publish }: SignedAddresses): readonly Group[] {
 
 /** And to watch. */
 export function playGroups({ play }: SignedAddresses, origin: string): readonly Group[] {
-  const rtmp = play.rtmp == null ? [] : [line('rtmpPlay', play.rtmp)];
+  if (play === null) return [];
+  const rtmp = play.rtmp === null ? [] : [line('rtmpPlay', play.rtmp)];
   return [
     { kind: 'browser', lines: [line('page', play.page), code('embed', embedOf(play.flv, origin))] },
     {

@@ -92,15 +92,6 @@ export function streamOfPage(pathname: string): string | undefined {
   return decodePath(path);
 }
 
-/** Undoes `encodePath`; undefined for what it never writes. */
-export function decodePath(encoded: string): string | undefined {
-  try {
-    return encoded.split('/').map(decodeURIComponent).join('/');
-  } catch {
-    return undefined;
-  }
-}
-
 /**
  * The query of the media's address: that of the page, and what stands behind its `#`. A signature stands there, because
  * browsers send it to no server and no other page.
@@ -109,4 +100,13 @@ export function queryOfPage(search: string, hash: string): string {
   const kept = hash.replace(/^#/, '');
   if (!kept.includes('=')) return search;
   return search === '' ? `?${kept}` : `${search}&${kept}`;
+}
+
+/** Undoes `encodePath`; undefined for what it never writes. */
+export function decodePath(encoded: string): string | undefined {
+  try {
+    return encoded.split('/').map(decodeURIComponent).join('/');
+  } catch {
+    return undefined;
+  }
 }

@@ -13,8 +13,8 @@ export class ApiError extends Error {
   }
 }
 
-/** A server that takes longer is treated as unreachable. */
-const ANSWER_MS = 10_000;
+/** A server that takes longer is treated as unreachable. Testing a hook takes 10 s at most. */
+const ANSWER_MS = 15_000;
 /** A problem document is a few sentences; a proxy's error page in its place is not read. */
 const DETAIL_CHARS_MAX = 500;
 

@@ -21,6 +21,8 @@ const DELAY_MS_MIN = 1_000;
 const DELAY_MS_MAX = 15_000;
 /** Consoles that lost the server at the same moment do not all come back at the same moment. */
 const JITTER = 0.25;
+/** Streams in the list, as many as the server tells. */
+const LIST_MAX = 1_000;
 /** A longer wish is taken for a mistake. */
 const RETRY_AFTER_S_MAX = 120;
 
@@ -76,7 +78,7 @@ export class EventStream {
     const parser = new SseParser();
     let heard = false;
     try {
-      const answer = await fetch(this.#client.url('/events', { path: this.#path }), {
+      const answer = await fetch(this.#client.url('/events', { path: this.#path, limit: LIST_MAX }), {
         ...{ signal, cache: 'no-store', credentials: 'omit' },
         headers: { accept: 'text/event-stream', ...this.#client.headers },
       });

@@ -21,6 +21,8 @@ export type Measure = Exclude<keyof Sample, 'atMs'>;
 export interface Feed {
   /** Undefined until the server has told. */
   readonly broadcasts: readonly Broadcast[] | undefined;
+  /** Of all there are, where the list does not hold them all. */
+  readonly total: number;
   readonly node: NodeHealth | undefined;
   /** The stream that `samples` are of. */
   readonly path: string | undefined;
@@ -31,15 +33,18 @@ export interface Feed {
 /** An hour of seconds: more than a chart is wide, and some 100 KB. */
 export const SAMPLES_MAX = 3_600;
 
-export const NOTHING: Feed = { broadcasts: undefined, node: undefined, path: undefined, samples: [] };
+export const NOTHING: Feed = { broadcasts: undefined, total: 0, node: undefined, path: undefined, samples: [] };
 
 /** The feed after one event. What is of an unknown kind or broken changes nothing. */
 export function reduceFeed(feed: Feed, { event, data }: ServerEvent, nowMs: number): Feed {
   const body = parse(data);
   if (body === undefined) return feed;
-  if (event === 'broadcasts') return { ...feed, broadcasts: (body as { broadcasts: readonly Broadcast[] }).broadcasts };
+  if (event === 'broadcasts') {
+    const { broadcasts, total } = body as { broadcasts: readonly Broadcast[]; total: number };
+    return { ...feed, broadcasts, total };
+  }
   if (event === 'node') return { ...feed, node: body as unknown as NodeHealth };
-  if (event === 'stats') return withStats(feed, body as Partial<Sample> & { path?: string; at?: string }, nowMs);
+  if (event === 'stats') return withStats(feed, body as Partial<Sample> & { path?: string }, nowMs);
   return feed;
 }
 
@@ -56,20 +61,11 @@ export function withHistory(feed: Feed, path: string, history: readonly Sample[]
   return { ...feed, samples: [...older, ...feed.samples].slice(-SAMPLES_MAX) };
 }
 
-function withStats(feed: Feed, body: Partial<Sample> & { path?: string; at?: string }, nowMs: number): Feed {
+function withStats(feed: Feed, body: Partial<Sample> & { path?: string }, nowMs: number): Feed {
   if (body.path === undefined || body.path !== feed.path) return feed;
-  const sample = toSample(body, nowMs);
-  const last = feed.samples.at(-1);
-  // After a reconnection the server may tell the same second again.
-  if (last !== undefined && sample.atMs <= last.atMs) return feed;
-  return { ...feed, samples: [...feed.samples, sample].slice(-SAMPLES_MAX) };
-}
-
-/** A sample as the server writes it, with its time as RFC 3339 or, where it has none, `otherwiseMs`. */
-export function toSample(body: Partial<Sample> & { at?: string }, otherwiseMs: number): Sample {
   const { bitrate_bps = null, fps = null, group_ms = null, viewers = null, delay_ms = null } = body;
-  const atMs = body.at === undefined ? otherwiseMs : Date.parse(body.at);
-  return { atMs, bitrate_bps, fps, group_ms, viewers, delay_ms };
+  const sample: Sample = { atMs: nowMs, bitrate_bps, fps, group_ms, viewers, delay_ms };
+  return { ...feed, samples: [...feed.samples, sample].slice(-SAMPLES_MAX) };
 }
 
 function parse(data: string): Readonly<Record<string, unknown>> | undefined {

@@ -8,14 +8,18 @@ export interface Hook {
   readonly url: string;
   readonly events: readonly string[];
   readonly veto: boolean;
-  readonly on_failure: string;
+  readonly on_failure: 'allow' | 'refuse';
+  /** Of these apps alone; empty is of all. */
+  readonly apps: readonly string[];
+  /** Notifications that it is still owed. */
+  readonly waiting: number;
 }
 
 export interface Delivery {
   readonly id: string | number;
   readonly hook: string;
   readonly event: string;
-  readonly path: string | null;
+  readonly path: string;
   readonly at: string;
   readonly attempts: number;
   readonly status: 'delivered' | 'retrying' | 'dead';

@@ -4,15 +4,25 @@ import type { Client } from './client.ts';
 
 export interface NodeHealth {
   readonly uptime_s: number;
+  /** Cores kept busy during the last seconds. */
   readonly cpu_cores: number;
-  readonly memory_bytes: number;
+  readonly cpu_cores_max: number;
+  readonly memory_bytes: number | null;
   readonly memory_bytes_max: number | null;
-  readonly file_descriptors: number;
+  readonly file_descriptors: number | null;
   readonly file_descriptors_max: number | null;
   readonly connections: number;
   readonly connections_max: number | null;
+  /** Media held for viewers who join or are late. */
+  readonly ring_bytes: number;
+  readonly ring_bytes_max: number | null;
   readonly panics: number;
   readonly sessions: number;
+  readonly broadcasts: number;
+  readonly publishers: number;
+  readonly viewers: number;
+  readonly received_bps: number;
+  readonly sent_bps: number;
   readonly tls: { readonly expires: string | null } | null;
   readonly warnings: readonly string[];
 }

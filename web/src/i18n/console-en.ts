@@ -4,7 +4,7 @@ import type { Key, Scope } from '../api/access.ts';
 import type { GroupKind, LineKind } from '../api/addresses.ts';
 import type { Track } from '../api/broadcasts.ts';
 import type { Measure } from '../api/feed.ts';
-import type { Delivery } from '../api/hooks.ts';
+import type { Delivery, Hook } from '../api/hooks.ts';
 import type { SortBy } from '../api/listing.ts';
 import type { UsageBy } from '../api/node.ts';
 import type { Route } from '../api/route.ts';
@@ -142,6 +142,7 @@ export const consoleEn = {
   sortBy: 'Order',
   sortName: (sort: SortBy): string => SORTS[sort],
   found: (count: number): string => (count === 1 ? '1 stream found' : `${count} streams found`),
+  listFull: (shown: number, total: number): string => `The first ${shown} of ${total} streams by name are listed.`,
   nothingFound: (search: string): string => `No stream has “${search}” in its name.`,
   pages: 'Pages',
   pageBefore: 'Previous',
@@ -157,6 +158,7 @@ export const consoleEn = {
   groupHelp: (kind: GroupKind): string => GROUPS[kind].help,
   lineName: (kind: LineKind): string => LINES[kind],
   addressesHelp: 'This server is guarded: addresses are signed for one stream and a time. Whoever has one may use it until it ends.',
+  nobodyMay: 'The policy of this app lets nobody.',
   validFor: 'Good for',
   validUntil: (time: string): string => `Good until ${time}.`,
   makeAddresses: 'Make addresses',
@@ -225,7 +227,9 @@ export const consoleEn = {
   until: (time: string): string => `taken until ${time}`,
   rotate: 'Renew',
   rotateTitle: (name: string, id: string): string => `Renew the ${name[0]?.toLowerCase() ?? ''}${name.slice(1)} “${id}”?`,
-  rotateText: 'A new secret is made and shown once. The present one is taken for a while longer, so running sessions go on. This cannot be undone.',
+  rotateText: 'A new secret is made and shown once. Running sessions go on. This cannot be undone.',
+  rotateKeep: 'The present one is taken for',
+  rotateKeepNone: 'no longer: somebody may know it who should not',
   secretOnce: (id: string): string => `This is the new secret of “${id}”. Copy it now: it is never shown again.`,
   secret: 'Secret',
   secretDone: 'I have copied it',
@@ -247,7 +251,8 @@ export const consoleEn = {
   hookEvents: 'Events',
   hookVeto: 'Veto',
   hookFailure: 'When it fails',
-  onFailure: (what: string): string => ({ allow: 'let in', open: 'let in', deny: 'refuse', closed: 'refuse' })[what] ?? what,
+  onFailure: (what: Hook['on_failure']): string => (what === 'allow' ? 'let in' : 'refuse'),
+  hookWaiting: 'Waiting',
   hookTest: 'Test',
   hookTesting: 'Testing…',
   testArrived: (name: string): string => `The test reached “${name}”.`,
@@ -266,14 +271,18 @@ export const consoleEn = {
   nodeTitle: 'This node',
   health: 'Health',
   cpu: 'Processor',
-  cpuHelp: 'of one core',
+  cpuOf: (cores: number): string => (cores === 1 ? 'of one core' : `of ${cores} cores`),
   memory: 'Memory',
+  ring: 'Media held',
   connections: 'Connections',
   fileDescriptors: 'File descriptors',
   noLimit: 'no limit known',
   ofLimit: (limit: string): string => `of ${limit}`,
   uptimeName: 'Up',
   version: 'Version',
+  received: 'Received',
+  sent: 'Sent',
+  broadcasts: 'Streams',
   panics: 'Errors caught',
   certificate: 'Certificate',
   noCertificate: 'none',

@@ -67,10 +67,15 @@ export class ApiMock {
     return all.filter(({ path }) => !control.endedPaths.has(path));
   }
 
+  #list() {
+    const broadcasts = this.#broadcasts();
+    return { broadcasts, next: null, total: broadcasts.length };
+  }
+
   #route(method, path, query, { response, body }) {
     const routes = {
       'GET /node': () => json(response, node(this.#control, this.#sessions.length)),
-      'GET /broadcasts': () => json(response, { broadcasts: this.#broadcasts(), next: null, total: this.#broadcasts().length }),
+      'GET /broadcasts': () => json(response, this.#list()),
       'GET /sessions': () => this.#listSessions(query.get('path'), response),
       'GET /usage': () => usage(query, response),
       'GET /config': () => json(response, CONFIG),
@@ -85,7 +90,7 @@ export class ApiMock {
     const exact = routes[`${method} ${path}`];
     if (exact !== undefined) return exact();
     const rotate = /^\/keys\/([^/]+)\/rotate$/.exec(path);
-    if (method === 'POST' && rotate !== null) return json(response, { secret: randomBytes(24).toString('base64url') });
+    if (method === 'POST' && rotate !== null) return json(response, { secret: randomBytes(24).toString('base64url'), previous_until: later(body.keep_s) });
     const test = /^\/hooks\/([^/]+)\/test$/.exec(path);
     if (method === 'POST' && test !== null) return this.#test(decodeURIComponent(test[1]), response);
     const session = /^\/sessions\/([^/]+)$/.exec(path);
@@ -99,7 +104,7 @@ export class ApiMock {
     const path = decodeURIComponent(history ? encoded.slice(0, -'/history'.length) : encoded);
     const found = this.#broadcasts().find((each) => each.path === path);
     if (found === undefined) return problem(response, 404, 'nothing is live here');
-    if (history) return json(response, { samples: past(path) });
+    if (history) return json(response, past(path));
     if (method !== 'DELETE') return json(response, found);
     this.#control.endedPaths.add(path);
     this.#control.bans.push([path, query.get('ban_s')]);
@@ -122,7 +127,7 @@ export class ApiMock {
   #test(hook, response) {
     const works = hook !== 'billing';
     const delivery = {
-      ...{ id: `t${this.#deliveries.length}`, hook, event: 'test', path: null, at: new Date().toISOString(), attempts: 1 },
+      ...{ id: `t${this.#deliveries.length}`, hook, event: 'test', path: 'test/test', at: new Date().toISOString(), attempts: 1 },
       ...(works
         ? { status: 'delivered', http_status: 200, error: null, took_ms: 42 }
         : { status: 'dead', http_status: null, error: 'connection refused', took_ms: 3 }),
@@ -134,7 +139,7 @@ export class ApiMock {
   #reload(response) {
     const { reload } = this.#control;
     if (reload === 'broken') {
-      return problem(response, 422, 'openmic.toml, line 12: unknown field `lisen`, expected `listen`; the old configuration stays');
+      return problem(response, 409, 'the old configuration stays: openmic.toml, line 12: unknown field `lisen`, expected `listen`');
     }
     if (reload === 'same') return json(response, { changed: [], needs_restart: [] });
     json(response, { changed: ['publish.idle_ms', 'hls.segments'], needs_restart: ['rtmp.listen'] });
@@ -146,7 +151,7 @@ export class ApiMock {
     this.#clients.add(client);
     response.on('close', () => this.#clients.delete(client));
     response.write(': welcome\n\n');
-    send(response, 'broadcasts', { broadcasts: this.#broadcasts() });
+    send(response, 'broadcasts', this.#list());
     send(response, 'node', node(this.#control, this.#sessions.length));
   }
 
@@ -154,7 +159,7 @@ export class ApiMock {
     const broadcasts = this.#broadcasts();
     const text = JSON.stringify(broadcasts);
     for (const { path, response } of this.#clients) {
-      if (text !== this.#said) send(response, 'broadcasts', { broadcasts });
+      if (text !== this.#said) send(response, 'broadcasts', this.#list());
       send(response, 'node', node(this.#control, this.#sessions.length));
       if (broadcasts.some((each) => each.path === path)) send(response, 'stats', sample(path, Date.now()));
     }
@@ -195,22 +200,28 @@ function sample(path, atMs) {
   const trouble = Math.abs(((t / 60) % 10) - 7) < 0.4 ? 0.45 : 1;
   const wave = Math.sin(t / 9) + 0.5 * Math.sin(t / 2.3);
   return {
-    ...{ path, at: new Date(atMs).toISOString(), bitrate_bps: Math.round((1_600_000 + wave * 160_000) * trouble) },
+    ...{ path, bitrate_bps: Math.round((1_600_000 + wave * 160_000) * trouble) },
     ...{ fps: Math.round((30 - (trouble < 1 ? 9 : 0) + wave * 0.04) * 100) / 100, group_ms: 2_000 },
     ...{ viewers: Math.round(24 + 9 * Math.sin(t / 140)), delay_ms: Math.round(120 + (trouble < 1 ? 420 : 0) + wave * 20) },
   };
 }
 
 function past(path) {
-  const nowMs = Math.floor(Date.now() / TICK_MS) * TICK_MS;
-  return Array.from({ length: 590 }, (_, at) => sample(path, nowMs - (590 - at) * TICK_MS));
+  const untilMs = Date.now();
+  const samples = Array.from({ length: 590 }, (_, at) => sample(path, untilMs - (589 - at) * TICK_MS));
+  const column = (name) => samples.map((each) => each[name]);
+  return {
+    ...{ path, until: new Date(untilMs).toISOString(), step_ms: TICK_MS, bitrate_bps: column('bitrate_bps') },
+    ...{ fps: column('fps'), group_ms: column('group_ms'), viewers: column('viewers'), delay_ms: column('delay_ms') },
+  };
 }
 
 function node({ warnings, certificateDays }, sessions) {
   return {
-    ...{ uptime_s: 7_860, cpu_cores: 0.37, memory_bytes: 148_000_000, memory_bytes_max: 2_147_000_000 },
+    ...{ uptime_s: 7_860, cpu_cores: 0.37, cpu_cores_max: 2, memory_bytes: 148_000_000, memory_bytes_max: 2_147_000_000 },
     ...{ file_descriptors: 214, file_descriptors_max: 1_024, connections: 861, connections_max: 1_000 },
-    ...{ panics: 0, sessions, tls: { expires: later(certificateDays * 86_400) }, warnings },
+    ...{ ring_bytes: 21_400_000, ring_bytes_max: 1_073_741_824, received_bps: 9_600_000, sent_bps: 412_000_000 },
+    ...{ broadcasts: 6, publishers: 5, viewers: 436, panics: 0, sessions, tls: { expires: later(certificateDays * 86_400) }, warnings },
   };
 }
 
@@ -237,8 +248,8 @@ const KEYS = [
 ];
 
 const HOOKS = [
-  { name: 'accounts', url: 'https://accounts.example/openmic', events: ['publish', 'play'], veto: true, on_failure: 'deny' },
-  { name: 'billing', url: 'https://billing.example/hooks/live/events', events: ['unpublish', 'stop', 'stream_end'], veto: false, on_failure: 'allow' },
+  { name: 'accounts', url: 'https://accounts.example/openmic', events: ['publish', 'play'], veto: true, on_failure: 'refuse', apps: [], waiting: 0 },
+  { name: 'billing', url: 'https://billing.example/hooks/live/events', events: ['unpublish', 'stop', 'end'], veto: false, on_failure: 'allow', apps: ['live', 'event'], waiting: 3 },
 ];
 
 function deliveries() {
@@ -286,10 +297,10 @@ function addresses(path, origin) {
   const sign = `txSecret=${randomBytes(16).toString('hex')}&txTime=${Math.floor(Date.now() / 1000 + 3_600).toString(16).toUpperCase()}`;
   const host = new URL(origin).host;
   return {
-    publish: { rtmp: { server: `rtmp://127.0.0.1/${app}`, key: `${stream}?${sign}` }, whip: `${origin}/${path}/whip?${sign}`, ffmpeg: null },
+    publish: { rtmp: { server: `rtmp://127.0.0.1/${app}`, key: `${stream}?${sign}` }, rtmps: null, whip: `${origin}/${path}/whip?${sign}`, ffmpeg: '' },
     play: {
       ...{ flv: `${origin}/${path}.flv?${sign}`, ws_flv: `ws://${host}/${path}.flv?${sign}`, hls: `${origin}/${path}.m3u8?${sign}` },
-      ...{ rtmp: `rtmp://127.0.0.1/${path}?${sign}`, whep: `${origin}/${path}/whep?${sign}`, page: `${origin}/play/${path}?${sign}` },
+      ...{ rtmp: `rtmp://127.0.0.1/${path}?${sign}`, whep: `${origin}/${path}/whep?${sign}`, page: `${origin}/play/${path}#auth=v1.6926a5c0.${randomBytes(12).toString('base64url')}` },
     },
   };
 }

@@ -64,8 +64,8 @@ describe('ready-made lines', () => {
   it('keeps_a_signature_whole_in_a_shell_and_in_markup', () => {
     const flv = 'https://h/live/a.flv?txSecret=s&txTime=t';
     const signed = {
-      publish: { rtmp: { server: 'rtmp://h/live', key: "it's?txSecret=s&txTime=t" }, whip: 'https://h/live/a/whip?auth=x' },
-      play: { flv, ws_flv: 'wss://h/live/a.flv', hls: 'https://h/live/a.m3u8', whep: 'https://h/live/a/whep', page: 'https://h/play/live/a' },
+      publish: { rtmp: { server: 'rtmp://h/live', key: "it's?txSecret=s&txTime=t" }, rtmps: null, whip: 'https://h/live/a/whip?auth=x' },
+      play: { flv, ws_flv: 'wss://h/live/a.flv', hls: 'https://h/live/a.m3u8', rtmp: null, whep: 'https://h/live/a/whep', page: 'https://h/play/live/a' },
     };
     const lines = [...publishGroups(signed), ...playGroups(signed, 'https://h')].flatMap((group) => group.lines);
     const valueOf = (wanted: string): string => lines.find(({ kind }) => kind === wanted)?.value ?? '';
@@ -74,6 +74,7 @@ describe('ready-made lines', () => {
     expect(valueOf('embed')).toContain('src="https://h/live/a.flv?txSecret=s&amp;txTime=t"');
     expect(valueOf('livePlayer')).toContain('https://h/live/a.flv');
     expect(lines.some(({ kind }) => kind === 'rtmpPlay')).toBe(false);
+    expect([...publishGroups({ publish: null, play: null }), ...playGroups({ publish: null, play: null }, 'https://h')]).toEqual([]);
   });
 });
 

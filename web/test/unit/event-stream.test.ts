@@ -63,7 +63,7 @@ describe('EventStream', () => {
     answers = [async () => stream('event: node\ndata: {}\n\n', true)];
     const open = new EventStream(new Client('https://h', 'secret'), 'live/a b', listener);
     await vi.advanceTimersByTimeAsync(0);
-    expect(asked[0]?.url).toBe('https://h/api/v1/events?path=live%2Fa+b');
+    expect(asked[0]?.url).toBe('https://h/api/v1/events?path=live%2Fa+b&limit=1000');
     expect(asked[0]?.headers).toEqual({ accept: 'text/event-stream', authorization: 'Bearer secret' });
     expect(events).toEqual(['node={}']);
     expect(links).toEqual(['connecting', 'open']);

@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Broadcast } from '../../src/api/broadcasts.ts';
 import { type Feed, NOTHING, SAMPLES_MAX, reduceFeed, turnTo, withHistory } from '../../src/api/feed.ts';
+import { samplesOf } from '../../src/api/history.ts';
 import { PAGE_CARDS, arrange } from '../../src/api/listing.ts';
 import { hashOf, routeOf } from '../../src/api/route.ts';
 
@@ -52,6 +53,21 @@ describe('reduceFeed', () => {
     const times = joined.samples.map(({ atMs }) => atMs);
     expect(times.slice(-3)).toEqual([4_998_000, 4_999_000, 5_000_000]);
     expect(withHistory(feed, 'other/stream', history)).toBe(feed);
+  });
+});
+
+describe('samplesOf', () => {
+  it('gives_each_value_its_time_counted_back_from_the_last', () => {
+    const history = {
+      ...{ path: 'a/b', until: '2026-11-26T00:00:10Z', step_ms: 2_000, bitrate_bps: [1, 2, 3], fps: [null, 30, 25] },
+      ...{ group_ms: [null, 2_000, 2_000], viewers: [0, 1, 2], delay_ms: [null, null, 40] },
+    };
+    const endMs = Date.parse(history.until);
+    expect(samplesOf(history)).toEqual([
+      { atMs: endMs - 4_000, bitrate_bps: 1, fps: null, group_ms: null, viewers: 0, delay_ms: null },
+      { atMs: endMs - 2_000, bitrate_bps: 2, fps: 30, group_ms: 2_000, viewers: 1, delay_ms: null },
+      { atMs: endMs, bitrate_bps: 3, fps: 25, group_ms: 2_000, viewers: 2, delay_ms: 40 },
+    ]);
   });
 });
 

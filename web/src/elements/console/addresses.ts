@@ -127,6 +127,7 @@ export class AddressesPanel extends LitElement {
     return html`
       <section class="side" aria-label=${title}>
         ${this.only === '' ? html`<h3>${title}</h3>` : nothing}
+        ${groups.length === 0 ? html`<p class="empty">${words.nobodyMay}</p>` : nothing}
         <div class="groups">
           ${groups.map(
             ({ kind, lines }) => html`

@@ -80,9 +80,14 @@ export class HooksPage extends LitElement {
     if (hooks.length === 0) return html`<p class="empty">${words.noHooks}</p>`;
     const columns: readonly Column<Hook>[] = [
       { name: words.hook, head: true, cell: ({ name, url }) => html`${name}<span class="more">${url}</span>` },
-      { name: words.hookEvents, cell: ({ events }) => events.join(', ') },
+      {
+        name: words.hookEvents,
+        cell: ({ events, apps }) =>
+          html`${events.join(', ')}${apps.length === 0 ? nothing : html`<span class="more">${apps.join(', ')}</span>`}`,
+      },
       { name: words.hookVeto, cell: ({ veto }) => (veto ? words.yes : words.no) },
       { name: words.hookFailure, cell: ({ on_failure: failure }) => words.onFailure(failure) },
+      { name: words.hookWaiting, number: true, cell: ({ waiting }) => String(waiting) },
       {
         ...{ name: words.actions, actions: true },
         cell: ({ name }) => html`

@@ -14,6 +14,9 @@ import { Loader } from './loader.ts';
 import { type Column, renderTable, tableStyles } from './table.ts';
 import { Words } from './words.ts';
 
+/** For how long a former secret may be taken; a day is what the server itself would choose. */
+const KEEP_S: readonly number[] = [86_400, 3_600, 7 * 86_400, 0];
+
 export class KeysPage extends LitElement {
   static override properties = {
     client: { attribute: false },
@@ -161,11 +164,15 @@ export class KeysPage extends LitElement {
       title: words.rotateTitle(words.keyName(kind), id),
       text: words.rotateText,
       doIt: words.rotate,
+      option: {
+        label: words.rotateKeep,
+        choices: KEEP_S.map((seconds) => [String(seconds), seconds === 0 ? words.rotateKeepNone : words.spanName(seconds)]),
+      },
     });
     if (confirmed === undefined || this.client === undefined) return;
     this.error = undefined;
     try {
-      this.secret = { id, value: await rotateKey(this.client, id) };
+      this.secret = { id, value: await rotateKey(this.client, id, Number(confirmed)) };
       scrollTo({ top: 0 });
     } catch (error) {
       this.error = asApiError(error);

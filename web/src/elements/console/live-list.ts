@@ -27,6 +27,7 @@ const PREFERENCE = 'sort';
 export class LiveList extends LitElement {
   static override properties = {
     broadcasts: { attribute: false },
+    total: { attribute: false },
     server: { attribute: false },
     client: { attribute: false },
     nowMs: { attribute: false },
@@ -38,6 +39,8 @@ export class LiveList extends LitElement {
   static override styles = [sharedStyles, consoleStyles, liveListStyles];
 
   declare broadcasts: readonly Broadcast[] | undefined;
+  /** Of all there are; the list may hold fewer. */
+  declare total: number;
   declare server: ServerInfo | undefined;
   declare client: Client | undefined;
   declare nowMs: number;
@@ -53,6 +56,7 @@ export class LiveList extends LitElement {
   constructor() {
     super();
     this.broadcasts = undefined;
+    this.total = 0;
     this.server = undefined;
     this.client = undefined;
     this.nowMs = 0;
@@ -142,6 +146,9 @@ export class LiveList extends LitElement {
           ${this.search === '' ? messages.streams(listing.matching) : words.found(listing.matching)}
         </p>
       </div>
+      ${this.total > (this.broadcasts?.length ?? 0)
+        ? html`<p class="muted">${words.listFull(this.broadcasts?.length ?? 0, this.total)}</p>`
+        : nothing}
       ${listing.matching === 0 ? html`<p class="empty">${words.nothingFound(this.search)}</p>` : nothing}
       <div class="streams">
         ${repeat(

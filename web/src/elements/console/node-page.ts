@@ -3,7 +3,7 @@
 import { LitElement, type TemplateResult, css, html, nothing } from 'lit';
 import type { ServerInfo } from '../../api/broadcasts.ts';
 import type { Client } from '../../api/client.ts';
-import { bytesText, countText, dateText, duration } from '../../api/format.ts';
+import { bitrate, bytesText, countText, dateText, duration } from '../../api/format.ts';
 import { type NodeHealth, getNode } from '../../api/node.ts';
 import { icon } from '../icons.ts';
 import { sharedStyles } from '../shared.styles.ts';
@@ -125,18 +125,21 @@ export class NodePage extends LitElement {
   }
 
   #gauges(node: NodeHealth): readonly Gauge[] {
-    const { words, language } = this.#words;
+    const { words, messages, language } = this.#words;
     const count = (value: number): string => countText(value, language);
-    const of = (value: number, max: number | null, say: (value: number) => string): Omit<Gauge, 'name'> => ({
-      value: say(value),
+    const of = (value: number | null, max: number | null, say: (value: number) => string): Omit<Gauge, 'name'> => ({
+      value: value === null ? messages.unknown : say(value),
       more: max === null ? words.noLimit : words.ofLimit(say(max)),
-      share: max === null || max === 0 ? undefined : value / max,
+      share: value === null || max === null || max === 0 ? undefined : value / max,
     });
+    const cores = Math.max(1, node.cpu_cores_max);
+    const busy = node.cpu_cores / cores;
     return [
-      { name: words.cpu, value: `${(node.cpu_cores * 100).toFixed(0)} %`, more: words.cpuHelp, share: undefined },
+      { name: words.cpu, value: `${(busy * 100).toFixed(0)} %`, more: words.cpuOf(cores), share: busy },
       { name: words.memory, ...of(node.memory_bytes, node.memory_bytes_max, bytesText) },
       { name: words.connections, ...of(node.connections, node.connections_max, count) },
       { name: words.fileDescriptors, ...of(node.file_descriptors, node.file_descriptors_max, count) },
+      { name: words.ring, ...of(node.ring_bytes, node.ring_bytes_max, bytesText) },
     ];
   }
 
@@ -148,7 +151,10 @@ export class NodePage extends LitElement {
     const facts: readonly (readonly [string, unknown])[] = [
       [words.uptimeName, duration(node.uptime_s, messages)],
       [words.version, this.server?.version ?? messages.unknown],
-      [words.sessions, countText(node.sessions, language)],
+      [words.broadcasts, countText(node.broadcasts, language)],
+      [messages.viewers, countText(node.viewers, language)],
+      [words.received, bitrate(node.received_bps)],
+      [words.sent, bitrate(node.sent_bps)],
       [
         words.panics,
         node.panics === 0 ? words.none : html`<span class="state warn">${countText(node.panics, language)}</span>`,

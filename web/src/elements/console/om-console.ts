@@ -146,11 +146,13 @@ export class OmConsole extends LitElement {
 
   #renderPage(server: ServerInfo): TemplateResult {
     const { route, nowMs } = this;
-    const { broadcasts, samples, node } = this.feed;
+    const { broadcasts, total, samples, node } = this.feed;
     const client = this.#client;
     switch (route.page) {
       case 'live':
-        return html`<om-live .broadcasts=${broadcasts} .server=${server} .client=${client} .nowMs=${nowMs}></om-live>`;
+        return html`
+          <om-live .broadcasts=${broadcasts} .total=${total} .server=${server} .client=${client} .nowMs=${nowMs}></om-live>
+        `;
       case 'push':
         return html`
           <om-push-guide headed .taken=${broadcasts?.map(({ path }) => path) ?? []} .server=${server} .client=${client}></om-push-guide>

@@ -56,7 +56,7 @@ export class PlayAddresses {
     this.#asking.add(path);
     try {
       const { play }: SignedAddresses = await makeAddresses(this.#client, path, SIGNED_S);
-      const playable = { flv: play.flv, page: play.page };
+      const playable = play === null ? undefined : { flv: play.flv, page: play.page };
       this.#entries.set(path, { playable, untilMs: Date.now() + SIGNED_S * 1_000 - RENEW_BEFORE_MS });
       this.#changed();
     } catch (error) {
