@@ -118,7 +118,7 @@ export const consoleEn = {
 
   // Sign-in
   signInTitle: 'Sign in',
-  signInHelp: 'This server is guarded. Whoever runs it makes a token with “openmic token” on the machine itself.',
+  signInHelp: 'This server is guarded. Whoever runs it makes a token on the machine itself: openmic token make --admin --seconds 86400',
   token: 'Token',
   signIn: 'Sign in',
   signingIn: 'Signing in…',

@@ -103,7 +103,7 @@ export const consoleZhCN: ConsoleMessages = {
   },
 
   signInTitle: '登录',
-  signInHelp: '这台服务器需要令牌。管理员可以在服务器上用“openmic token”生成。',
+  signInHelp: '这台服务器需要令牌。管理员可以在服务器上生成：openmic token make --admin --seconds 86400',
   token: '令牌',
   signIn: '登录',
   signingIn: '正在登录…',

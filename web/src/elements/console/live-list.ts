@@ -18,6 +18,8 @@ import { Words } from './words.ts';
 const PREVIEWS_MAX = 4;
 const PREVIEWS_MAX_PHONE = 1;
 const PHONE = '(max-width: 48rem)';
+/** Where there is a mouse there is a keyboard. */
+const KEYS = '(hover: hover)';
 const CALM = '(prefers-reduced-motion: reduce)';
 /** So long a card moves before another one in view may: enough to see that it is well. */
 const TURN_MS = 8_000;
@@ -128,7 +130,7 @@ export class LiveList extends LitElement {
           ${icon('search')}<span class="visually-hidden">${words.search}</span>
           <input
             type="search"
-            placeholder=${words.searchHint}
+            placeholder=${matchMedia(KEYS).matches ? words.searchHint : words.search}
             aria-keyshortcuts="/"
             autocomplete="off"
             spellcheck="false"

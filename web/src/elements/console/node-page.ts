@@ -43,7 +43,7 @@ export class NodePage extends LitElement {
 
       .gauges {
         display: grid;
-        grid-template-columns: repeat(auto-fill, minmax(min(100%, 15rem), 1fr));
+        grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr));
         gap: 1.5rem 2rem;
       }
 
