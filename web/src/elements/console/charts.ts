@@ -35,6 +35,17 @@ export class Charts extends LitElement {
         gap: 1.75rem 2rem;
       }
 
+      /* Three columns have room for all five when the first, which is looked at most, takes two. */
+      @media (min-width: 80rem) {
+        .charts {
+          grid-template-columns: repeat(3, minmax(0, 1fr));
+        }
+
+        om-chart:first-child {
+          grid-column: span 2;
+        }
+      }
+
       header label {
         display: flex;
         align-items: center;
