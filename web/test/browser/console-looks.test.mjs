@@ -19,7 +19,29 @@ const PAGES = {
       await page.locator('om-sessions tbody tr').nth(4).waitFor();
     },
   },
-  push: { hash: '#/push', ready: (page) => page.locator('om-addresses').waitFor() },
+  confirm: {
+    hash: '#/streams/live/demo',
+    ready: async (page) => {
+      await page.locator('om-stream-page .title button').click();
+      await page.locator('dialog[open] select').waitFor();
+    },
+    leave: (page) => page.keyboard.press('Escape'),
+  },
+  push: {
+    hash: '#/push',
+    ready: async (page) => {
+      await page.locator('om-addresses button.main').click();
+      await page.locator('om-copy').nth(6).waitFor();
+    },
+  },
+  code: {
+    hash: '#/push',
+    ready: async (page) => {
+      await page.locator('om-copy button').nth(1).click();
+      await page.locator('dialog[open] svg.code').waitFor();
+    },
+    leave: (page) => page.keyboard.press('Escape'),
+  },
   keys: { hash: '#/keys', ready: (page) => page.locator('om-keys-page tbody tr').nth(3).waitFor() },
   hooks: { hash: '#/hooks', ready: (page) => page.locator('om-hooks-page tbody tr').nth(6).waitFor() },
   node: {
@@ -67,12 +89,14 @@ for (const [size, viewport] of Object.entries(SIZES)) {
           await look('sign-in');
           await page.locator('om-sign-in input').fill(server.mock.control.token);
           await page.keyboard.press('Enter');
-          for (const [name, { hash, ready }] of Object.entries(PAGES)) {
+          for (const [name, { hash, ready, leave }] of Object.entries(PAGES)) {
             await page.evaluate((to) => (location.hash = to), hash);
             await ready(page);
             await look(name);
+            await leave?.(page);
           }
-          assert.deepEqual(complaints, []);
+          // On a busy machine a player may starve and ask whether its publisher is away: a guarded server tells it nothing.
+          assert.deepEqual(complaints.filter((text) => !text.includes('/api/v1/broadcasts/live/')), []);
           assert.deepEqual(strangers, []);
           assert.equal(await page.evaluate(() => document.documentElement.lang), locale === 'zh-CN' ? 'zh-CN' : 'en');
         } finally {

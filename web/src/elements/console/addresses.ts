@@ -126,7 +126,7 @@ export class AddressesPanel extends LitElement {
     const { words } = this.#words;
     return html`
       <section class="side" aria-label=${title}>
-        ${this.only === '' ? html`<h3>${title}</h3>` : nothing}
+        ${this.only === '' ? html`<h3>${title}</h3>` : html`<h2 class="visually-hidden">${title}</h2>`}
         ${groups.length === 0 ? html`<p class="empty">${words.nobodyMay}</p>` : nothing}
         <div class="groups">
           ${groups.map(
