@@ -138,12 +138,13 @@ function shellWord(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
+/** WXML knows no entities in attributes, so an ampersand stands as it is; encoded paths have no quotes. */
 function livePusher(url: string): string {
-  return `<live-pusher url="${attribute(url)}" mode="HD" autopush></live-pusher>`;
+  return `<live-pusher url="${url}" mode="HD" autopush></live-pusher>`;
 }
 
 function livePlayer(url: string): string {
-  return `<live-player src="${attribute(url)}" mode="live" autoplay></live-player>`;
+  return `<live-player src="${url}" mode="live" autoplay></live-player>`;
 }
 
 /** The HTML that puts a player of `path` on any page. */

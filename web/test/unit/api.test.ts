@@ -70,7 +70,7 @@ describe('ready-made lines', () => {
     const lines = [...publishGroups(signed), ...playGroups(signed, 'https://h')].flatMap((group) => group.lines);
     const valueOf = (wanted: string): string => lines.find(({ kind }) => kind === wanted)?.value ?? '';
     expect(valueOf('ffmpegTest').endsWith(` 'rtmp://h/live/it'\\''s?txSecret=s&txTime=t'`)).toBe(true);
-    expect(valueOf('livePusher')).toContain('url="rtmp://h/live/it\'s?txSecret=s&amp;txTime=t"');
+    expect(valueOf('livePusher')).toContain('url="rtmp://h/live/it\'s?txSecret=s&txTime=t"');
     expect(valueOf('embed')).toContain('src="https://h/live/a.flv?txSecret=s&amp;txTime=t"');
     expect(valueOf('livePlayer')).toContain('https://h/live/a.flv');
     expect(lines.some(({ kind }) => kind === 'rtmpPlay')).toBe(false);

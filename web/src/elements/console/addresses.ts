@@ -46,7 +46,7 @@ export class AddressesPanel extends LitElement {
 
       .groups {
         display: grid;
-        grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr));
+        grid-template-columns: repeat(auto-fit, minmax(min(100%, 30rem), 1fr));
         gap: 1.5rem;
         align-items: start;
       }
@@ -136,7 +136,7 @@ export class AddressesPanel extends LitElement {
                 <p class="steps">${words.groupHelp(kind)}</p>
                 ${lines.map(
                   (line) => html`
-                    <om-copy qr ?wrap=${line.isCode} label=${words.lineName(line.kind)} value=${line.value}></om-copy>
+                    <om-copy ?qr=${!line.isCode} ?wrap=${line.isCode} label=${words.lineName(line.kind)} value=${line.value}></om-copy>
                   `,
                 )}
               </section>
