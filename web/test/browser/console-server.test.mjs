@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -45,7 +46,7 @@ before(async () => {
 
 after(async () => {
   await browser?.close();
-  server?.kill('SIGTERM');
+  if (server?.kill('SIGTERM')) await once(server, 'exit');
   if (work !== undefined) rmSync(work, { recursive: true, force: true });
 });
 
@@ -86,11 +87,6 @@ test('every_page_works_with_the_real_server', { skip }, async () => {
   await page.getByRole('button', { name: 'Make token' }).click();
   await page.getByRole('textbox', { name: 'Token' }).waitFor();
 
-  await page.evaluate(() => (location.hash = '#/hooks'));
-  await page.getByRole('button', { name: 'Test: backend' }).click();
-  await page.getByText('The test did not reach “backend”.').waitFor();
-  await page.screenshot({ path: outputFile('console-server-hooks.png'), fullPage: true });
-
   await page.evaluate(() => (location.hash = '#/node'));
   await page.locator('om-usage tbody tr').first().waitFor();
   await page.getByRole('combobox', { name: 'By', exact: true }).selectOption('app,protocol');
@@ -104,6 +100,20 @@ test('every_page_works_with_the_real_server', { skip }, async () => {
   assert.deepEqual(complaints.filter((text) => !text.includes('Failed to load resource')), []);
   assert.ok(requests.every((url) => !url.includes(token)), 'the token is in no address');
   assert.ok(requests.every((url) => !url.startsWith('http') || url.startsWith(origin)), 'no other origin was asked');
+  await page.close();
+});
+
+test('a_hook_that_does_not_answer_is_told_of', { skip }, async (context) => {
+  const answer = await fetch(`${origin}/api/v1/hooks`, { headers: { authorization: `Bearer ${token}` } });
+  if (answer.status === 404) return context.skip('this server tells nothing of hooks');
+  const { page, complaints } = await openPage(browser.context, `${origin}/#/hooks`);
+  await page.getByLabel('Token').fill(token);
+  await page.keyboard.press('Enter');
+  await page.getByRole('button', { name: 'Test: backend' }).click();
+  await page.getByText('The test did not reach “backend”.').waitFor();
+  await page.screenshot({ path: outputFile('console-server-hooks.png'), fullPage: true });
+  assert.deepEqual(await findProblems(page), []);
+  assert.deepEqual(complaints, []);
   await page.close();
 });
 

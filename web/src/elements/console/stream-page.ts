@@ -6,6 +6,7 @@ import { type Broadcast, type ServerInfo, endBroadcast } from '../../api/broadca
 import type { ApiError, Client } from '../../api/client.ts';
 import type { Sample } from '../../api/feed.ts';
 import { duration } from '../../api/format.ts';
+import { Code } from '../../play/codes.ts';
 import { icon } from '../icons.ts';
 import { sharedStyles } from '../shared.styles.ts';
 import type { ConfirmDialog } from './confirm.ts';
@@ -29,6 +30,7 @@ export class StreamPage extends LitElement {
     client: { attribute: false },
     server: { attribute: false },
     nowMs: { attribute: false },
+    plays: { state: true },
     error: { state: true },
     said: { state: true },
   };
@@ -41,6 +43,8 @@ export class StreamPage extends LitElement {
   declare client: Client | undefined;
   declare server: ServerInfo | undefined;
   declare nowMs: number;
+  /** How often the player here has begun: it is a session, too, and may take the place of another one. */
+  declare plays: number;
   declare error: ApiError | undefined;
   declare said: string;
   readonly #words = new Words(this);
@@ -54,6 +58,7 @@ export class StreamPage extends LitElement {
     this.client = undefined;
     this.server = undefined;
     this.nowMs = 0;
+    this.plays = 0;
     this.error = undefined;
     this.said = '';
   }
@@ -123,7 +128,16 @@ export class StreamPage extends LitElement {
         <div class="stage">
           ${src === undefined
             ? nothing
-            : html`<live-player src=${src} muted autoplay auto-resume object-fit="contain"></live-player>`}
+            : html`
+                <live-player
+                  src=${src}
+                  muted
+                  autoplay
+                  auto-resume
+                  object-fit="contain"
+                  @statechange=${(event: CustomEvent<{ code: number }>) => this.#handlePlayer(event.detail.code)}
+                ></live-player>
+              `}
         </div>
         <section class="panel" aria-labelledby="made-of">
           <h2 id="made-of">${words.madeOf}</h2>
@@ -138,10 +152,14 @@ export class StreamPage extends LitElement {
       <om-sessions
         path=${broadcast.path}
         .client=${this.client}
-        .viewers=${JSON.stringify([broadcast.viewers, broadcast.publisher])}
+        .viewers=${JSON.stringify([broadcast.viewers, broadcast.publisher, this.plays])}
         .nowMs=${this.nowMs}
       ></om-sessions>
     `;
+  }
+
+  #handlePlayer(code: number): void {
+    if (code === Code.Playing) this.plays += 1;
   }
 
   async #end(): Promise<void> {
