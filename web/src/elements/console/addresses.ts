@@ -108,6 +108,7 @@ export class AddressesPanel extends LitElement {
 
   #renderAsk(made: Made | undefined): TemplateResult {
     const { words, language } = this.#words;
+    const until = made === undefined ? nothing : words.validUntil(clockText(made.untilMs, Date.now(), language));
     return html`
       <p class="lead">${words.addressesHelp}</p>
       <div class="ask">
@@ -116,9 +117,7 @@ export class AddressesPanel extends LitElement {
           ${icon('key')}<span>${words.makeAddresses}</span>
         </button>
       </div>
-      <p role="status" class="muted figures">
-        ${made === undefined ? nothing : words.validUntil(clockText(made.untilMs, Date.now(), language))}
-      </p>
+      <p role="status" class="muted figures">${until}</p>
     `;
   }
 

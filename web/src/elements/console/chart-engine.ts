@@ -26,6 +26,8 @@ const AXIS_HEIGHT = 26;
 const RIGHT = 24;
 const TICK_SPACE_X = 90;
 const TICK_SPACE_Y = 36;
+/** Steps of the values' axis: none of our measures has a part smaller than one. */
+const STEPS = Array.from({ length: 10 }, (_, power) => [1, 2, 5].map((each) => each * 10 ** power)).flat();
 /** Room above the highest value. */
 const HEADROOM = 1.12;
 
@@ -55,7 +57,7 @@ export class Chart {
         },
         axes: [
           { ...axis, space: TICK_SPACE_X, size: AXIS_HEIGHT, values: (_, ticks) => ticks.map(formatTime) },
-          { ...axis, space: TICK_SPACE_Y, size: AXIS_WIDTH, values: (_, ticks) => ticks.map(format) },
+          { ...axis, space: TICK_SPACE_Y, incrs: STEPS, size: AXIS_WIDTH, values: (_, ticks) => ticks.map(format) },
         ],
         series: [
           {},

@@ -8,6 +8,8 @@ import type { Chart } from './chart-engine.ts';
 import { Words } from './words.ts';
 
 const HEIGHT = 150;
+/** A stream that has just begun fills the chart sooner than its window. */
+const WINDOW_S_MIN = 60;
 const DARK = '(prefers-color-scheme: dark)';
 
 export class ChartFigure extends LitElement {
@@ -160,7 +162,8 @@ export class ChartFigure extends LitElement {
 
   #show(): void {
     const to = this.nowMs / 1_000;
-    this.#chart?.show(this.series, to - this.windowS, to);
+    const known = to - (this.series[0][0] ?? to);
+    this.#chart?.show(this.series, to - Math.min(this.windowS, Math.max(known, WINDOW_S_MIN)), to);
   }
 
   readonly #redraw = (): void => this.#chart?.redraw();

@@ -107,11 +107,7 @@ export class NodePage extends LitElement {
         ${node === undefined
           ? html`<p class="muted">${messages.loading}</p>`
           : html`
-              <div role="status" class="warnings">
-                ${node.warnings.map(
-                  (warning) => html`<div class="notice warn" lang="en">${icon('warning')}<p>${warning}</p></div>`,
-                )}
-              </div>
+              <div role="status" class="warnings">${node.warnings.map(renderWarning)}</div>
               <section class="panel" aria-labelledby="health">
                 <h2 id="health">${words.health}</h2>
                 <div class="gauges">${this.#gauges(node).map(renderGauge)}</div>
@@ -173,6 +169,10 @@ export class NodePage extends LitElement {
     ];
     return html`${facts.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}`;
   }
+}
+
+function renderWarning(warning: string): TemplateResult {
+  return html`<div class="notice warn" lang="en">${icon('warning')}<p>${warning}</p></div>`;
 }
 
 function renderGauge({ name, value, more, share }: Gauge): TemplateResult {

@@ -9,6 +9,10 @@ import { consoleStyles } from './console.styles.ts';
 import { asApiError } from './failure.ts';
 import { Words } from './words.ts';
 
+function renderBad(said: string): TemplateResult {
+  return html`<div class="notice bad">${icon('alert')}<p>${said}</p></div>`;
+}
+
 export class SignIn extends LitElement {
   static override properties = {
     expired: { type: Boolean },
@@ -81,9 +85,7 @@ export class SignIn extends LitElement {
               aria-invalid=${this.error === undefined ? 'false' : 'true'}
             />
           </label>
-          <div id="said" role="alert">
-            ${said === undefined ? nothing : html`<div class="notice bad">${icon('alert')}<p>${said}</p></div>`}
-          </div>
+          <div id="said" role="alert">${said === undefined ? nothing : renderBad(said)}</div>
           <button class="press main" ?disabled=${this.busy}>${this.busy ? words.signingIn : words.signIn}</button>
         </form>
         <p class="hint">${words.signInKept}</p>
