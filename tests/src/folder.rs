@@ -13,7 +13,7 @@ impl Folder {
     pub fn new() -> Self {
         static MADE: AtomicU32 = AtomicU32::new(0);
         let made = MADE.fetch_add(1, Ordering::Relaxed);
-        let folder = std::env::temp_dir().join(format!("openmic-e2e-{}-{made}", std::process::id()));
+        let folder = std::env::temp_dir().join(format!("openmic-folder-{}-{made}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("the temporary folder is writable");
         Self(folder)
     }

@@ -12,7 +12,13 @@ use server::{App, Config};
 
 /// A server whose configuration is that of the file, as `openmic serve` reads it.
 async fn serve_file(path: &Path) -> App {
-    let read = |path: &Path| Config::load(Some(path), []).map(|loaded| loaded.config);
+    let read = |path: &Path| {
+        Config::load(Some(path), []).map(|loaded| {
+            let mut config = loaded.config;
+            config.data.dir = path.with_file_name("data");
+            config
+        })
+    };
     let first = read(path).expect("a good file");
     let app = serve(|config| *config = first).await;
     let path = path.to_owned();
