@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 pub fn folder() -> PathBuf {
     static MADE: AtomicU32 = AtomicU32::new(0);
     let made = MADE.fetch_add(1, Ordering::Relaxed);
-    let folder = std::env::temp_dir().join(format!("openmic-e2e-{}-{made}", std::process::id()));
+    let folder = std::env::temp_dir().join(format!("openmic-scratch-{}-{made}", std::process::id()));
     let _ = std::fs::remove_dir_all(&folder);
     folder
 }
