@@ -65,8 +65,8 @@ test('every_page_works_with_the_real_server', { skip }, async () => {
 
   await page.getByRole('link', { name: 'live/demo' }).click();
   await until(() => readPlayer(page), ({ frames }) => frames > 10, 30_000);
-  const chart = page.locator('om-chart').first();
-  const values = () => chart.evaluate((element) => element.series[1].filter((value) => value > 0).length);
+  await page.locator('om-chart .u-wrap canvas').first().waitFor();
+  const values = () => page.locator('om-charts').evaluate(({ samples }) => samples.filter((each) => each.bitrate_bps > 0).length);
   const remembered = await until(values, (count) => count > 3, 30_000);
   await until(values, (count) => count > remembered, 10_000);
   const kick = page.getByRole('button', { name: /^Disconnect: 127\.0\.0\.1/ }).first();

@@ -147,7 +147,7 @@ test('the_stream_page_draws_what_the_server_remembers_and_what_comes', async () 
   const { page } = await openConsole('#/streams/live/demo');
   const chart = page.locator('om-chart').first();
   await chart.locator('.u-wrap canvas').waitFor();
-  const count = () => chart.evaluate((element) => element.series[0].length);
+  const count = () => page.locator('om-charts').evaluate((element) => element.samples.length);
   const before = await until(count, (points) => points > 500);
   await until(count, (points) => points > before + 1, 8_000);
   const figure = chart.locator('figure');

@@ -82,9 +82,16 @@ describe('seriesOf', () => {
   const sample = (atMs: number, fps: number | null) => ({ atMs, fps, bitrate_bps: null, group_ms: null, viewers: null, delay_ms: null });
 
   it('shows_the_window_and_leaves_a_gap_where_the_connection_was_away', () => {
-    const samples = [sample(1_000, 1), sample(100_000, 30), sample(101_000, null), sample(141_000, 25)];
-    expect(seriesOf(samples, 'fps', 60, 150_000)).toEqual([[100, 101, 121, 141], [30, null, null, 25]]);
+    const samples = [sample(1_000, 1), sample(100_000, 30), sample(101_000, null), sample(201_000, 25)];
+    expect(seriesOf(samples, 'fps', 110, 205_000)).toEqual([[100, 101, 151, 201], [30, null, null, 25]]);
     expect(seriesOf([], 'fps', 60, 1)).toEqual([[], []]);
+  });
+
+  it('draws_a_long_window_by_averages_that_stay_while_it_moves_on', () => {
+    const samples = [sample(100_000, 30), sample(104_000, 20), sample(109_999, null), sample(110_000, 10), sample(120_000, null)];
+    const drawn = [[109.999, 110, 120], [25, 10, null]];
+    expect(seriesOf(samples, 'fps', 600, 125_000)).toEqual(drawn);
+    expect(seriesOf(samples, 'fps', 600, 129_000)).toEqual(drawn);
   });
 });
 

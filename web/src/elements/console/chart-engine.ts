@@ -25,6 +25,8 @@ const AXIS_HEIGHT = 26;
 /** Half a label of the time axis reaches beyond the line's end. */
 const RIGHT = 24;
 const TICK_SPACE_X = 90;
+/** Labels of the time axis are minutes. */
+const TIMES_S = [60, 120, 300, 600, 1_200, 3_600];
 const TICK_SPACE_Y = 36;
 /** Steps of the values' axis: none of our measures has a part smaller than one. */
 const STEPS = Array.from({ length: 10 }, (_, power) => [1, 2, 5].map((each) => each * 10 ** power)).flat();
@@ -56,7 +58,7 @@ export class Chart {
           y: { range: (_, __, max) => [0, Math.max(1, (max ?? 0) * HEADROOM)] },
         },
         axes: [
-          { ...axis, space: TICK_SPACE_X, size: AXIS_HEIGHT, values: (_, ticks) => ticks.map(formatTime) },
+          { ...axis, space: TICK_SPACE_X, incrs: TIMES_S, size: AXIS_HEIGHT, values: (_, ticks) => ticks.map(formatTime) },
           { ...axis, space: TICK_SPACE_Y, incrs: STEPS, size: AXIS_WIDTH, values: (_, ticks) => ticks.map(format) },
         ],
         series: [
