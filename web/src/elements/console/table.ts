@@ -140,7 +140,7 @@ export const tableStyles = css`
     }
 
     td,
-    td.number {
+    td:is(.number, .short) {
       padding: 0;
       border: 0;
       text-align: start;
