@@ -5,6 +5,7 @@ pub mod bench;
 pub mod http;
 #[cfg(target_os = "linux")]
 pub mod lab;
+pub mod link;
 pub mod net;
 pub mod play;
 pub mod push;
