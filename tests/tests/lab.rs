@@ -41,7 +41,7 @@ fn options(endpoints: Endpoints, input: Input, output: Output) -> Options {
 async fn measured(input: Input, output: Output) -> Report {
     let app = serve().await;
     let addresses = app.addresses();
-    let http = Url::parse(&format!("http://{}", addresses.http)).unwrap();
+    let http = Url::parse(&format!("http://{}", addresses.http)).expect("an address is one of HTTP");
     let endpoints = Endpoints::ask(&http, false).await.expect("the server says where RTMP is");
     assert_eq!(endpoints, Endpoints::of_openmic(&http, &addresses.rtmp.to_string()));
     let mut told = 0;

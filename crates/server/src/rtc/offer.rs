@@ -339,7 +339,7 @@ mod tests {
             "a=fmtp:96 profile-level-id=42e01f\r\n",
             "a=fmtp:97 packetization-mode=1\r\n",
         ] {
-            let refused = told(uncut).err().expect("it is refused");
+            let refused = told(uncut).expect_err("it is refused");
             assert!(refused.contains("packetization-mode=1"), "{uncut}: {refused}");
             assert!(watching(RtcConfig::new(), &offer(uncut), std::iter::once(Format::Vp8)).is_ok());
         }

@@ -154,7 +154,10 @@ impl Session {
         self.drain()?;
         match first {
             First::Datagram(datagram) => self.handle_datagrams(datagram),
-            First::Restart { offer, reply } => Ok(drop(reply.send(self.restart(&offer)))),
+            First::Restart { offer, reply } => {
+                drop(reply.send(self.restart(&offer)));
+                Ok(())
+            }
         }
     }
 
