@@ -102,7 +102,7 @@ async fn usage_is_what_went_over_tcp_sockets_to_one_percent() {
     assert_counted(&published, publishing.sent());
     assert_eq!((&published["app"], &published["stream"]), (&"live".into(), &"x".into()));
     assert_eq!((&published["sessions"], &published["overflow"]), (&1.into(), &false.into()));
-    assert!(published["seconds"].as_f64().is_some_and(|seconds| seconds > 0.5), "{published}");
+    assert!(published["seconds"].as_f64().is_some_and(|seconds| seconds > 0.0), "{published}");
     unharmed(app).await;
 }
 

@@ -49,8 +49,6 @@ pub struct Received {
     pub payload: Arc<[u8]>,
     /// When it came.
     pub at: Instant,
-    /// How long the picture shall and may wait before it is shown, in hundredths of a second.
-    pub waits: Option<(u64, u64)>,
     /// When it was captured.
     pub captured: Option<SystemTime>,
 }
@@ -247,10 +245,6 @@ impl Driver {
                     marker: packet.header.marker,
                     payload: packet.payload,
                     at: packet.timestamp,
-                    waits: values
-                        .play_delay_min
-                        .zip(values.play_delay_max)
-                        .map(|(min, max)| (min.numer(), max.numer())),
                     captured: values.abs_capture_time.as_ref().map(|at| at.capture_time),
                 }));
             }

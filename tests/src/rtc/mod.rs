@@ -85,7 +85,7 @@ pub fn config() -> RtcConfig {
 
 /// Of one that tells when things were captured and how long they may wait, as far as the server does.
 pub fn marking() -> RtcConfig {
-    config().set_extension(5, Extension::AbsoluteCaptureTime).set_extension(6, Extension::PlayoutDelay)
+    config().set_extension(5, Extension::AbsoluteCaptureTime)
 }
 
 impl Offer {

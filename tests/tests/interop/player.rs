@@ -94,16 +94,7 @@ impl Player {
 
     /// Those that tell something of a codec that its publisher chose from what it can: by WebRTC as it is, by our own page
     /// in both of its modes, and as frames of it by each protocol.
-    pub(crate) const OF_CODEC: [Self; 8] = [
-        Self::NewFfmpegRtmp,
-        Self::NewFfmpegFlv,
-        Self::NewFfmpegHls,
-        Self::HlsJs,
-        Self::OwnPage,
-        Self::RtcPage,
-        Self::Whep,
-        Self::FirefoxWhep,
-    ];
+    pub(crate) const OF_CODEC: [Self; 3] = [Self::RtcPage, Self::Whep, Self::FirefoxWhep];
 
     /// What the table says.
     pub(crate) fn title(self) -> &'static str {

@@ -261,8 +261,9 @@ impl Row {
     pub(crate) fn is_marked(&self) -> bool {
         let carries = match self.from {
             From::Ffmpeg(_) | From::NewFfmpeg(_) | From::FfmpegWhip(_) => true,
-            From::ChromiumWhip(_) | From::FirefoxWhip => true,
-            From::Gst | From::Push(_) => false,
+            From::ChromiumWhip(_) => true,
+            // Without a loudspeaker Firefox's captured sound strays from its picture by tenths of a second.
+            From::FirefoxWhip | From::Gst | From::Push(_) => false,
         };
         carries && self.tracks() == 2
     }

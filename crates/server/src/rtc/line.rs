@@ -32,11 +32,6 @@ impl Line {
         }
     }
 
-    /// Where the viewer joined.
-    pub(super) fn live(&self) -> Timestamp {
-        self.live
-    }
-
     /// When the viewer is told that what is at `at` is shown. Rises from picture to picture, whatever the viewer joined
     /// or skipped.
     pub(super) fn map(&mut self, at: Timestamp) -> Timestamp {

@@ -1,17 +1,16 @@
-//! What packets to a viewer tell beside media: how long a picture may wait before it is shown, and when it was captured.
+//! What packets to a viewer tell beside media: when it was captured.
+//!
+//! Not how long a picture may wait (playout-delay): Chromium, told not to wait with the group it joins, then keeps sound and
+//! picture up to a second apart (decision 0011).
 
 use std::time::{Duration, UNIX_EPOCH};
 
 use media::{Span, Timestamp};
-use str0m::media::{Media, MediaTime};
+use str0m::media::Media;
 use str0m::rtp::{AbsCaptureTime, Extension, ExtensionValues};
 
 use super::lanes::Kind;
 
-/// What browsers allow themselves when nobody says anything; their own wish for more or less counts within it.
-const WAIT_USUAL: Duration = Duration::from_secs(10);
-/// So long after the joined group has gone by is the usual told again: some packet of it arrives.
-const USUAL_TOLD: Span = Span::from_millis(1_000);
 /// Receivers reckon the time between (abs-capture-time, §"RTP header extension"): sound is told about once a second.
 const SOUND_TOLD: Span = Span::from_millis(1_000);
 
@@ -19,7 +18,6 @@ const SOUND_TOLD: Span = Span::from_millis(1_000);
 #[derive(Debug)]
 pub(super) struct Marks {
     kind: Kind,
-    waits: bool,
     captures: bool,
     told: Option<Timestamp>,
 }
@@ -28,28 +26,12 @@ impl Marks {
     /// As it was negotiated.
     pub(super) fn of(media: &Media, kind: Kind) -> Self {
         let has = |extension| media.remote_extmap().id_of(extension).is_some();
-        Self {
-            kind,
-            waits: kind == Kind::Video && has(Extension::PlayoutDelay),
-            captures: has(Extension::AbsoluteCaptureTime),
-            told: None,
-        }
+        Self { kind, captures: has(Extension::AbsoluteCaptureTime), told: None }
     }
 
-    /// What goes with a packet of what is at `at`, to a viewer that joined at `live`; `captured` is when that was by the
-    /// publisher's clock, since 1970.
-    pub(super) fn mark(
-        &mut self,
-        at: Timestamp,
-        live: Timestamp,
-        captured: impl FnOnce() -> Option<Span>,
-    ) -> ExtensionValues {
+    /// What goes with a packet of what is at `at`; `captured` is when that was by the publisher's clock, since 1970.
+    pub(super) fn mark(&mut self, at: Timestamp, captured: impl FnOnce() -> Option<Span>) -> ExtensionValues {
         let mut values = ExtensionValues::default();
-        if self.waits && at < live + USUAL_TOLD {
-            let longest = if at < live { Duration::ZERO } else { WAIT_USUAL };
-            values.play_delay_min = Some(MediaTime::from_hundredths(0));
-            values.play_delay_max = Some(MediaTime::from_hundredths(longest.as_millis() as u64 / 10));
-        }
         let is_due = match self.kind {
             Kind::Video => self.told != Some(at),
             Kind::Audio => self.told.is_none_or(|told| at >= told + SOUND_TOLD || at < told),
@@ -74,41 +56,25 @@ mod tests {
     }
 
     fn marks(kind: Kind) -> Marks {
-        Marks { kind, waits: kind == Kind::Video, captures: true, told: None }
-    }
-
-    fn waits(values: &ExtensionValues) -> Option<(u64, u64)> {
-        Some((values.play_delay_min?.numer(), values.play_delay_max?.numer()))
-    }
-
-    #[test]
-    fn pictures_of_the_joined_group_do_not_wait_and_the_usual_is_restored() {
-        let mut marks = marks(Kind::Video);
-        let live = ms(5_000);
-        assert_eq!(waits(&marks.mark(ms(1_000), live, || None)), Some((0, 0)));
-        assert_eq!(waits(&marks.mark(ms(4_999), live, || None)), Some((0, 0)));
-        assert_eq!(waits(&marks.mark(live, live, || None)), Some((0, 1_000)));
-        assert_eq!(waits(&marks.mark(ms(5_999), live, || None)), Some((0, 1_000)));
-        assert_eq!(waits(&marks.mark(ms(6_000), live, || None)), None, "nothing is told that is known");
+        Marks { kind, captures: true, told: None }
     }
 
     #[test]
     fn each_picture_tells_once_when_it_was_captured_and_sound_does_once_a_second() {
         let captured = || Some(Span::from_millis(1_700_000_000_123));
-        let tells = |marks: &mut Marks, at| marks.mark(at, ms(0), captured).abs_capture_time.is_some();
+        let tells = |marks: &mut Marks, at| marks.mark(at, captured).abs_capture_time.is_some();
         let mut video = marks(Kind::Video);
         assert_eq!([0, 0, 40, 40, 80].map(|at| tells(&mut video, ms(at))), [true, false, true, false, true]);
         let mut audio = marks(Kind::Audio);
         let told = (0..101).filter(|n| tells(&mut audio, ms(n * 20))).count();
         assert_eq!(told, 3, "at 0, 1 and 2 s");
-        let told = video.mark(ms(120), ms(0), captured).abs_capture_time.expect("known");
+        let told = video.mark(ms(120), captured).abs_capture_time.expect("known");
         assert_eq!(told.capture_time, UNIX_EPOCH + Duration::from_millis(1_700_000_000_123));
     }
 
     #[test]
     fn who_has_not_asked_is_told_nothing() {
-        let mut marks = Marks { kind: Kind::Video, waits: false, captures: false, told: None };
-        let values = marks.mark(ms(0), ms(5_000), || Some(Span::ZERO));
-        assert_eq!((waits(&values), values.abs_capture_time.is_some()), (None, false));
+        let mut marks = Marks { kind: Kind::Video, captures: false, told: None };
+        assert!(marks.mark(ms(0), || Some(Span::ZERO)).abs_capture_time.is_none());
     }
 }

@@ -146,7 +146,6 @@ pub(super) fn watching(
 /// Numbers of extensions, ours; a peer's own numbers replace them. The library has 1 to 4, 10, 11 and 13.
 const MID: u8 = 4;
 const CAPTURED: u8 = 5;
-const PLAYOUT: u8 = 6;
 
 /// Nobody reckons how much a viewer could take: what is for that would be twelve bytes of every packet and a record of
 /// each, and browsers would report on all of them ten times a second.
@@ -154,8 +153,7 @@ fn without_estimation(config: RtcConfig) -> RtcConfig {
     let config = config
         .clear_extension_map()
         .set_extension(MID, Extension::RtpMid)
-        .set_extension(CAPTURED, Extension::AbsoluteCaptureTime)
-        .set_extension(PLAYOUT, Extension::PlayoutDelay);
+        .set_extension(CAPTURED, Extension::AbsoluteCaptureTime);
     with_params(config, |all| {
         for params in all {
             params.set_fb_transport_cc(false);

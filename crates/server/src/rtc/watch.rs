@@ -186,7 +186,7 @@ impl Stream {
         let told = self.line.map(packet.at);
         let Some(sequence) = self.numbers.of(packet.sequence) else { return };
         let captured = || lanes.captured(self.kind, packet.at);
-        let marks = self.marks.mark(packet.at, self.line.live(), captured);
+        let marks = self.marks.mark(packet.at, captured);
         let (pt, payload) = match &mut self.repeat {
             Some(repeat) => repeat.wrap(&packet),
             None => (self.pt, packet.payload),

@@ -14,6 +14,10 @@ pub(super) const HOLD_MAX: Span = Span::from_millis(1_000);
 /// How long the first frames wait for the other track's codec (a track may be announced and never come).
 const START_WAIT: Span = Span::from_millis(1_000);
 
+/// The same where both tracks are known to be there: a browser's sound begins seconds after its first picture on a busy
+/// machine, and players that began with pictures alone never take sound in.
+const START_WAIT_BOTH: Span = Span::from_millis(4_000);
+
 /// Frames of both tracks held at most: a second of sound in its shortest packets (2.5 ms) and of pictures.
 const HELD_FRAMES_MAX: usize = 1_024;
 
@@ -76,9 +80,16 @@ pub(super) struct Merger {
     queues: [Queue; 2],
     bytes: usize,
     started: bool,
+    /// Both tracks are known to be there.
+    both: bool,
 }
 
 impl Merger {
+    /// For a broadcast that is known to have `both` tracks, or not.
+    pub(super) fn new(both: bool) -> Self {
+        Self { both, ..Self::default() }
+    }
+
     /// Takes a frame. Returns false, and drops it, when its decode time does not rise.
     pub(super) fn push(&mut self, lane: Lane, codec: Arc<Codec>, frame: Frame) -> bool {
         let queue = &mut self.queues[lane.index()];
@@ -144,8 +155,9 @@ impl Merger {
     pub(super) fn can_start(&self, flush: bool) -> bool {
         let [video, audio] = &self.queues;
         let both = video.frames.iter().any(|(_, frame)| frame.sync) && !audio.frames.is_empty();
+        let wait = if self.both { START_WAIT_BOTH } else { START_WAIT };
         let waited = match (self.newest(), self.earliest().and_then(|lane| self.front(lane))) {
-            (Some(newest), Some((_, first))) => newest - first.dts >= START_WAIT,
+            (Some(newest), Some((_, first))) => newest - first.dts >= wait,
             _ => false,
         };
         both || waited || self.is_full() || flush

@@ -51,6 +51,8 @@ pub struct Options {
     /// Complete segments in the playlist at most; fewer when they last eight target durations or weigh too much, and
     /// more as long as they last less than three. Delta updates have something to skip beyond six.
     pub segments_listed: usize,
+    /// The broadcast is known to have pictures and sound: its start waits longer for whichever of them comes late.
+    pub both: bool,
 }
 
 impl Default for Options {
@@ -60,6 +62,7 @@ impl Default for Options {
             segment_min: Span::from_millis(2_000),
             part_target: Span::from_millis(500),
             segments_listed: 24,
+            both: false,
         }
     }
 }
@@ -84,6 +87,7 @@ pub struct Packager {
     /// Which track feeds each lane, and when it last did.
     sources: [Option<(TrackKey, Timestamp)>; 2],
     merger: Merger,
+    both: bool,
     cutter: Cutter,
     store: Store,
     full: OnceLock<Bytes>,
@@ -104,7 +108,8 @@ impl Packager {
         let lengths = Lengths { target, segment_min: options.segment_min, part: options.part_target };
         Self {
             sources: [None, None],
-            merger: Merger::default(),
+            merger: Merger::new(options.both),
+            both: options.both,
             cutter: Cutter::new(lengths),
             store: Store::new(Window { segments: options.segments_listed, target }),
             full: OnceLock::new(),
@@ -153,7 +158,7 @@ impl Packager {
     pub fn handle_discontinuity(&mut self) {
         self.work(true);
         self.cutter.handle_discontinuity(&mut self.store);
-        self.merger = Merger::default();
+        self.merger = Merger::new(self.both);
         self.sources = [None, None];
         self.forget_texts();
     }

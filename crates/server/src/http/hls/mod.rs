@@ -29,7 +29,7 @@ use crate::sessions::{self, Action, Session};
 use crate::transcode::Picture;
 use crate::usage::Sums;
 pub use stream::Ended;
-use stream::{Stream, Touched};
+use stream::{Source, Stream, Touched};
 
 /// The end of an address that means HLS.
 const SUFFIX: &str = ".m3u8";
@@ -153,9 +153,10 @@ async fn running(
     picture: Picture,
 ) -> Result<Arc<Stream>, Problem> {
     let open = is_open(context, broadcast.path());
+    let source = Source::new(broadcast, picture);
     let broadcast = bridge::for_players(context, broadcast, picture).map_err(not_in_h264)?;
     for _ in 0..TRIES {
-        let stream = Stream::of(context, &broadcast, picture);
+        let stream = Stream::of(context, &broadcast, &source);
         match stream.touch(token, open) {
             Touched::Noted => return Ok(stream),
             Touched::Kicked => return Err(sent_away()),

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use media::broadcast::{Broadcast, Event, Phase, Selection, TrackId};
+use media::codec::Kind;
 use media::{Codec, Path, Timestamp};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
@@ -39,6 +40,22 @@ pub(super) struct Stream {
     audience: Arc<Audience>,
     /// The name under which segments are for every player, where they are.
     shared: Option<String>,
+}
+
+/// What a packager is made for.
+pub(super) struct Source {
+    picture: Picture,
+    /// What is published has pictures and sound, whether or not its bridge has made any yet.
+    both: bool,
+}
+
+impl Source {
+    /// Of what is published, in the pictures that were asked for.
+    pub(super) fn new(published: &Broadcast, picture: Picture) -> Self {
+        let tracks = published.tracks();
+        let has = |kind| tracks.iter().any(|track| track.kind == kind);
+        Self { picture, both: has(Kind::Video) && has(Kind::Audio) }
+    }
 }
 
 /// What became of a request's session.
@@ -95,15 +112,15 @@ impl Ended {
 
 impl Stream {
     /// The running packager of a broadcast, started if there is none.
-    pub(super) fn of(context: &Arc<Context>, broadcast: &Broadcast, picture: Picture) -> Arc<Self> {
+    pub(super) fn of(context: &Arc<Context>, broadcast: &Broadcast, source: &Source) -> Arc<Self> {
         broadcast.derivations().get_or_start(0, || {
-            let stream = Arc::new(Self::new(context, broadcast, picture));
+            let stream = Arc::new(Self::new(context, broadcast, source));
             context.spawn(run(Arc::clone(context), broadcast.clone(), Arc::clone(&stream)));
             stream
         })
     }
 
-    fn new(context: &Context, broadcast: &Broadcast, picture: Picture) -> Self {
+    fn new(context: &Context, broadcast: &Broadcast, source: &Source) -> Self {
         let config = context.config();
         let hls = &config.hls;
         let mut packager = Packager::new(Options {
@@ -111,12 +128,13 @@ impl Stream {
             segment_min: hls.segment_min.into(),
             part_target: hls.part.into(),
             segments_listed: hls.segments,
+            both: source.both,
         });
         let zero = context.clock.wall_of(broadcast, Timestamp::ZERO);
         let micros = zero.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros());
         let unix = UnixMicros(i64::try_from(micros).unwrap_or(i64::MAX));
         packager.handle_wall_clock(Timestamp::ZERO, unix);
-        let shared = hls.shared_segments.then(|| token(context, broadcast.path(), picture));
+        let shared = hls.shared_segments.then(|| token(context, broadcast.path(), source.picture));
         if let Some(shared) = &shared {
             packager.share_segments(shared);
         }

@@ -35,6 +35,22 @@ fn groups_of_ten_seconds_are_cut_within_the_target_and_again_at_the_keyframe() {
 }
 
 #[test]
+fn a_start_waits_for_sound_that_is_known_to_come_and_not_long_for_what_may_never() {
+    let tracks_at_first = |both| {
+        let mut source = Source::new(Options { both, ..Options::default() });
+        let sound = source.audio.take();
+        source.run(1_800);
+        source.audio = sound;
+        source.from[1] = 1_800_000;
+        source.run(8_000);
+        let first = (0..).find_map(|n| source.packager.init(n)).expect("it has begun");
+        rules::init(&first).len()
+    };
+    assert_eq!(tracks_at_first(true), 2, "players that began with pictures alone never take sound in");
+    assert_eq!(tracks_at_first(false), 1);
+}
+
+#[test]
 fn a_stream_without_keyframes_is_cut_by_time_alone() {
     let mut source = Source::new(Options::default());
     source.group = 0;

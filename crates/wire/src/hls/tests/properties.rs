@@ -110,6 +110,7 @@ fn options() -> impl Strategy<Value = Options> {
         segment_min: Span::from_millis(min),
         part_target: Span::from_millis(part),
         segments_listed: listed,
+        both: false,
     })
 }
 
