@@ -92,8 +92,7 @@ impl Player {
         Self::Whep,
     ];
 
-    /// Those that tell something of a codec that its publisher chose from what it can: by WebRTC as it is, by our own page
-    /// in both of its modes, and as frames of it by each protocol.
+    /// Those that tell something of a codec that its publisher chose from what it can: by WebRTC as it is.
     pub(crate) const OF_CODEC: [Self; 3] = [Self::RtcPage, Self::Whep, Self::FirefoxWhep];
 
     /// What the table says.
