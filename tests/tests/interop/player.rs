@@ -95,6 +95,13 @@ impl Player {
     /// Those that tell something of a codec that its publisher chose from what it can: by WebRTC as it is.
     pub(crate) const OF_CODEC: [Self; 3] = [Self::RtcPage, Self::Whep, Self::FirefoxWhep];
 
+    /// Gaps that the player itself makes: GStreamer's old `hlsdemux` leaves up to 0.8 s of a sound without a picture out on a
+    /// busy machine, where FFmpeg and hls.js get all of the same segments.
+    fn stutter_s(self) -> f64 {
+        const GST_HLS_S: f64 = 0.5;
+        if self == Self::GstHls { GST_HLS_S } else { 0.0 }
+    }
+
     /// What the table says.
     pub(crate) fn title(self) -> &'static str {
         match self {
@@ -312,7 +319,7 @@ fn run_one(player: Player, row: &Row, server: &Server, dir: &Path) -> Cell {
         marked: row.is_marked() && is_ffmpeg,
         reordered: row.reordered && is_ffmpeg,
         // Two B-frames, as x264 is asked for.
-        stutter_s: row.stutter_s(),
+        stutter_s: row.stutter_s() + player.stutter_s(),
         reorder_s: if row.reordered { 2.0 / FPS } else { 0.0 },
     };
     cell(player, row, seen.judge(&asked), &format!("{}\n{}", said.err, said.out))
