@@ -24,7 +24,7 @@ mod node;
 pub mod operation;
 pub mod outbound;
 pub mod private;
-mod process;
+pub mod process;
 pub mod reload;
 mod remade;
 pub mod rtc;

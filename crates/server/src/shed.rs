@@ -1,7 +1,6 @@
 //! Refusing new viewers before the server runs out of file descriptors or memory: those who watch go on, and publishers
 //! are still taken, for whom room is kept.
 
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,6 +9,7 @@ use tokio::time::MissedTickBehavior;
 
 use crate::access::{Refused, Why};
 use crate::context::Context;
+use crate::process::{files_max, memory_total, open_files, resident_bytes};
 
 /// How often the kernel is asked. Connections are counted in between as well, memory grows slower than this.
 const LOOK: Duration = Duration::from_secs(1);
@@ -54,7 +54,7 @@ impl Shed {
             connections: AtomicUsize::new(0),
             memory: AtomicU64::new(0),
             memory_max: AtomicU64::new(u64::MAX),
-            memory_total: memory_total(),
+            memory_total: memory_total().unwrap_or(u64::MAX),
             refused: AtomicU64::new(0),
             told: Mutex::new(None),
         }
@@ -64,7 +64,7 @@ impl Shed {
     fn look(&self, limit: u64, connections: usize) {
         // What cannot be read is taken for plenty: refusing everybody on a strange kernel helps nobody.
         self.files.store(open_files().unwrap_or(0), Ordering::Relaxed);
-        self.files_max.store(files_max(), Ordering::Relaxed);
+        self.files_max.store(files_max().unwrap_or(u64::MAX), Ordering::Relaxed);
         self.connections.store(connections, Ordering::Relaxed);
         self.memory.store(resident_bytes().unwrap_or(0), Ordering::Relaxed);
         let limit = if limit == 0 { share(self.memory_total, MEMORY_PERCENT) } else { limit };
@@ -156,64 +156,6 @@ fn share(whole: u64, percent: u64) -> u64 {
     (u128::from(whole) * u128::from(percent) / 100).try_into().unwrap_or(u64::MAX)
 }
 
-/// The soft limit of this process.
-fn files_max() -> u64 {
-    rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX)
-}
-
-/// Linux 6.2 tells the number as the size of the directory; before, entries are counted.
-pub(crate) fn open_files() -> Option<u64> {
-    let folder = Path::new("/proc/self/fd");
-    match std::fs::metadata(folder).ok()?.len() {
-        0 => Some(std::fs::read_dir(folder).ok()?.count() as u64),
-        files => Some(files),
-    }
-}
-
-fn resident_bytes() -> Option<u64> {
-    // Pages: all, then those in memory (proc(5)).
-    let pages = std::fs::read_to_string("/proc/self/statm").ok()?;
-    let resident: u64 = pages.split_ascii_whitespace().nth(1)?.parse().ok()?;
-    Some(resident * rustix::param::page_size() as u64)
-}
-
-/// The least of the machine's memory and of what its control groups leave this process.
-pub fn memory_total() -> u64 {
-    let machine = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| mem_total(&text));
-    let groups = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    let limits = limit_files(&groups).into_iter().filter_map(|file| {
-        // "max" of version 2 is no number; "none" of version 1 is one beyond every machine.
-        std::fs::read_to_string(file).ok()?.trim().parse::<u64>().ok()
-    });
-    limits.chain(machine).min().unwrap_or(u64::MAX)
-}
-
-fn mem_total(meminfo: &str) -> Option<u64> {
-    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kilobytes << 10)
-}
-
-/// Where the limits of the groups stand that `/proc/self/cgroup` names, and of those above them: each holds.
-fn limit_files(groups: &str) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for line in groups.lines() {
-        let mut parts = line.splitn(3, ':').skip(1);
-        let (Some(controllers), Some(group)) = (parts.next(), parts.next()) else { continue };
-        let (root, name) = match controllers {
-            "" => ("/sys/fs/cgroup", "memory.max"),
-            _ if controllers.split(',').any(|one| one == "memory") => {
-                ("/sys/fs/cgroup/memory", "memory.limit_in_bytes")
-            }
-            _ => continue,
-        };
-        let group = Path::new(root).join(group.trim_start_matches('/'));
-        let within = group.ancestors().take_while(|folder| folder.starts_with(root));
-        files.extend(within.map(|folder| folder.join(name)));
-    }
-    files
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -256,25 +198,6 @@ mod tests {
         assert_eq!(shed.shortage(0), None);
         shed.look(1, 0);
         assert_eq!(shed.shortage(0), Some(Shortage::Memory));
-    }
-
-    #[test]
-    fn limits_of_both_kinds_of_control_groups_are_found_with_those_above_them() {
-        let names =
-            |groups| limit_files(groups).iter().map(|file| file.display().to_string()).collect::<Vec<_>>();
-        assert_eq!(
-            names("0::/system.slice/openmic.service\n"),
-            [
-                "/sys/fs/cgroup/system.slice/openmic.service/memory.max",
-                "/sys/fs/cgroup/system.slice/memory.max",
-                "/sys/fs/cgroup/memory.max"
-            ]
-        );
-        assert_eq!(
-            names("5:cpu,cpuacct:/a\n4:memory:/a\n1:name=systemd:/a:b\n"),
-            ["/sys/fs/cgroup/memory/a/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.limit_in_bytes"]
-        );
-        assert_eq!(mem_total("MemFree: 1 kB\nMemTotal:       16384 kB\n"), Some(16 << 20));
     }
 
     #[test]

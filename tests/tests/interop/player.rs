@@ -72,25 +72,8 @@ impl Player {
         Self::FirefoxWhep,
     ];
 
-    /// All but the one that refuses H.264, which it does whoever publishes it.
-    pub(crate) const OF_H264: [Self; 16] = [
-        Self::FfmpegRtmp,
-        Self::FfmpegFlv,
-        Self::FfmpegHls,
-        Self::NewFfmpegRtmp,
-        Self::NewFfmpegFlv,
-        Self::NewFfmpegHls,
-        Self::GstRtmp,
-        Self::GstFlv,
-        Self::GstHls,
-        Self::MpegtsFlv,
-        Self::MpegtsWs,
-        Self::HlsJs,
-        Self::OwnPage,
-        Self::RtcPage,
-        Self::WebkitHls,
-        Self::Whep,
-    ];
+    /// All but the last, Firefox, which refuses H.264 whoever publishes it.
+    pub(crate) const OF_H264: &[Self] = Self::ALL.split_at(Self::ALL.len() - 1).0;
 
     /// Those that tell something of a codec that its publisher chose from what it can: by WebRTC as it is.
     pub(crate) const OF_CODEC: [Self; 3] = [Self::RtcPage, Self::Whep, Self::FirefoxWhep];

@@ -99,7 +99,7 @@ pub(crate) const ROWS: [Row; 15] = [
         audio: Some(Audio::Aac),
         reordered: true,
         from: From::Ffmpeg(X264_B),
-        columns: &Player::OF_H264,
+        columns: Player::OF_H264,
     },
     Row {
         name: "aac_only",
@@ -117,7 +117,7 @@ pub(crate) const ROWS: [Row; 15] = [
         audio: None,
         reordered: false,
         from: From::Ffmpeg(X264),
-        columns: &Player::OF_H264,
+        columns: Player::OF_H264,
     },
     Row {
         name: "h265_aac",
@@ -153,7 +153,7 @@ pub(crate) const ROWS: [Row; 15] = [
         audio: Some(Audio::Aac),
         reordered: false,
         from: From::Gst,
-        columns: &Player::OF_H264,
+        columns: Player::OF_H264,
     },
     Row {
         name: "push_h264_aac",
@@ -162,7 +162,7 @@ pub(crate) const ROWS: [Row; 15] = [
         audio: Some(Audio::Aac),
         reordered: false,
         from: From::Push("h264_aac.flv"),
-        columns: &Player::OF_H264,
+        columns: Player::OF_H264,
     },
     Row {
         name: "whip_h264_opus",
@@ -171,7 +171,7 @@ pub(crate) const ROWS: [Row; 15] = [
         audio: Some(Audio::Opus),
         reordered: false,
         from: From::FfmpegWhip(X264_BASELINE),
-        columns: &Player::OF_H264,
+        columns: Player::OF_H264,
     },
     Row {
         name: "chromium_whip",
@@ -180,7 +180,7 @@ pub(crate) const ROWS: [Row; 15] = [
         audio: Some(Audio::Opus),
         reordered: false,
         from: From::ChromiumWhip(None),
-        columns: &Player::OF_H264,
+        columns: Player::OF_H264,
     },
     Row {
         name: "chromium_whip_vp8",

@@ -64,7 +64,7 @@ fn judge_files(hard: Option<u64>, connections: u64) -> Finding {
 }
 
 pub(super) fn memory(config: &Config) -> Finding {
-    judge_memory(server::shed::memory_total(), config.limits.ring_bytes as u64)
+    judge_memory(server::process::memory_total().unwrap_or(u64::MAX), config.limits.ring_bytes as u64)
 }
 
 fn judge_memory(total: u64, rings: u64) -> Finding {
