@@ -1,6 +1,8 @@
 //! Connections to servers, plain or TLS, and the RTMP client session driven over one.
 
 use std::io;
+#[cfg(target_os = "linux")]
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -50,6 +52,17 @@ fn tls_config(insecure: bool) -> anyhow::Result<ClientConfig> {
     }
     let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
+}
+
+/// Our address on the way to the server.
+#[cfg(target_os = "linux")]
+pub(crate) fn local_ip(server: SocketAddr) -> io::Result<IpAddr> {
+    let any: IpAddr =
+        if server.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    // Connecting a datagram socket sends nothing: it asks the routing table.
+    let socket = std::net::UdpSocket::bind((any, 0))?;
+    socket.connect(server)?;
+    Ok(socket.local_addr()?.ip())
 }
 
 /// For `--insecure`: whoever holds the certificate's key is trusted, whatever name it bears.

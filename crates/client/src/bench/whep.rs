@@ -3,7 +3,7 @@
 //! A few decrypt all they get; the others read the headers only, as decrypting for all would cost more than serving them.
 
 use std::io::{ErrorKind, IoSliceMut, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,7 @@ use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc, RtcConfig}
 use super::load::Tally;
 use super::pictures::{Head, Pictures};
 use super::target::Target;
+use crate::net::local_ip;
 use crate::stamp::{self, Stamp};
 
 /// From `connect` to the whole answer.
@@ -246,14 +247,4 @@ fn post(target: &Target, offer: &str) -> anyhow::Result<String> {
         Some(200 | 201) => Ok(body),
         code => bail!("the server answers {} {}", code.unwrap_or(0), body.trim()),
     }
-}
-
-/// Our address on the way to the server.
-fn local_ip(server: SocketAddr) -> std::io::Result<IpAddr> {
-    let any: IpAddr =
-        if server.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
-    // Connecting a datagram socket sends nothing: it asks the routing table.
-    let socket = std::net::UdpSocket::bind((any, 0))?;
-    socket.connect(server)?;
-    Ok(socket.local_addr()?.ip())
 }

@@ -1,7 +1,7 @@
 //! A WebRTC peer over a UDP socket: offers by WHIP or WHEP, connects, and carries packets.
 
 use std::collections::VecDeque;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,7 @@ use tokio::net::{UdpSocket, lookup_host};
 use tokio::time::{sleep_until, timeout};
 
 use crate::http;
+use crate::net::local_ip;
 use crate::url::Url;
 
 /// From the answer to the end of DTLS.
@@ -225,12 +226,7 @@ impl Peer {
 }
 
 fn socket_towards(server: SocketAddr) -> anyhow::Result<std::net::UdpSocket> {
-    let any: IpAddr =
-        if server.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
-    // Connecting a datagram socket sends nothing: it asks the routing table which of our addresses leads there.
-    let asking = std::net::UdpSocket::bind((any, 0))?;
-    asking.connect(server)?;
-    let socket = std::net::UdpSocket::bind((asking.local_addr()?.ip(), 0))?;
+    let socket = std::net::UdpSocket::bind((local_ip(server)?, 0))?;
     // Less is granted where the kernel's limit is lower.
     drop(socket2::SockRef::from(&socket).set_recv_buffer_size(BURST_BYTES));
     socket.set_nonblocking(true)?;
