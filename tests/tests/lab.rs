@@ -18,6 +18,7 @@ const APART_MS: f64 = 80.0;
 
 async fn serve() -> App {
     let mut config = Config::default();
+    config.data.dir = e2e::scratch::folder();
     config.http.listen.set_port(0);
     config.rtmp.listen.set_port(0);
     config.rtc.listen = Some(([127, 0, 0, 1], 0).into());

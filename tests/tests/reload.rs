@@ -1,14 +1,21 @@
 //! A running server is given another configuration: nobody is cut off, and a broken one changes nothing.
 
 use std::path::Path;
+use std::time::Duration;
 
 use e2e::folder::Folder;
 use e2e::healthy::{Healthy, serve};
-use e2e::http::Connection;
-use e2e::rtmp::Viewer;
+use e2e::http::{Connection, send};
+use e2e::keys::{ADMIN, Kit, auth, token};
+use e2e::rtmp::{Peer, Viewer, is_frame, tags};
 use e2e::tls::{Identity, trusting};
+use server::access::jwt::Scope;
 use server::reload::{Error, Reloaded};
+use server::sessions::Action;
 use server::{App, Config};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+use wire::flv::TagKind;
 
 /// A server whose configuration is that of the file, as `openmic serve` reads it.
 async fn serve_file(path: &Path) -> App {
@@ -152,4 +159,61 @@ async fn a_new_certificate_is_shown_to_who_comes_and_cuts_off_nobody_who_is_ther
 async fn a_server_whose_configuration_came_from_a_program_says_that_it_has_no_file() {
     let app = serve(|_| {}).await;
     assert!(matches!(reload(&app).await, Err(Error::NoSource)));
+}
+
+/// Gives a key another value as an operator does, and has the server read its files anew.
+async fn rotate(app: &App, id: &str) {
+    let bearer = format!("Bearer {ADMIN}");
+    let headers = [("Authorization", bearer.as_str()), ("Content-Type", "application/json")];
+    for (target, body) in
+        [(format!("/api/v1/keys/{id}/rotate"), "{}"), ("/api/v1/config/reload".into(), "{}")]
+    {
+        let answer = send(app.addresses().http, "POST", &target, &headers, body.as_bytes()).await;
+        assert_eq!(answer.status, 200, "{target}: {}", answer.text());
+    }
+}
+
+#[tokio::test]
+async fn keys_that_rotate_under_two_hundred_viewers_cut_nobody_and_cost_no_frame() {
+    const VIEWERS: usize = 200;
+    let kit = Kit::new();
+    let app = serve(|config| kit.guard(config)).await;
+    let again = app.context().config().as_ref().clone();
+    app.context().set_source(Box::new(move || Ok(again.clone())));
+    let publish = token(&kit.now, Scope::Publish, Some("live/x"), 600);
+    let mut publisher = Peer::publish(app.addresses().rtmp, &format!("live/x?token={publish}")).await;
+    let tags = tags(include_bytes!("../fixtures/h264_aac.flv"));
+    let opens = tags.iter().position(|tag| is_frame(tag) && tag.kind == TagKind::Video).expect("a picture");
+    let (before, after) = tags.split_at(opens + 1);
+    for tag in before {
+        publisher.send(tag).await;
+    }
+    // All join the one group that is there, so all are owed the same frames.
+    let target = format!("/live/x.flv?auth={}", auth(&kit.now, Action::Play, "live/x", 600));
+    let mut watching = JoinSet::new();
+    for _ in 0..VIEWERS {
+        let mut viewer = Viewer::watch_target(app.addresses().http, &target).await;
+        let first = viewer.frame().await.expect("the first keyframe").timestamp_ms;
+        watching.spawn(async move {
+            let mut seen = vec![first];
+            while let Some(tag) = viewer.frame().await {
+                seen.push(tag.timestamp_ms);
+            }
+            seen
+        });
+    }
+    for (number, tag) in after.iter().enumerate() {
+        if let Some(id) = (number % 20 == 0).then(|| ["play", "publish", "jwt"][number / 20 % 3]) {
+            rotate(&app, id).await;
+        }
+        publisher.send(tag).await;
+        sleep(Duration::from_millis(5)).await;
+    }
+    publisher.finish().await;
+    let owed: Vec<_> = tags[opens..].iter().filter(|tag| is_frame(tag)).map(|tag| tag.timestamp_ms).collect();
+    let seen = watching.join_all().await;
+    assert_eq!(seen.len(), VIEWERS);
+    assert!(seen.iter().all(|seen| *seen == owed), "frames that some viewer had, and was owed");
+    let answer = e2e::http::get(app.addresses().http, &target).await;
+    assert_eq!(answer.status, 401, "a value that was replaced twice opens nothing any more");
 }

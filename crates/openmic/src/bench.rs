@@ -118,6 +118,7 @@ enum Scenario {
     Join,
     Stalled,
     Idle,
+    IdleTls,
     Publishers,
     PublishersIdle,
     /// All of them.
@@ -207,12 +208,14 @@ impl ShapeArgs {
 impl Scenario {
     fn expand(asked: &[Self]) -> Vec<scenario::Scenario> {
         use scenario::Scenario as To;
-        let all = [To::Fanout, To::Join, To::Stalled, To::Idle, To::Publishers, To::PublishersIdle];
+        let all =
+            [To::Fanout, To::Join, To::Stalled, To::Idle, To::IdleTls, To::Publishers, To::PublishersIdle];
         let of = |scenario: &Self| match scenario {
             Self::Fanout => vec![To::Fanout],
             Self::Join => vec![To::Join],
             Self::Stalled => vec![To::Stalled],
             Self::Idle => vec![To::Idle],
+            Self::IdleTls => vec![To::IdleTls],
             Self::Publishers => vec![To::Publishers],
             Self::PublishersIdle => vec![To::PublishersIdle],
             Self::All => all.to_vec(),

@@ -6,6 +6,7 @@
 mod connection;
 pub mod floor;
 mod idle;
+mod idle_tls;
 pub mod load;
 pub mod measure;
 pub mod nginx;

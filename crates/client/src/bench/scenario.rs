@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
-use super::idle;
 use super::measure::{Cell, SETTLE_MAX, Stage, once};
 use super::nginx::Nginx;
 use super::process::{Cores, raise_open_files};
@@ -14,13 +13,14 @@ use super::source::Shape;
 use super::subject::{Foreign, Subject};
 use super::target::Protocol;
 use super::viewer::Role;
+use super::{idle, idle_tls};
 use crate::stats::Percentiles;
 
 /// Groups are long when joining is measured, so that a server that waits for the next keyframe shows.
 const JOIN_GROUP: Duration = Duration::from_secs(5);
 /// Viewers that join one by one, and the time between.
-const JOINERS: usize = 100;
-const JOIN_PAUSE: Duration = Duration::from_millis(47);
+pub(super) const JOINERS: usize = 100;
+pub(super) const JOIN_PAUSE: Duration = Duration::from_millis(47);
 /// How long idle connections are kept: shorter than the time after which servers close them.
 const IDLE_SPAN: Duration = Duration::from_secs(5);
 
@@ -35,6 +35,8 @@ pub enum Scenario {
     Stalled,
     /// What connections that do nothing cost.
     Idle,
+    /// What TLS connections that do nothing cost.
+    IdleTls,
     /// Many publishers with a viewer each.
     Publishers,
     /// What publishers cost whom nobody watches.
@@ -98,6 +100,7 @@ pub fn run(config: &Config, mut progress: impl FnMut(&Run)) -> anyhow::Result<Ve
                 Scenario::Join => bench.join(&mut done).context("join")?,
                 Scenario::Stalled => bench.stalled(&mut done).context("stalled")?,
                 Scenario::Idle => bench.idle(&mut done).context("idle")?,
+                Scenario::IdleTls => done(idle_tls::run(&bench).context("idle-tls")?),
                 Scenario::Publishers => bench.publishers(&mut done).context("publishers")?,
                 Scenario::PublishersIdle => done(idle::publishers(&bench).context("publishers-idle")?),
             }
@@ -255,7 +258,7 @@ impl Bench<'_> {
     }
 
     /// The first of the configured numbers, watched over the first protocol.
-    fn cell(&self) -> Cell {
+    pub(super) fn cell(&self) -> Cell {
         Cell {
             protocol: self.config.protocols.first().copied().unwrap_or(Protocol::Flv),
             viewers: self.config.viewers.first().copied().unwrap_or(500),

@@ -47,12 +47,24 @@ pub struct Addresses {
     pub http: SocketAddr,
     /// RTMP; the floor has none.
     pub rtmp: Option<SocketAddr>,
+    /// HTTPS, where it was asked for.
+    pub https: Option<SocketAddr>,
 }
 
 impl Subject {
     /// Starts our own server. `binary` is the `openmic` to start, else this very program.
     pub fn openmic(binary: Option<&PathBuf>, cores: Cores) -> anyhow::Result<Self> {
+        Self::openmic_with(binary, cores, &[])
+    }
+
+    /// The same with settings given by the environment.
+    pub fn openmic_with(
+        binary: Option<&PathBuf>,
+        cores: Cores,
+        settings: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
         let mut command = program(binary)?;
+        command.envs(settings.iter().copied());
         command.args(["serve", "--ready-json"]);
         command.args(["--http", "127.0.0.1:0", "--rtmp", "127.0.0.1:0", "--rtc", "127.0.0.1:0"]);
         let (child, addresses) = start(command, cores).context("openmic serve")?;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use media::Path;
 
 use super::event::{self, Event, Kind, Moved, Who};
-use super::hook::{Hook, Verdict, verdict};
+use super::hook::{Hook, Verdict};
 use super::queue::Delivery;
 use super::recent::Status;
 use super::{Hooks, Set, Told, record};
@@ -92,9 +92,9 @@ impl Hooks {
         let event = Event::new(Kind::Of(begins), about.path.clone(), Some(about.who.clone()));
         let delivery = Delivery::of(Arc::new(event));
         self.0.recent.add(record(hook, &delivery));
-        let (answer, mut attempt) = hook.call(&set.client, &self.0.origin, &delivery).await;
+        let (verdict, mut attempt) = hook.ask(&set.client, &self.0.origin, &delivery).await;
         let counts = &self.0.counts;
-        let (counted, status, outcome) = match verdict(answer) {
+        let (counted, status, outcome) = match verdict {
             Verdict::Yes => (&counts.allowed, Status::Delivered, Ok(())),
             Verdict::No(reason) => {
                 let detail = reason.unwrap_or_else(|| NO_REASON.to_owned());

@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::body::{self, Origin};
+use super::breaker::Breaker;
 use super::queue::{Delivery, Queue, Retry};
 use super::recent::Attempt;
 use crate::config::{self, Format, Secret};
@@ -27,6 +28,7 @@ pub(super) struct Hook {
     url: Url,
     secrets: Vec<Secret>,
     questions: Semaphore,
+    breaker: Mutex<Breaker>,
     queue: Arc<Mutex<Queue>>,
 }
 
@@ -57,7 +59,7 @@ impl Hook {
             Arc::new(Mutex::new(queue))
         });
         let questions = Semaphore::new(QUESTIONS_MAX);
-        Some(Self { config: config.clone(), url, secrets, questions, queue })
+        Some(Self { config: config.clone(), url, secrets, questions, breaker: Mutex::default(), queue })
     }
 
     pub(super) fn name(&self) -> &str {
@@ -82,6 +84,29 @@ impl Hook {
     /// It is asked of this, and so not told of it.
     pub(super) fn is_asked(&self, event: config::Event) -> bool {
         self.config.veto && matches!(event, config::Event::Publish | config::Event::Play)
+    }
+
+    /// Asks it once, unless it has not answered for a while.
+    pub(super) async fn ask(
+        &self,
+        client: &Client,
+        origin: &Origin,
+        delivery: &Delivery,
+    ) -> (Verdict, Attempt) {
+        let now = Instant::now();
+        let asks = self.breaker().ask(now);
+        if let Err(left) = asks {
+            let why = format!("it has not answered lately and is asked again in {} s", left.as_secs() + 1);
+            return (Verdict::Unclear(why), Attempt { http_status: None, error: None, took: now.elapsed() });
+        }
+        let (answer, attempt) = self.call(client, origin, delivery).await;
+        let verdict = verdict(answer);
+        self.breaker().handle(!matches!(verdict, Verdict::Unclear(_)), Instant::now());
+        (verdict, attempt)
+    }
+
+    fn breaker(&self) -> MutexGuard<'_, Breaker> {
+        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Calls it once. The error of the attempt is the caller's to decide: it is not every answer's.
@@ -131,7 +156,7 @@ impl Hook {
 }
 
 /// What an answer to a question means.
-pub(super) fn verdict(answer: Result<Answer, String>) -> Verdict {
+fn verdict(answer: Result<Answer, String>) -> Verdict {
     let answer = match answer {
         Ok(answer) => answer,
         Err(error) => return Verdict::Unclear(error),

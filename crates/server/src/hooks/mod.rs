@@ -5,6 +5,7 @@
 
 mod attendance;
 mod body;
+mod breaker;
 mod dead;
 mod event;
 mod hook;
