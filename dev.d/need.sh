@@ -95,20 +95,27 @@ need_fuzz() {
     need_cargo fuzz cargo-fuzz
 }
 
-# Strangers to test against: Debian's FFmpeg, Chromium, Firefox (80 MB; WebRTC with SDP, ICE and DTLS of its own), GStreamer,
+# Strangers to test against: nginx, Debian's FFmpeg, Chromium, Firefox (80 MB; WebRTC with SDP, ICE and DTLS of its own), GStreamer,
 # and WebKitGTK's own small browser under a virtual display, the nearest thing to Safari's HLS.
 need_strangers() {
+    need_nginx
     need_apt ffmpeg=ffmpeg curl=curl chromium=chromium firefox-esr=firefox-esr =fonts-wqy-microhei Xvfb=xvfb xauth=xauth \
         =libwebkit2gtk-4.1-0 \
         gst-launch-1.0=gstreamer1.0-tools =gstreamer1.0-plugins-base =gstreamer1.0-plugins-good \
         =gstreamer1.0-plugins-bad =gstreamer1.0-plugins-ugly =gstreamer1.0-libav
 }
 
-# The benchmark's peer. The benchmark starts its own; the service that the package starts is stopped.
-need_nginx_rtmp() {
-    if have nginx; then need_apt =libnginx-mod-rtmp; return; fi
-    need_apt nginx=nginx-light =libnginx-mod-rtmp
+# A proxy for the tests, which start their own; the service that the package starts is stopped.
+need_nginx() {
+    if have nginx; then return; fi
+    need_apt nginx=nginx-light
     if [ -d /run/systemd/system ]; then logged as_root systemctl disable --now nginx; fi
+}
+
+# The benchmark's peer.
+need_nginx_rtmp() {
+    need_nginx
+    need_apt =libnginx-mod-rtmp
 }
 
 # Debian's FFmpeg has no H.265, AV1 or Opus in FLV; PyPI carries a static build that has.
