@@ -155,6 +155,26 @@ async fn webrtc_sessions_of_both_ways_are_sent_away() {
 }
 
 #[tokio::test]
+async fn a_ban_is_listed_and_can_be_lifted() {
+    let app = serve(|_| {}).await;
+    let refused = async || {
+        let mut peer = Peer::ask(app.addresses().rtmp, Purpose::Publish, "school/7b/x").await;
+        !matches!(peer.event().await, Some(wire::rtmp::client::Event::Ready))
+    };
+    assert_eq!(ask(&app, "DELETE", "/broadcasts/school/7b/x?ban_s=600").await.status, 204);
+    assert!(refused().await);
+    let bans = json(&app, "/bans").await;
+    assert_eq!(
+        (&bans["bans"][0]["path"], bans["bans"].as_array().map(Vec::len)),
+        (&"school/7b/x".into(), Some(1))
+    );
+    assert_eq!(ask(&app, "DELETE", "/bans/school/7b/x").await.status, 204);
+    assert!(!refused().await);
+    assert_eq!(ask(&app, "DELETE", "/bans/school/7b/x").await.status, 404);
+    end(app).await;
+}
+
+#[tokio::test]
 async fn a_publisher_that_is_sent_away_hears_why_and_a_ban_keeps_it_out_until_it_ends() {
     let app = serve(|_| {}).await;
     let mut publisher = publish(&app, "live/x").await;

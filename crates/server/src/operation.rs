@@ -48,7 +48,7 @@ impl Operation {
     pub(crate) fn new(config: Config, certificates: Option<Arc<Certificates>>, hooks: Hooks) -> Self {
         Self {
             audit: Audit::new(&config.data.dir),
-            bans: Bans::default(),
+            bans: Bans::load(&config.data.dir),
             certificates,
             shed: Shed::new(),
             spans: Spans::new(&config.telemetry),

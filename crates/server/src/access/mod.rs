@@ -303,7 +303,7 @@ impl Context {
     async fn let_in(self: &Arc<Self>, request: &Request<'_>) -> Result<Ticket, Refused> {
         self.access.check(request)?;
         match request.action {
-            Action::Publish => self.operation.bans.check(request.path, Instant::now())?,
+            Action::Publish => self.operation.bans.check(request.path, now())?,
             Action::Play => self.room_for_viewer()?,
         }
         let id = self.access.sessions.reserve();

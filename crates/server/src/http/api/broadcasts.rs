@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
@@ -17,6 +17,7 @@ use utoipa_axum::routes;
 use super::admin::{Admin, ToRead, ToWrite};
 use super::ask::{self, Asked};
 use super::{fresh, history};
+use crate::access::now;
 use crate::audience::Audience;
 use crate::audit::Outcome;
 use crate::bans::BAN_S_MAX;
@@ -217,7 +218,7 @@ async fn end(
         }
         let lasts = Duration::from_secs(seconds);
         let full = |_| Problem::unavailable("the list of banned streams is full; wait until some end", 60);
-        context.operation.bans.ban(&path, lasts, Instant::now()).map_err(full)?;
+        context.operation.bans.ban(&path, lasts, now()).map_err(full)?;
         admin.record(&context, "ban", &format!("{path} for {seconds} s"), Outcome::Done);
     }
     // Its publisher hears that it was sent away; viewers see a stream that ends.

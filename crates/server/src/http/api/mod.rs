@@ -4,6 +4,7 @@
 
 mod admin;
 mod ask;
+mod bans;
 mod broadcasts;
 mod config;
 mod describe;
@@ -64,6 +65,7 @@ fn described() -> OpenApiRouter<Arc<Context>> {
         .merge(node::routes())
         .merge(events::routes())
         .merge(broadcasts::routes())
+        .merge(bans::routes())
         .merge(sessions::routes())
         .merge(usage::routes())
         .merge(config::routes())
