@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::measure::SECONDS;
-use crate::row::{FPS, Row, Video};
+use crate::row::{FPS, Row};
 use crate::server::Server;
 use crate::tool;
 
@@ -203,13 +203,12 @@ impl Rtc {
         let mut words = String::new();
         // Pictures made by a child program are late by its start on a busy machine, and Chromium closes such a distance by
         // some 80 ms a second: longer than a row plays.
-        let is_converted = row.video == Some(Video::H265);
-        let offset_max_s = if is_converted { CONVERTED_MAX_S } else { offset_max_s };
+        let offset_max_s = if row.is_converted() { CONVERTED_MAX_S } else { offset_max_s };
         if row.is_marked() {
             let mut median = middle(&self.offsets_s).ok_or("no flash with a tone")?;
             // A publishing browser that was kept from capturing sound says so in its next report, 5 s later. Until then
             // what is heard beside what is seen is nearer to the truth.
-            let heard = middle(&self.heard_s).filter(|_| row.is_of_browser() || is_converted);
+            let heard = middle(&self.heard_s).filter(|_| row.is_of_browser() || row.is_converted());
             median = heard.filter(|heard| heard.abs() < median.abs()).unwrap_or(median);
             if self.offsets_s.len() < 2 || median.abs() > offset_max_s {
                 return Err(format!(

@@ -257,6 +257,11 @@ impl Row {
         }
     }
 
+    /// Browsers have no decoder for it and get it from a converter by WebRTC.
+    pub(crate) fn is_converted(&self) -> bool {
+        self.video == Some(Video::H265)
+    }
+
     /// The picture and the sound carry marks that belong together.
     pub(crate) fn is_marked(&self) -> bool {
         let carries = match self.from {

@@ -2,7 +2,7 @@
 
 import { LitElement, type TemplateResult, css, html, nothing } from 'lit';
 import { sharedStyles } from '../shared.styles.ts';
-import { consoleStyles } from './console.styles.ts';
+import { consoleStyles, dialogStyles } from './console.styles.ts';
 import { Words } from './words.ts';
 
 export interface Asked {
@@ -19,23 +19,11 @@ export class ConfirmDialog extends LitElement {
   static override styles = [
     sharedStyles,
     consoleStyles,
+    dialogStyles,
     css`
       dialog {
         inline-size: min(28rem, calc(100vw - 2rem));
         padding: 1.5rem;
-        border: 1px solid var(--om-line);
-        border-radius: var(--om-radius);
-        background: var(--om-surface);
-        color: var(--om-text);
-      }
-
-      dialog::backdrop {
-        background: rgb(0 0 0 / 55%);
-      }
-
-      form {
-        display: grid;
-        gap: 1rem;
       }
 
       .text {

@@ -242,3 +242,22 @@ export const consoleStyles = css`
     text-wrap: balance;
   }
 `;
+
+/** A dialog over the page: a form of its own. */
+export const dialogStyles = css`
+  dialog {
+    border: 1px solid var(--om-line);
+    border-radius: var(--om-radius);
+    background: var(--om-surface);
+    color: var(--om-text);
+  }
+
+  dialog::backdrop {
+    background: rgb(0 0 0 / 55%);
+  }
+
+  dialog form {
+    display: grid;
+    gap: 1rem;
+  }
+`;

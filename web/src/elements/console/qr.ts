@@ -3,6 +3,7 @@
 import { LitElement, type TemplateResult, css, html, nothing, svg } from 'lit';
 import { icon } from '../icons.ts';
 import { sharedStyles } from '../shared.styles.ts';
+import { dialogStyles } from './console.styles.ts';
 import { Words } from './words.ts';
 
 /** Light modules around the code (ISO/IEC 18004 §6.3.8). */
@@ -20,23 +21,11 @@ export class QrDialog extends LitElement {
   static override properties = { shown: { state: true } };
   static override styles = [
     sharedStyles,
+    dialogStyles,
     css`
       dialog {
         inline-size: min(24rem, calc(100vw - 2rem));
         padding: 1.25rem;
-        border: 1px solid var(--om-line);
-        border-radius: var(--om-radius);
-        background: var(--om-surface);
-        color: var(--om-text);
-      }
-
-      dialog::backdrop {
-        background: rgb(0 0 0 / 55%);
-      }
-
-      form {
-        display: grid;
-        gap: 1rem;
       }
 
       .head {
