@@ -1,11 +1,12 @@
-//! Builds four entries: the console (`index.html`), the player page (`play.html`), the page that tells
-//! devices how to trust the server (`trust.html`), and the elements
-//! alone under the stable address `/assets/openmic.js`. Everything else is hashed, so that a server
-//! may let it be cached for ever.
+//! Builds the pages (console, player, publisher, and how to trust the server), the elements alone under the stable
+//! address `/assets/openmic.js`, and beside them what runs on the audio thread. Everything else is hashed, so that
+//! a server may let it be cached for ever.
 import { defineConfig } from 'vitest/config';
 
 /** The one address that developers paste; its content changes between versions, its name does not. */
 const STABLE_ENTRY = 'openmic';
+/** Found by name from wherever the elements were loaded. */
+const WORKLET_ENTRY = 'openmic-worklet';
 
 export default defineConfig({
   build: {
@@ -15,11 +16,14 @@ export default defineConfig({
     license: { fileName: 'assets/licenses.md' },
     chunkSizeWarningLimit: 600,
     rolldownOptions: {
-      input: { index: 'index.html', play: 'play.html', trust: 'trust.html', [STABLE_ENTRY]: 'src/openmic.ts' },
+      input: {
+        ...{ index: 'index.html', play: 'play.html', publish: 'publish.html', trust: 'trust.html' },
+        ...{ [STABLE_ENTRY]: 'src/openmic.ts', [WORKLET_ENTRY]: 'src/worklet.ts' },
+      },
       preserveEntrySignatures: 'exports-only',
       output: {
         entryFileNames: (chunk) =>
-          chunk.name === STABLE_ENTRY ? 'assets/[name].js' : 'assets/[name]-[hash].js',
+          [STABLE_ENTRY, WORKLET_ENTRY].includes(chunk.name) ? 'assets/[name].js' : 'assets/[name]-[hash].js',
         chunkFileNames: 'assets/[name]-[hash].js',
         assetFileNames: 'assets/[name]-[hash][extname]',
       },

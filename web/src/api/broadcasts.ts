@@ -84,9 +84,9 @@ export function encodePath(path: string): string {
   return path.split('/').map(encodeURIComponent).join('/');
 }
 
-/** The stream of a player page's path `/play/{app}/{stream}`, or undefined when it names none. */
+/** The stream of a page's path `/play/{app}/{stream}` or `/publish/{app}/{stream}`, or undefined when it names none. */
 export function streamOfPage(pathname: string): string | undefined {
-  const match = /^\/play\/(.+?)\/?$/.exec(pathname);
+  const match = /^\/(?:play|publish)\/(.+?)\/?$/.exec(pathname);
   const path = match?.[1];
   if (path === undefined || !path.includes('/')) return undefined;
   return decodePath(path);

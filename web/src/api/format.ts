@@ -17,6 +17,14 @@ export function duration(totalS: number, messages: Messages): string {
   return messages.days(Math.floor(s / DAY_S), Math.floor((s % DAY_S) / HOUR_S));
 }
 
+/** A span as a clock shows it: `0:07`, `12:34`, `1:02:03`. */
+export function clockSpan(totalS: number): string {
+  const s = Math.max(0, Math.floor(totalS));
+  const two = (n: number): string => String(n).padStart(2, '0');
+  const [h, m] = [Math.floor(s / HOUR_S), Math.floor((s % HOUR_S) / MINUTE_S)];
+  return h === 0 ? `${m}:${two(s % MINUTE_S)}` : `${h}:${two(m)}:${two(s % MINUTE_S)}`;
+}
+
 /** Steps of a delay in milliseconds: finer ones would only flicker. */
 const DELAY_STEP_MS = 10;
 

@@ -17,6 +17,13 @@ import languages from 'lucide-static/icons/languages.svg?raw';
 import signOut from 'lucide-static/icons/log-out.svg?raw';
 import maximize from 'lucide-static/icons/maximize.svg?raw';
 import micVocal from 'lucide-static/icons/mic-vocal.svg?raw';
+import mic from 'lucide-static/icons/mic.svg?raw';
+import micOff from 'lucide-static/icons/mic-off.svg?raw';
+import video from 'lucide-static/icons/video.svg?raw';
+import videoOff from 'lucide-static/icons/video-off.svg?raw';
+import switchCamera from 'lucide-static/icons/switch-camera.svg?raw';
+import screenShare from 'lucide-static/icons/monitor-up.svg?raw';
+import sparkles from 'lucide-static/icons/sparkles.svg?raw';
 import minimize from 'lucide-static/icons/minimize.svg?raw';
 import stop from 'lucide-static/icons/octagon-x.svg?raw';
 import pause from 'lucide-static/icons/pause.svg?raw';
@@ -52,6 +59,13 @@ const ICONS = {
   languages,
   maximize,
   micVocal,
+  mic,
+  micOff,
+  video,
+  videoOff,
+  switchCamera,
+  screenShare,
+  sparkles,
   minimize,
   pause,
   pictureInPicture,

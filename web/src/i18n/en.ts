@@ -2,6 +2,7 @@
 
 import type { Failure } from '../play/policy.ts';
 import type { EngineKind, Mode } from '../play/address.ts';
+import { pushEn } from './push.en.ts';
 import { trustEn } from './trust.en.ts';
 
 const ENGINES: Readonly<Record<EngineKind, string>> = {
@@ -147,6 +148,9 @@ export const en = {
   transport: 'Transport',
   unknown: '–',
   noSuchStream: 'This page needs a stream in its address, like /play/live/demo',
+
+  // <live-pusher> and the page at /publish
+  push: pushEn,
 
   // The page at /trust
   trust: trustEn,

@@ -3,6 +3,7 @@
 import type { Failure } from '../play/policy.ts';
 import type { EngineKind, Mode } from '../play/address.ts';
 import type { Messages } from './en.ts';
+import { pushZhCN } from './push.zh-CN.ts';
 import { trustZhCN } from './trust.zh-CN.ts';
 
 const ENGINES: Readonly<Record<EngineKind, string>> = {
@@ -113,6 +114,8 @@ export const zhCN: Messages = {
   transport: '传输方式',
   unknown: '–',
   noSuchStream: '地址里需要写明是哪路流，例如 /play/live/demo',
+
+  push: pushZhCN,
 
   trust: trustZhCN,
 

@@ -3,7 +3,8 @@
 
 import type { Failure } from '../play/policy.ts';
 import { Exchange, type Fetch } from '../signal/exchange.ts';
-import { askForRobustSound, fragmentOf, wantsCandidates } from '../signal/sdp.ts';
+import { type RateHints, askForRobustSound, fragmentOf, wantsCandidates, withFragment, withRateHints } from '../signal/sdp.ts';
+import { CONTROL_CHANNEL, type Encoding } from './layers.ts';
 
 export interface PublishOptions {
   /** Sent as `Authorization: Bearer`. */
@@ -11,6 +12,12 @@ export interface PublishOptions {
   /** For tests and for other runtimes; the browser's own otherwise. */
   readonly fetch?: Fetch;
   readonly connect?: () => RTCPeerConnection;
+  /** How pictures are encoded: several with rids are sent as simulcast. */
+  readonly encodings?: readonly Encoding[];
+  /** Opens the data channel on which our server says which layers are watched; each of its messages. */
+  readonly handleControl?: (message: unknown) => void;
+  /** Gives up on connecting. */
+  readonly signal?: AbortSignal;
 }
 
 /** A running publication. */
@@ -19,6 +26,10 @@ export interface Publication {
   readonly peer: RTCPeerConnection;
   /** Resolves when the connection is lost; never after `stop()`. */
   readonly lost: Promise<Failure>;
+  /** Restarts ICE with the server's help; false when it refuses or cannot be reached. */
+  restart(): Promise<boolean>;
+  /** Describes the session anew with these hints, or with the server's own words; nothing is asked of the server. */
+  hint(hints: RateHints | undefined): Promise<void>;
   /** Ends the session on the server; the tracks stay the caller's. */
   stop(): void;
 }
@@ -46,19 +57,75 @@ export async function publish(url: string, stream: MediaStream, options: Publish
     ends.abort();
     void exchange.close().then(() => peer.close());
   };
+  options.signal?.addEventListener('abort', stop, { once: true, signal: ends.signal });
   try {
-    for (const track of stream.getTracks()) send(peer, track, stream);
+    for (const track of stream.getTracks()) send(peer, track, stream, options.encodings);
+    if (options.handleControl !== undefined) openControl(peer, options.handleControl, ends.signal);
     const opened = await exchange.open(await offer(peer));
     if (!opened.ok) throw new PublishError(opened.failure);
     await peer.setRemoteDescription({ type: 'answer', sdp: opened.answer });
     if (wantsCandidates(opened.answer)) tellCandidates(peer, exchange, ends.signal);
-    await connected(peer);
+    await connected(peer, ends.signal);
+    if (typeof addEventListener === 'function') addEventListener('pagehide', stop, { signal: ends.signal });
+    const { restart, hint } = new Descriptions(peer, exchange, opened.answer);
+    return { peer, lost: lossOf(peer, ends.signal), restart, hint, stop };
   } catch (error) {
     stop();
     throw error instanceof PublishError ? error : new PublishError({ kind: 'handshake', detail: String(error) });
   }
-  if (typeof addEventListener === 'function') addEventListener('pagehide', stop, { signal: ends.signal });
-  return { peer, lost: lossOf(peer, ends.signal), stop };
+}
+
+/** Describes a running session anew, one change after the other: descriptions must not overlap. */
+class Descriptions {
+  readonly #peer: RTCPeerConnection;
+  readonly #exchange: Exchange;
+  /** The server's own words, with the credentials of its last restart. */
+  #answer: string;
+  #hints: RateHints | undefined;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(peer: RTCPeerConnection, exchange: Exchange, answer: string) {
+    this.#peer = peer;
+    this.#exchange = exchange;
+    this.#answer = answer;
+  }
+
+  readonly restart = (): Promise<boolean> => this.#after(() => this.#restart());
+
+  readonly hint = (hints: RateHints | undefined): Promise<void> => {
+    this.#hints = hints;
+    return this.#after(() => this.#apply());
+  };
+
+  #after<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#last.then(work);
+    this.#last = done.catch(() => undefined);
+    return done;
+  }
+
+  async #restart(): Promise<boolean> {
+    try {
+      const fragment = await this.#exchange.restart(fragmentOf(await offer(this.#peer, { iceRestart: true })));
+      const sdp = fragment === undefined ? undefined : withFragment(this.#answer, fragment);
+      if (sdp === undefined) return false;
+      this.#answer = sdp;
+      await this.#peer.setRemoteDescription({ type: 'answer', sdp: this.#hinted() });
+      return true;
+    } catch {
+      // Refused by the browser or closed meanwhile: the same as refused by the server.
+      return false;
+    }
+  }
+
+  async #apply(): Promise<void> {
+    if (this.#peer.signalingState !== 'stable') return;
+    await offer(this.#peer);
+    await this.#peer.setRemoteDescription({ type: 'answer', sdp: this.#hinted() });
+  }
+
+  #hinted(): string {
+    return this.#hints === undefined ? this.#answer : withRateHints(this.#answer, this.#hints);
+  }
 }
 
 /** Relative to the page, where there is one. */
@@ -66,9 +133,16 @@ function absolute(url: string): string {
   return typeof location === 'undefined' ? url : new URL(url, location.href).href;
 }
 
-function send(peer: RTCPeerConnection, track: MediaStreamTrack, stream: MediaStream): void {
-  const transceiver = peer.addTransceiver(track, { direction: 'sendonly', streams: [stream] });
-  if (track.kind === 'video') preferH264(transceiver);
+function send(peer: RTCPeerConnection, track: MediaStreamTrack, stream: MediaStream, encodings?: readonly Encoding[]): void {
+  const isVideo = track.kind === 'video';
+  const sendEncodings = isVideo && encodings !== undefined ? encodings.map((each) => ({ ...each })) : undefined;
+  const transceiver = peer.addTransceiver(track, { direction: 'sendonly', streams: [stream], ...(sendEncodings && { sendEncodings }) });
+  if (isVideo) preferH264(transceiver);
+}
+
+function openControl(peer: RTCPeerConnection, handle: (message: unknown) => void, signal: AbortSignal): void {
+  const channel = peer.createDataChannel(CONTROL_CHANNEL);
+  channel.addEventListener('message', ({ data }) => handle(data), { signal });
 }
 
 /** H.264 reaches every viewer without transcoding: RTMP, FLV and HLS carry it as it is. */
@@ -79,8 +153,8 @@ function preferH264(transceiver: RTCRtpTransceiver): void {
   if (codecs.some(isH264)) transceiver.setCodecPreferences(preferred);
 }
 
-async function offer(peer: RTCPeerConnection): Promise<string> {
-  const made = await peer.createOffer();
+async function offer(peer: RTCPeerConnection, options?: RTCOfferOptions): Promise<string> {
+  const made = await peer.createOffer(options);
   const sdp = askForRobustSound(made.sdp ?? '');
   try {
     await peer.setLocalDescription({ type: 'offer', sdp });
@@ -101,7 +175,7 @@ function tellCandidates(peer: RTCPeerConnection, exchange: Exchange, signal: Abo
   tell();
 }
 
-function connected(peer: RTCPeerConnection): Promise<void> {
+function connected(peer: RTCPeerConnection, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const settle = (detail?: string): void => {
       clearTimeout(timer);
@@ -115,6 +189,7 @@ function connected(peer: RTCPeerConnection): Promise<void> {
     };
     const timer = setTimeout(() => settle(`not connected in ${CONNECT_MS} ms`), CONNECT_MS);
     peer.addEventListener('connectionstatechange', follow);
+    signal.addEventListener('abort', () => settle('stopped meanwhile'), { once: true });
     follow();
   });
 }

@@ -100,6 +100,34 @@ export function withFragment(answer: string, fragment: string): string | undefin
   return joined(sections.map((section, at) => (at === bundle ? [...section, ...candidates] : section)));
 }
 
+/** kbit/s that Chromium's congestion control keeps to, in the words of its own SDP parameters. */
+export interface RateHints {
+  readonly minKbps: number;
+  readonly startKbps: number;
+  readonly maxKbps: number;
+}
+
+/** The answer with these hints on every codec of pictures, in place of the server's own. */
+export function withRateHints(answer: string, { minKbps, startKbps, maxKbps }: RateHints): string {
+  const hints = `x-google-min-bitrate=${minKbps};x-google-start-bitrate=${startKbps};x-google-max-bitrate=${maxKbps}`;
+  return joined(
+    sectionsOf(answer).map((section) => {
+      if (kindOf(section) !== 'video') return section;
+      const types = section.flatMap((line) => /^a=rtpmap:(\d+) (?:H264|H265|VP8|VP9|AV1)\//i.exec(line)?.[1] ?? []);
+      const bare = section.filter((line) => !types.some((type) => line.startsWith(`a=fmtp:${type} x-google-`)));
+      return bare.flatMap((line) => hinted(line, bare, types, hints));
+    }),
+  );
+}
+
+function hinted(line: string, section: readonly string[], types: readonly string[], hints: string): readonly string[] {
+  const type = types.find((each) => line.startsWith(`a=rtpmap:${each} `) || line.startsWith(`a=fmtp:${each} `));
+  if (type === undefined) return [line];
+  if (line.startsWith('a=fmtp:')) return [`${line.replace(/;?x-google-(?:min|start|max)-bitrate=[^;]*/g, '')};${hints}`];
+  const has = section.some((each) => each.startsWith(`a=fmtp:${type} `));
+  return has ? [line] : [line, `a=fmtp:${type} ${hints}`];
+}
+
 /** The session part first, then one section for each `m=` line. */
 function sectionsOf(description: string): readonly (readonly string[])[] {
   const sections: string[][] = [[]];

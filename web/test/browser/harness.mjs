@@ -26,6 +26,9 @@ const FLAGS = [
   '--allow-loopback-in-peer-connection',
 ];
 
+/** A camera and a microphone that need no hardware, and no person to allow them. */
+export const FAKE_DEVICES = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'];
+
 /** The server named by OPENMIC_URL, or a mock of our own. `mock` is undefined with the former. */
 export async function openServer(options) {
   const named = process.env.OPENMIC_URL;
@@ -37,13 +40,13 @@ export async function openServer(options) {
 }
 
 /** A Chromium with a profile of its own; `close` removes it. */
-export async function openBrowser({ autoplay = true, ...contextOptions } = {}) {
+export async function openBrowser({ autoplay = true, flags = [], ...contextOptions } = {}) {
   const profile = mkdtempSync(join(tmpdir(), 'openmic-chromium-'));
   const policy = autoplay ? 'no-user-gesture-required' : 'document-user-activation-required';
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: CHROMIUM,
     headless: true,
-    args: [...FLAGS, `--autoplay-policy=${policy}`],
+    args: [...FLAGS, ...flags, `--autoplay-policy=${policy}`],
     locale: 'en-US',
     viewport: { width: 1440, height: 900 },
     ...contextOptions,

@@ -160,6 +160,7 @@ function publish(relay, work, groupS) {
 function servePage(pathname, response, control) {
   if (pathname === '/') return sendFile(join(DIST, 'index.html'), response);
   if (pathname.startsWith('/trust')) return serveTrust(pathname, response, control);
+  if (pathname.startsWith('/publish/')) return sendFile(join(DIST, 'publish.html'), response);
   if (pathname.startsWith('/play/')) return sendFile(join(DIST, 'play.html'), response);
   if (pathname.startsWith('/examples/')) return serveExample(pathname, response, control);
   return sendFile(join(DIST, normalize(pathname)), response);

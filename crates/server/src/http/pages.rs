@@ -1,4 +1,4 @@
-//! The console, the player page and their files, embedded at build time.
+//! The console, the pages to watch and to publish, and their files, embedded at build time.
 
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
@@ -26,6 +26,11 @@ pub(super) async fn console(headers: HeaderMap) -> Response {
 /// The page finds the stream's name in its own address.
 pub(super) async fn player(headers: HeaderMap) -> Response {
     page("play.html", &headers)
+}
+
+/// Publishing from the browser; the page finds the stream's name in its own address.
+pub(super) async fn publisher(headers: HeaderMap) -> Response {
+    page("publish.html", &headers)
 }
 
 /// How devices come to trust a server that is its own certificate authority.

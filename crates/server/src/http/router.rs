@@ -28,6 +28,7 @@ pub(super) fn router(context: Arc<Context>) -> Router {
     let own = Router::new()
         .route("/", get(pages::console))
         .route("/play/{*path}", get(pages::player))
+        .route("/publish/{*path}", get(pages::publisher))
         .route("/trust", get(pages::trust))
         .route("/trust/openmic-ca.crt", get(trust::certificate))
         .route("/trust/openmic-ca.mobileconfig", get(trust::profile))

@@ -2,12 +2,11 @@
 
 import { LitElement, type TemplateResult, css, html, nothing, svg } from 'lit';
 import { icon } from '../icons.ts';
+import { QUIET, qrOf } from '../qr-path.ts';
 import { sharedStyles } from '../shared.styles.ts';
 import { dialogStyles } from './console.styles.ts';
 import { Words } from './words.ts';
 
-/** Light modules around the code (ISO/IEC 18004 §6.3.8). */
-const QUIET = 4;
 
 interface Shown {
   readonly label: string;
@@ -64,14 +63,8 @@ export class QrDialog extends LitElement {
   }
 
   async show(label: string, value: string): Promise<void> {
-    const { create } = await import('qrcode');
-    try {
-      const { size, data } = create(value, { errorCorrectionLevel: 'M' }).modules;
-      this.shown = { label, value, size, path: pathOf(size, data) };
-    } catch {
-      // A code holds some 2,300 bytes; addresses are shorter, code snippets may not be.
-      this.shown = { label, value, size: 0, path: undefined };
-    }
+    const code = await qrOf(value);
+    this.shown = { label, value, size: code?.size ?? 0, path: code?.path };
     await this.updateComplete;
     this.renderRoot.querySelector('dialog')?.showModal();
   }
@@ -100,17 +93,4 @@ export class QrDialog extends LitElement {
       </dialog>
     `;
   }
-}
-
-/** One rectangle for each run of dark modules in a row. */
-function pathOf(size: number, data: ArrayLike<number>): string {
-  const parts: string[] = [];
-  for (let y = 0; y < size; y += 1) {
-    for (let x = 0; x < size; x += 1) {
-      const from = x;
-      while (x < size && data[y * size + x]) x += 1;
-      if (x > from) parts.push(`M${from} ${y}h${x - from}v1h${from - x}z`);
-    }
-  }
-  return parts.join('');
 }
