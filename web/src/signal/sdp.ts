@@ -110,22 +110,19 @@ export interface RateHints {
 /** The answer with these hints on every codec of pictures, in place of the server's own. */
 export function withRateHints(answer: string, { minKbps, startKbps, maxKbps }: RateHints): string {
   const hints = `x-google-min-bitrate=${minKbps};x-google-start-bitrate=${startKbps};x-google-max-bitrate=${maxKbps}`;
-  return joined(
-    sectionsOf(answer).map((section) => {
-      if (kindOf(section) !== 'video') return section;
-      const types = section.flatMap((line) => /^a=rtpmap:(\d+) (?:H264|H265|VP8|VP9|AV1)\//i.exec(line)?.[1] ?? []);
-      const bare = section.filter((line) => !types.some((type) => line.startsWith(`a=fmtp:${type} x-google-`)));
-      return bare.flatMap((line) => hinted(line, bare, types, hints));
-    }),
-  );
+  return joined(sectionsOf(answer).map((section) => (kindOf(section) === 'video' ? hinted(section, hints) : section)));
 }
 
-function hinted(line: string, section: readonly string[], types: readonly string[], hints: string): readonly string[] {
-  const type = types.find((each) => line.startsWith(`a=rtpmap:${each} `) || line.startsWith(`a=fmtp:${each} `));
-  if (type === undefined) return [line];
-  if (line.startsWith('a=fmtp:')) return [`${line.replace(/;?x-google-(?:min|start|max)-bitrate=[^;]*/g, '')};${hints}`];
-  const has = section.some((each) => each.startsWith(`a=fmtp:${type} `));
-  return has ? [line] : [line, `a=fmtp:${type} ${hints}`];
+function hinted(section: readonly string[], hints: string): readonly string[] {
+  const types = section.flatMap((line) => /^a=rtpmap:(\d+) (?:H264|H265|VP8|VP9|AV1)\//i.exec(line)?.[1] ?? []);
+  return section.flatMap((line) => {
+    const type = types.find((each) => line.startsWith(`a=rtpmap:${each} `) || line.startsWith(`a=fmtp:${each} `));
+    if (type === undefined) return [line];
+    const head = `a=fmtp:${type} `;
+    if (!line.startsWith(head)) return section.some((each) => each.startsWith(head)) ? [line] : [line, head + hints];
+    const kept = line.slice(head.length).split(';').map((each) => each.trim()).filter((each) => !each.startsWith('x-google-'));
+    return [head + [...kept, hints].join(';')];
+  });
 }
 
 /** The session part first, then one section for each `m=` line. */

@@ -24,13 +24,24 @@ export class FakePeer extends EventTarget {
   iceGatheringState: RTCIceGatheringState = 'new';
   localDescription: RTCSessionDescriptionInit | null = null;
   remoteDescription: RTCSessionDescriptionInit | null = null;
+  signalingState: RTCSignalingState = 'stable';
+  readonly channels: (EventTarget & { readonly label: string })[] = [];
+  readonly sendEncodings: (readonly object[] | undefined)[] = [];
+  readonly answers: string[] = [];
   readonly transceivers: { kind: string; direction: string; codecs: readonly string[] }[] = [];
   readonly receivers = [{ jitterBufferTarget: null as number | null }, { jitterBufferTarget: null as number | null }];
   readonly offers: (RTCOfferOptions | undefined)[] = [];
   stats: object[] = [];
   closed = false;
 
-  addTransceiver(of: string | { readonly kind: string }, { direction }: { direction: string }) {
+  createDataChannel(label: string) {
+    const channel = Object.assign(new EventTarget(), { label });
+    this.channels.push(channel);
+    return channel;
+  }
+
+  addTransceiver(of: string | { readonly kind: string }, { direction, sendEncodings }: { direction: string; sendEncodings?: object[] }) {
+    this.sendEncodings.push(sendEncodings);
     const made = { kind: typeof of === 'string' ? of : of.kind, direction, codecs: [] as readonly string[] };
     this.transceivers.push(made);
     return {
@@ -55,6 +66,7 @@ export class FakePeer extends EventTarget {
 
   async setRemoteDescription(description: RTCSessionDescriptionInit) {
     this.remoteDescription = description;
+    this.answers.push(description.sdp ?? '');
   }
 
   async getStats() {

@@ -1,7 +1,7 @@
 //! Session descriptions as browsers write them: what is changed, what is kept.
 
 import { describe, expect, it } from 'vitest';
-import { askForRobustSound, fragmentOf, inOneStream, promisesVideo, wantsCandidates, withFragment } from '../../src/signal/sdp.ts';
+import { askForRobustSound, fragmentOf, inOneStream, promisesVideo, wantsCandidates, withFragment, withRateHints } from '../../src/signal/sdp.ts';
 
 const lines = (...all: string[]): string => all.map((line) => `${line}\r\n`).join('');
 
@@ -119,5 +119,31 @@ describe('fragments', () => {
 
   it('without_credentials_restart_nothing', () => {
     expect(withFragment(OFFER, 'a=candidate:1\r\n')).toBeUndefined();
+  });
+});
+
+describe('withRateHints', () => {
+  const HINTS = { minKbps: 600, startKbps: 700, maxKbps: 1_800 };
+  const SAID = 'x-google-min-bitrate=600;x-google-start-bitrate=700;x-google-max-bitrate=1800';
+  const answer = (...video: string[]): string => lines(...SESSION, ...AUDIO, ...VIDEO, ...video);
+
+  it('puts_them_on_codecs_of_pictures_and_on_nothing_else', () => {
+    const given = answer('a=fmtp:96 packetization-mode=1', 'a=rtpmap:97 rtx/90000', 'a=fmtp:97 apt=96');
+    const expected = given.replace('packetization-mode=1', `packetization-mode=1;${SAID}`);
+    expect(withRateHints(given, HINTS)).toBe(expected);
+  });
+
+  it('adds_a_line_where_a_codec_has_none', () => {
+    const bare = answer();
+    expect(withRateHints(bare, HINTS)).toBe(bare.replace('H264/90000\r\n', `H264/90000\r\na=fmtp:96 ${SAID}\r\n`));
+  });
+
+  it('replaces_the_servers_own_and_comes_to_the_same_when_said_twice', () => {
+    const own = answer('a=fmtp:96 packetization-mode=1;x-google-min-bitrate=300;profile-level-id=42e01f');
+    const once = withRateHints(own, HINTS);
+    expect(once).toContain(`a=fmtp:96 packetization-mode=1;profile-level-id=42e01f;${SAID}\r\n`);
+    expect(withRateHints(once, HINTS)).toBe(once);
+    const alone = answer('a=fmtp:96 x-google-min-bitrate=300');
+    expect(withRateHints(alone, HINTS).match(/x-google-min-bitrate/g)).toHaveLength(1);
   });
 });

@@ -1,21 +1,23 @@
 //! Publishing by WHIP with a fake peer connection and server.
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { PublishError, publish } from '../../src/publish/whip.ts';
+import { PublishError, type PublishOptions, publish } from '../../src/publish/whip.ts';
 import { FAKE_ANSWER, FakePeer } from './fake-peer.ts';
 
 const STREAM = { getTracks: () => [{ kind: 'audio' }, { kind: 'video' }] } as unknown as MediaStream;
 const CODECS = ['video/VP8', 'video/rtx', 'video/H264', 'video/H264', 'video/AV1'].map((mimeType) => ({ mimeType }));
 
-function stage(answer: Response = created()) {
+function stage(answer: Response = created(), more: PublishOptions = {}) {
   const peer = new FakePeer();
   const requests: { readonly url: string; readonly init: RequestInit }[] = [];
   const fetch = async (url: string, init: RequestInit): Promise<Response> => {
     requests.push({ url, init });
-    return init.method === 'POST' ? answer : new Response(null, { status: 204 });
+    if (init.method === 'POST') return answer;
+    const isRestart = new Headers(init.headers).get('if-match') === '*';
+    return isRestart ? new Response('a=ice-ufrag:u3\r\na=ice-pwd:p3\r\n') : new Response(null, { status: 204 });
   };
   const connect = (): RTCPeerConnection => peer as unknown as RTCPeerConnection;
-  const start = (url = 'https://h/a/b/whip') => publish(url, STREAM, { token: 'secret', fetch, connect });
+  const start = (url = 'https://h/a/b/whip') => publish(url, STREAM, { token: 'secret', fetch, connect, ...more });
   return { peer, requests, start };
 }
 
@@ -91,5 +93,59 @@ describe('publish', () => {
     const { lost } = await starting;
     peer.become('failed', 'failed');
     expect((await lost).kind).toBe('lost');
+  });
+
+  async function connected(more: PublishOptions = {}) {
+    const staged = stage(created(`${FAKE_ANSWER}a=fmtp:96 packetization-mode=1\r\n`), more);
+    const starting = staged.start();
+    await vi.advanceTimersByTimeAsync(10);
+    staged.peer.become('connected', 'connected');
+    return { ...staged, publication: await starting };
+  }
+
+  it('sets_a_floor_and_takes_it_away_on_the_same_session_without_a_word_to_the_server', async () => {
+    const { peer, requests, publication } = await connected();
+    const before = requests.length;
+    await publication.hint({ minKbps: 600, startKbps: 600, maxKbps: 1_800 });
+    expect(peer.answers.at(-1)).toContain('packetization-mode=1;x-google-min-bitrate=600;x-google-start-bitrate=600');
+    expect(peer.answers.at(-1)).toContain('a=ice-ufrag:u2');
+    await publication.hint(undefined);
+    expect(peer.answers.at(-1)).toBe(peer.answers[0]);
+    expect(requests).toHaveLength(before);
+    expect(peer.offers.every((options) => options?.iceRestart !== true)).toBe(true);
+  });
+
+  it('restarts_ice_with_the_servers_new_credentials_and_keeps_the_floor', async () => {
+    const { peer, publication } = await connected();
+    const hinting = publication.hint({ minKbps: 600, startKbps: 600, maxKbps: 1_800 });
+    const restarting = publication.restart();
+    await hinting;
+    expect(await restarting).toBe(true);
+    expect(peer.offers.at(-1)).toEqual({ iceRestart: true });
+    expect(peer.answers.at(-1)).toContain('a=ice-ufrag:u3');
+    expect(peer.answers.at(-1)).toContain('x-google-min-bitrate=600');
+    await publication.hint(undefined);
+    expect(peer.answers.at(-1)).toContain('a=ice-ufrag:u3');
+  });
+
+  it('offers_layers_and_hears_what_the_server_says_about_them', async () => {
+    const heard: unknown[] = [];
+    const encodings = [{ rid: 'l', active: true }, { rid: 'h', active: true }];
+    const { peer } = await connected({ encodings, handleControl: (message) => heard.push(message) });
+    expect(peer.sendEncodings).toEqual([undefined, encodings]);
+    const [channel] = peer.channels;
+    expect(channel?.label).toBe('openmic');
+    channel?.dispatchEvent(Object.assign(new Event('message'), { data: '{"type":"layers"}' }));
+    expect(heard).toEqual(['{"type":"layers"}']);
+  });
+
+  it('leaves_at_once_when_it_is_given_up_while_connecting', async () => {
+    const giving = new AbortController();
+    const { requests, start } = stage(created(), { signal: giving.signal });
+    const failing = start().catch((reason: unknown) => reason);
+    await vi.advanceTimersByTimeAsync(10);
+    giving.abort();
+    expect(await failing).toBeInstanceOf(PublishError);
+    expect(requests.at(-1)?.init.method).toBe('DELETE');
   });
 });

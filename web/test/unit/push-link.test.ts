@@ -1,0 +1,104 @@
+//! A WHIP connection through outages and changes of the network, in virtual time.
+
+import { describe, expect, it } from 'vitest';
+import { AWAY_MS, DISCONNECTED_MS, HEAL_MS, PROBE_EVERY_MS, PushLink, RESTARTING_MS } from '../../src/publish/push-link.ts';
+
+const TICK_MS = 200;
+
+function outputsOf(link: PushLink): string[] {
+  const found: string[] = [];
+  for (let output = link.poll(); output !== undefined; output = link.poll()) found.push(output.do);
+  return found;
+}
+
+/** Ticks until `toMs`, with ICE in this state; probes are answered by `reach`. */
+function run(link: PushLink, fromMs: number, toMs: number, ice: 'connected' | 'disconnected' | 'failed', reach?: boolean): string[] {
+  const all: string[] = [];
+  for (let nowMs = fromMs; nowMs <= toMs; nowMs += TICK_MS) {
+    link.handleStates(ice, ice === 'connected' ? 'connected' : ice, nowMs);
+    link.handleTick(nowMs);
+    const outputs = outputsOf(link);
+    all.push(...outputs);
+    if (reach !== undefined && outputs.includes('probe')) {
+      link.handleProbed(reach, nowMs);
+      all.push(...outputsOf(link));
+    }
+  }
+  return all;
+}
+
+describe('PushLink', () => {
+  it('says_nothing_while_all_is_well', () => {
+    expect(run(new PushLink(0), 0, 60_000, 'connected')).toEqual([]);
+  });
+
+  it('waits_out_a_short_gap_without_asking_the_server', () => {
+    const link = new PushLink(0);
+    expect(run(link, 1_000, 1_000 + DISCONNECTED_MS - TICK_MS, 'disconnected')).toEqual(['interrupted']);
+    expect(run(link, 2_200, 3_000, 'connected')).toEqual(['healed']);
+  });
+
+  it('asks_again_and_again_during_an_outage_and_lets_ice_heal_without_a_restart', () => {
+    const link = new PushLink(0);
+    const outputs = run(link, 1_000, 21_000, 'disconnected', false);
+    expect(outputs[0]).toBe('interrupted');
+    const probes = outputs.filter((each) => each === 'probe').length;
+    expect(probes).toBeGreaterThan(15);
+    expect(probes).toBeLessThanOrEqual(20_000 / PROBE_EVERY_MS);
+    expect(outputs).not.toContain('restart');
+    expect(run(link, 21_200, 22_000, 'connected')).toEqual(['healed']);
+  });
+
+  it('restarts_ice_when_the_server_answers_and_the_path_does_not_heal', () => {
+    const link = new PushLink(0);
+    const outputs = run(link, 1_000, 1_000 + DISCONNECTED_MS + HEAL_MS + TICK_MS, 'disconnected', true);
+    expect(outputs).toEqual(['interrupted', 'probe', 'restart']);
+    link.handleRestarted(true, 3_000);
+    expect(run(link, 3_200, 4_000, 'connected')).toEqual(['healed']);
+  });
+
+  it('restarts_at_once_when_the_browser_says_that_the_network_has_changed_though_ice_believes_in_it', () => {
+    const link = new PushLink(0);
+    run(link, 0, 5_000, 'connected');
+    link.handleNetworkChange(5_100);
+    expect(outputsOf(link)).toEqual(['interrupted', 'probe']);
+    link.handleProbed(true, 5_200);
+    expect(run(link, 5_300, 5_800, 'connected')).toEqual(['restart']);
+    // The old path counts for nothing until the server has agreed to the new one.
+    expect(run(link, 6_000, 6_200, 'connected')).toEqual([]);
+    link.handleRestarted(true, 6_300);
+    expect(run(link, 6_400, 6_600, 'connected')).toEqual(['healed']);
+  });
+
+  it('keeps_a_path_that_works_where_the_server_does_not_answer_http', () => {
+    const link = new PushLink(0);
+    link.handleNetworkChange(1_000);
+    outputsOf(link);
+    link.handleProbed(false, 2_500);
+    expect(run(link, 2_600, 3_000, 'connected')).toEqual(['healed']);
+  });
+
+  it('is_lost_when_the_server_refuses_the_restart_or_nothing_comes_of_it', () => {
+    const refused = new PushLink(0);
+    run(refused, 0, 3_000, 'disconnected', true);
+    refused.handleRestarted(false, 3_000);
+    expect(outputsOf(refused)).toEqual(['lost']);
+    const silent = new PushLink(0);
+    run(silent, 0, 3_000, 'disconnected', true);
+    expect(run(silent, 3_200, 3_200 + RESTARTING_MS, 'disconnected')).toEqual(['lost']);
+    expect(run(silent, 20_000, 60_000, 'disconnected', true)).toEqual([]);
+  });
+
+  it('is_lost_when_the_server_has_been_away_for_longer_than_it_keeps_a_session', () => {
+    const link = new PushLink(0);
+    const outputs = run(link, 0, AWAY_MS + TICK_MS, 'failed', false);
+    expect(outputs.at(-1)).toBe('lost');
+    expect(outputs.filter((each) => each === 'lost')).toHaveLength(1);
+  });
+
+  it('is_lost_at_once_when_dtls_fails', () => {
+    const link = new PushLink(0);
+    link.handleStates('connected', 'failed', 1_000);
+    expect(outputsOf(link)).toEqual(['lost']);
+  });
+});
