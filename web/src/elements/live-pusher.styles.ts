@@ -57,6 +57,7 @@ export const pusherStyles = [
       background: var(--_accent);
       transform: scaleX(var(--_loudness, 0));
       transform-origin: left;
+      transition: transform 180ms linear;
     }
 
     .top {

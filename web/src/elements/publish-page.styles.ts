@@ -59,12 +59,15 @@ export const publishPageStyles = css`
     white-space: normal;
   }
 
-  .side {
+  main > :not(.stage) {
+    min-inline-size: 0;
+    margin-inline: max(1.25rem, env(safe-area-inset-left)) max(1.25rem, env(safe-area-inset-right));
+  }
+
+  .checks {
     display: grid;
     align-content: start;
     gap: 1.75rem;
-    min-inline-size: 0;
-    padding-inline: max(1.25rem, env(safe-area-inset-left)) max(1.25rem, env(safe-area-inset-right));
   }
 
   .path {
@@ -87,6 +90,20 @@ export const publishPageStyles = css`
     font-size: 0.875rem;
   }
 
+  .select {
+    position: relative;
+    display: block;
+  }
+
+  .select .icon {
+    position: absolute;
+    inset-block: 0;
+    inset-inline-end: 0.875rem;
+    align-content: center;
+    color: var(--om-muted);
+    pointer-events: none;
+  }
+
   select {
     appearance: none;
     inline-size: 100%;
@@ -94,8 +111,7 @@ export const publishPageStyles = css`
     padding: 0 2.25rem 0 0.875rem;
     border: 1px solid var(--om-edge);
     border-radius: 10px;
-    background: var(--om-surface)
-      linear-gradient(45deg, transparent 50%, var(--om-muted) 50% 62%, transparent 62%) right 1.3rem center / 0.5rem 0.5rem no-repeat;
+    background: var(--om-surface);
     color: var(--om-text);
     font: inherit;
     font-size: 1rem;
@@ -129,29 +145,22 @@ export const publishPageStyles = css`
     font-size: 0.9375rem;
   }
 
-  meter {
-    appearance: none;
-    inline-size: 100%;
+  .bar {
     block-size: 10px;
-    border: 0;
     border-radius: 5px;
     background: var(--om-sunken);
+    box-shadow: inset 0 0 0 1px var(--om-line);
     overflow: hidden;
   }
 
-  meter::-webkit-meter-bar {
-    block-size: 10px;
-    border: 0;
-    border-radius: 5px;
-    background: var(--om-sunken);
-  }
-
-  meter::-webkit-meter-optimum-value {
+  .bar span {
+    display: block;
+    block-size: 100%;
+    border-radius: inherit;
     background: var(--om-accent);
-  }
-
-  meter::-moz-meter-bar {
-    background: var(--om-accent);
+    transform: scaleX(var(--loudness, 0));
+    transform-origin: left;
+    transition: transform 180ms linear;
   }
 
   details {
@@ -178,7 +187,7 @@ export const publishPageStyles = css`
     color: var(--om-muted);
   }
 
-  details[open] .icon-chevronDown {
+  details[open] > summary .icon-chevronDown {
     transform: rotate(180deg);
   }
 
@@ -188,8 +197,8 @@ export const publishPageStyles = css`
 
   .facts {
     display: grid;
-    grid-template-columns: repeat(auto-fit, minmax(min(100%, 7.5rem), 1fr));
-    gap: 1rem 1.5rem;
+    grid-template-columns: repeat(3, minmax(0, auto));
+    gap: 0.75rem 1.25rem;
     padding: 1rem 1.125rem;
     border-radius: var(--om-radius);
     background: var(--om-surface);
@@ -230,20 +239,35 @@ export const publishPageStyles = css`
 
   @media (min-width: 62rem) {
     main {
-      grid-template-columns: minmax(0, 1fr) 22rem;
-      gap: 2.5rem;
+      grid-template: 'stage title' auto 'stage checks' 1fr 'facts checks' auto 'share checks' auto / minmax(0, 1fr) 22rem;
+      gap: 1.5rem 2.5rem;
       padding-inline: max(1.25rem, env(safe-area-inset-left)) max(1.25rem, env(safe-area-inset-right));
     }
 
-    .side {
-      padding: 0;
+    main > :not(.stage) {
+      margin-inline: 0;
     }
 
     .stage {
-      position: sticky;
-      inset-block-start: 1rem;
+      grid-area: stage;
       align-self: start;
       background: none;
+    }
+
+    .title {
+      grid-area: title;
+    }
+
+    .checks {
+      grid-area: checks;
+    }
+
+    .facts {
+      grid-area: facts;
+    }
+
+    .share {
+      grid-area: share;
     }
 
     live-pusher {

@@ -118,14 +118,13 @@ export class PublishPage extends LitElement {
             ${isFresh ? this.#renderStart(messages) : nothing}
           </live-pusher>
         </div>
-        <div class="side">
-          <div class="title">
-            <h1>${messages.push.pageTitle}</h1>
-            <p class="muted path">${path}</p>
-          </div>
-          ${this.view.kind === 'live' ? this.#renderFacts(messages) : nothing} ${isFresh ? nothing : this.#renderDevices(messages)}
-          ${isFresh ? nothing : this.#renderPicture(messages)} ${this.#renderShare(path, messages)}
+        <div class="title">
+          <h1>${messages.push.pageTitle}</h1>
+          <p class="muted path">${path}</p>
         </div>
+        ${this.view.kind === 'live' ? this.#renderFacts(messages) : nothing}
+        ${isFresh ? nothing : html`<div class="checks">${this.#renderDevices(messages)} ${this.#renderPicture(messages)}</div>`}
+        ${this.#renderShare(path, messages)}
       </main>
     `;
   }
@@ -172,7 +171,7 @@ export class PublishPage extends LitElement {
         ${this.#renderSelect('videoinput', push.camera, push.cameraNumber)}
         ${this.#renderSelect('audioinput', push.microphone, push.microphoneNumber)}
         <div class="meter">
-          <meter min="0" max="100" aria-label=${push.level}></meter>
+          <div class="bar" role="meter" aria-label=${push.level} aria-valuemin="0" aria-valuemax="100" aria-valuenow="0"><span></span></div>
           <p class="muted" role="status">${this.#soundWords(push)}</p>
         </div>
       </section>
@@ -200,14 +199,14 @@ export class PublishPage extends LitElement {
     return html`
       <label class="field">
         <span>${label}</span>
-        <select ?disabled=${found.length === 0} @change=${(event: Event) => this.#choose(kind, (event.target as HTMLSelectElement).value)}>
+        <span class="select"><select ?disabled=${found.length === 0} @change=${(event: Event) => this.#choose(kind, (event.target as HTMLSelectElement).value)}>
           <option value="" ?selected=${chosen === undefined}>${push.byDefault}</option>
           ${found.map(
             ({ deviceId, label: name }, at) => html`
               <option value=${deviceId} ?selected=${deviceId === chosen}>${name === '' ? nameOf(at + 1) : name}</option>
             `,
           )}
-        </select>
+        </select>${icon('chevronDown')}</span>
       </label>
     `;
   }
@@ -221,17 +220,17 @@ export class PublishPage extends LitElement {
         <div class="options">
           <label class="field">
             <span>${push.sharpness}</span>
-            <select ?disabled=${isLocked} @change=${(event: Event) => this.#chooseMode((event.target as HTMLSelectElement).value as PushMode)}>
+            <span class="select"><select ?disabled=${isLocked} @change=${(event: Event) => this.#chooseMode((event.target as HTMLSelectElement).value as PushMode)}>
               ${QUALITIES.map(([mode, name]) => html`<option value=${mode} ?selected=${mode === this.mode}>${name}</option>`)}
-            </select>
+            </select>${icon('chevronDown')}</span>
           </label>
           ${this.#renderRange(push.beauty, pusher?.beauty ?? 0, (value) => pusher !== undefined && (pusher.beauty = value))}
           ${this.#renderRange(push.whiteness, pusher?.whiteness ?? 0, (value) => pusher !== undefined && (pusher.whiteness = value))}
           <label class="field">
             <span>${push.filter}</span>
-            <select @change=${(event: Event) => pusher !== undefined && (pusher.filter = (event.target as HTMLSelectElement).value)}>
+            <span class="select"><select @change=${(event: Event) => pusher !== undefined && (pusher.filter = (event.target as HTMLSelectElement).value)}>
               ${FILTERS.map((filter) => html`<option value=${filter} ?selected=${filter === pusher?.filter}>${push.filterName(filter)}</option>`)}
-            </select>
+            </select>${icon('chevronDown')}</span>
           </label>
         </div>
       </details>
@@ -290,9 +289,10 @@ export class PublishPage extends LitElement {
 
   #handleVolume(volume: number): void {
     const pusher = this.#pusher();
-    const meter = this.renderRoot.querySelector('meter');
+    const meter = this.renderRoot.querySelector<HTMLElement>('.bar');
     if (pusher === undefined || meter === null) return;
-    meter.value = volume;
+    meter.ariaValueNow = String(volume);
+    meter.style.setProperty('--loudness', String(volume / 100));
     this.#listeningMs ??= performance.now();
     if (pusher.muted || !pusher.enableMic) this.sound = 'muted';
     else if (volume >= HEARD) this.sound = 'heard';

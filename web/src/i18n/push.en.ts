@@ -62,7 +62,7 @@ const FAILURES: Readonly<Partial<Record<Failure['kind'], Help>>> = {
 const FAILURE: Help = { title: 'The server answered with an error', help: 'Try again in a moment. If it stays, tell whoever runs the server.' };
 
 /** By `netQualityLevel`, from 1. */
-const QUALITIES = ['Excellent network', 'Good network', 'Fair network', 'Weak network', 'Bad network', 'Hardly any network'] as const;
+const QUALITIES = ['Excellent', 'Good', 'Fair', 'Weak', 'Bad', 'Hardly any'] as const;
 
 const FILTER_NAMES: Readonly<Record<FilterName, string>> = {
   standard: 'None',
@@ -84,7 +84,7 @@ export const pushEn = {
   // <live-pusher>
   preview: 'Your picture',
   goLive: 'Go live',
-  end: 'End broadcast',
+  end: 'End',
   cameraOn: 'Turn the camera on',
   cameraOff: 'Turn the camera off',
   microphoneOn: 'Turn the microphone on',

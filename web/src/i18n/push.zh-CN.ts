@@ -55,7 +55,7 @@ const FAILURES: Readonly<Partial<Record<Failure['kind'], Help>>> = {
 };
 const FAILURE: Help = { title: '服务器返回了错误', help: '请稍后重试。如果一直这样，请告诉服务器管理员。' };
 
-const QUALITIES = ['网络很好', '网络良好', '网络一般', '网络较弱', '网络很差', '几乎没有网络'] as const;
+const QUALITIES = ['很好', '良好', '一般', '较弱', '很差', '几乎没有'] as const;
 
 const FILTER_NAMES: Readonly<Record<FilterName, string>> = {
   standard: '无',
@@ -76,7 +76,7 @@ const STYLES: Readonly<Record<BeautyStyle, string>> = { smooth: '光滑', nature
 export const pushZhCN: PushMessages = {
   preview: '您的画面',
   goLive: '开播',
-  end: '结束直播',
+  end: '结束',
   cameraOn: '打开摄像头',
   cameraOff: '关闭摄像头',
   microphoneOn: '打开麦克风',

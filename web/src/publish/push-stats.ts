@@ -72,12 +72,15 @@ function sentOf(all: readonly Stats[], kind: string): SentSample {
   };
 }
 
-/** The worst of the streams: sound has few packets, but it alone goes on when there is no picture. */
+/**
+ * The worst loss of the streams: sound has few packets, but it alone goes on when there is no picture. The least
+ * jitter: all go the same way, and the packets of a large picture are spread on purpose.
+ */
 function reportOf(reports: readonly Stats[]): ReportSample | undefined {
   if (reports.length === 0) return undefined;
   return {
     lossShare: Math.max(...reports.map((each) => numberOf(each['fractionLost']))),
-    jitterS: Math.max(...reports.map((each) => numberOf(each['jitter']))),
+    jitterS: Math.min(...reports.map((each) => numberOf(each['jitter']))),
     atMs: Math.max(...reports.map((each) => numberOf(each['timestamp']))),
   };
 }

@@ -54,6 +54,8 @@ export async function publish(url: string, stream: MediaStream, options: Publish
   const exchange = new Exchange({ url: absolute(url), fetch, token });
   const ends = new AbortController();
   const stop = (): void => {
+    // Asked twice, the connection must not close before the server has heard of the end.
+    if (ends.signal.aborted) return;
     ends.abort();
     void exchange.close().then(() => peer.close());
   };

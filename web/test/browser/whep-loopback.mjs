@@ -119,10 +119,16 @@ export async function installLoopback(context) {
       const peer = new window.RTCPeerConnection();
       whep.making = false;
       whep.ingest = peer;
+      peer.addEventListener('datachannel', ({ channel }) => (whep.control = channel));
       await peer.setRemoteDescription({ type: 'offer', sdp });
       await peer.setLocalDescription(await peer.createAnswer());
       await gathered(peer);
-      return new Response(peer.localDescription.sdp, { status: 201, headers: { location: '/live/mine/whip/1' } });
+      // A browser answers no simulcast; the sender believes us that it is wanted, and its layers are received apart.
+      const layers = /^a=simulcast:send (\S+)/m.exec(sdp)?.[1];
+      const rids = layers?.split(';').map((rid) => `a=rid:${rid} recv\r\n`).join('');
+      const { sdp: own } = peer.localDescription;
+      const told = layers === undefined ? own : own.replace(/(m=video[\s\S]*?a=mid:.*\r\n)/, `$1${rids}a=simulcast:recv ${layers}\r\n`);
+      return new Response(told, { status: 201, headers: { location: '/live/mine/whip/1' } });
     };
 
     const fetch = window.fetch.bind(window);

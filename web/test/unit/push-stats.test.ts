@@ -22,9 +22,9 @@ describe('readPushSample', () => {
     expect(sample.audio.bytes).toBe(6_000);
   });
 
-  it('takes_the_worst_loss_and_the_shortest_trip_of_the_reports', () => {
+  it('takes_the_worst_loss_the_least_jitter_and_the_shortest_trip_of_the_reports', () => {
     const { report, roundTripMs, availableKbps } = readPushSample(STATS);
-    expect(report).toEqual({ lossShare: 0.25, jitterS: 0.01, atMs: 7 });
+    expect(report).toEqual({ lossShare: 0.25, jitterS: 0.004, atMs: 7 });
     expect(roundTripMs).toBe(100);
     expect(availableKbps).toBe(2_000);
   });
@@ -45,7 +45,7 @@ describe('PushMeter', () => {
     const first = readPushSample(STATS);
     expect(meter.handleSample(first, 1_000)).toBeUndefined();
     const second = { ...first, video: { ...first.video, bytes: 225_000, headerBytes: 2_000, frames: 60, keyframes: 2 } };
-    expect(meter.handleSample(second, 2_000)).toMatchObject({ videoBitrate: 1_000, audioBitrate: 0, videoFPS: 30, netSpeed: 1_008, videoGOP: 1, netJitter: 10, netQualityLevel: 4, videoWidth: 1280 });
+    expect(meter.handleSample(second, 2_000)).toMatchObject({ videoBitrate: 1_000, audioBitrate: 0, videoFPS: 30, netSpeed: 1_008, videoGOP: 1, netJitter: 4, netQualityLevel: 4, videoWidth: 1280 });
   });
 
   it('starts_over_with_a_new_connection', () => {

@@ -95,6 +95,11 @@ export class Broadcast {
     return this.#publication?.peer;
   }
 
+  /** The running session, for tests that steer it themselves. */
+  get publication(): Publication | undefined {
+    return this.#publication;
+  }
+
   /** What the floor decided last. */
   get floor(): FloorDecision {
     return this.#applied;
