@@ -263,6 +263,7 @@ export class Broadcast {
     const accepted = (await this.#publication?.restart()) ?? false;
     link?.handleRestarted(accepted, performance.now());
     this.#drain();
+    await this.#steer();
   }
 
   async #sample(nowMs: number): Promise<void> {
@@ -289,13 +290,15 @@ export class Broadcast {
   async #obey(decision: FloorDecision, publication: Publication): Promise<void> {
     const before = this.#applied;
     this.#applied = decision;
-    if (decision.level !== before.level) {
-      this.#listener.handleNotice(LEVEL_NOTICES[decision.level]);
-      await this.#steer();
+    if (decision.level !== before.level) this.#listener.handleNotice(LEVEL_NOTICES[decision.level]);
+    if (decision.floorKbps !== before.floorKbps) {
+      this.#listener.handleCode(PushCode.Bitrate, decision.floorKbps === undefined ? 'no floor' : `floor ${decision.floorKbps} kbit/s`);
+      await publication.hint(this.#hints(decision.floorKbps)).catch(() => undefined);
+    } else if (decision.level === before.level) {
+      return;
     }
-    if (decision.floorKbps === before.floorKbps) return;
-    this.#listener.handleCode(PushCode.Bitrate, decision.floorKbps === undefined ? 'no floor' : `floor ${decision.floorKbps} kbit/s`);
-    await publication.hint(this.#hints(decision.floorKbps)).catch(() => undefined);
+    // An answer that names a layer turns it on again, so that the layers are steered after each.
+    await this.#steer();
   }
 
   #hints(floorKbps: number | undefined): RateHints | undefined {
