@@ -23,6 +23,17 @@ export const pusherStyles = [
       transform: scaleX(-1);
     }
 
+    /* Words keep clear of the controls; in a small box the title has to do, and the page says the rest. */
+    .status {
+      padding-block-end: calc(var(--_control) + 2rem);
+    }
+
+    @container (max-height: 22rem) {
+      .help {
+        display: none;
+      }
+    }
+
     .controls {
       padding-inline: max(0.75rem, env(safe-area-inset-left)) max(0.75rem, env(safe-area-inset-right));
       padding-block-end: max(0.75rem, env(safe-area-inset-bottom));

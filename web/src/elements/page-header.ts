@@ -104,6 +104,10 @@ export class PageHeader extends LitElement {
           display: none;
         }
 
+        :host([back]) .name {
+          min-inline-size: 44px;
+        }
+
         .back {
           margin-inline-start: -0.5rem;
         }

@@ -70,6 +70,29 @@ export const publishPageStyles = css`
     gap: 1.75rem;
   }
 
+  .refused {
+    display: grid;
+    justify-items: start;
+    gap: 0.5rem;
+    padding: 1rem 1.125rem 1.125rem;
+    border-radius: var(--om-radius);
+    background: var(--om-danger-soft);
+    text-wrap: pretty;
+  }
+
+  .refused h2 {
+    font-size: 1rem;
+  }
+
+  .refused p {
+    color: var(--om-muted);
+    font-size: 0.9375rem;
+  }
+
+  .refused .press {
+    margin-block-start: 0.375rem;
+  }
+
   .path {
     font-family: var(--om-mono);
     font-size: 0.875rem;
@@ -239,7 +262,9 @@ export const publishPageStyles = css`
 
   @media (min-width: 62rem) {
     main {
-      grid-template: 'stage title' auto 'stage checks' 1fr 'facts checks' auto 'share checks' auto / minmax(0, 1fr) 22rem;
+      grid-template:
+        'stage title' auto 'stage refused' auto 'stage checks' 1fr 'facts checks' auto 'share checks' auto
+        / minmax(0, 1fr) 22rem;
       gap: 1.5rem 2.5rem;
       padding-inline: max(1.25rem, env(safe-area-inset-left)) max(1.25rem, env(safe-area-inset-right));
     }
@@ -256,6 +281,10 @@ export const publishPageStyles = css`
 
     .title {
       grid-area: title;
+    }
+
+    .refused {
+      grid-area: refused;
     }
 
     .checks {

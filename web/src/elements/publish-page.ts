@@ -113,6 +113,7 @@ export class PublishPage extends LitElement {
             @viewchange=${(event: CustomEvent<{ view: PusherView }>) => this.#handleView(event.detail.view)}
             @netstatus=${(event: CustomEvent<{ info: NetStatus }>) => (this.info = event.detail.info)}
             @deviceschange=${() => void this.#listDevices()}
+            @error=${() => this.requestUpdate()}
             @audiovolumenotify=${(event: CustomEvent<{ volume: number }>) => this.#handleVolume(event.detail.volume)}
           >
             ${isFresh ? this.#renderStart(messages) : nothing}
@@ -123,9 +124,25 @@ export class PublishPage extends LitElement {
           <p class="muted path">${path}</p>
         </div>
         ${this.view.kind === 'live' ? this.#renderFacts(messages) : nothing}
+        ${this.#renderRefusals(messages)}
         ${isFresh ? nothing : html`<div class="checks">${this.#renderDevices(messages)} ${this.#renderPicture(messages)}</div>`}
         ${this.#renderShare(path, messages)}
       </main>
+    `;
+  }
+
+  /** What the browser did not give, and what to do about it. */
+  #renderRefusals({ tryAgain, push }: Messages): TemplateResult | typeof nothing {
+    const refusals = this.#pusher()?.refusals ?? [];
+    if (refusals.length === 0) return nothing;
+    return html`
+      <div class="refused" role="alert">
+        ${refusals.map(({ device, kind }) => {
+          const { title, help } = push.refusal(device, kind);
+          return html`<h2>${title}</h2><p>${help}</p>`;
+        })}
+        <button class="press" type="button" @click=${() => void this.#pusher()?.startPreview()}>${icon('retry')}<span>${tryAgain}</span></button>
+      </div>
     `;
   }
 

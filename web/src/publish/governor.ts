@@ -8,9 +8,9 @@ const STEPS: readonly Effort[] = ['all', 'no-beauty', 'half-size', 'none'];
 /** This share of the time between two frames may go into drawing one; the encoder needs the rest. */
 const SHARE_MAX = 0.6;
 /** A step is judged by the median of this many frames: a single slow one is the browser's business. */
-const FRAMES = 24;
+const FRAMES = 9;
 /** Frames after a step that are not judged: textures and shaders are made anew. */
-const SETTLING = 6;
+const SETTLING = 3;
 
 export class Governor {
   readonly #budgetMs: number;

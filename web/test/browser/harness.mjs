@@ -53,6 +53,8 @@ export async function openBrowser({ autoplay = true, flags = [], ...contextOptio
   });
   return {
     context,
+    /** By this its processes are told from those of others. */
+    profile,
     async close() {
       await context.close();
       rmSync(profile, { recursive: true, force: true });

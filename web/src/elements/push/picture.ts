@@ -16,7 +16,7 @@ export interface PictureListener {
 }
 
 /** One frame in so many is waited for, to learn how long drawing takes: waiting itself holds the drawing up. */
-const MEASURE_EVERY = 4;
+const MEASURE_EVERY = 3;
 /** A graphics context that is not back by then stays away. */
 const LOST_MS = 5_000;
 const NOTICES: Readonly<Record<Effort, Notice | undefined>> = {
