@@ -60,9 +60,11 @@ export function openAddresses(path: string, origin: string, server: ServerInfo |
 }
 
 /** For whom a group of lines is. */
-export type GroupKind = 'obs' | 'whip' | 'ffmpeg' | 'miniPush' | 'browser' | 'players' | 'miniPlay';
+export type GroupKind = 'publishPage' | 'obs' | 'whip' | 'ffmpeg' | 'miniPush' | 'browser' | 'players' | 'miniPlay';
 
 export type LineKind =
+  | 'publishPage'
+  | 'embedPusher'
   | 'obsServer'
   | 'obsKey'
   | 'whipServer'
@@ -98,10 +100,15 @@ const code = (kind: LineKind, value: string): Line => ({ kind, value, isCode: tr
 export function publishGroups({ publish }: SignedAddresses): readonly Group[] {
   if (publish === null) return [];
   const target = publish.rtmp ?? publish.rtmps;
+  const byPage: Group = {
+    kind: 'publishPage',
+    lines: [line('publishPage', publishPageOf(publish.whip)), code('embedPusher', embedPusher(publish.whip))],
+  };
   const byWhip: Group = { kind: 'whip', lines: [line('whipServer', publish.whip)] };
-  if (target === null) return [byWhip];
+  if (target === null) return [byPage, byWhip];
   const url = `${target.server}/${target.key}`;
   return [
+    byPage,
     { kind: 'obs', lines: [line('obsServer', target.server), line('obsKey', target.key)] },
     byWhip,
     { kind: 'ffmpeg', lines: [code('ffmpegTest', ffmpegTest(url)), code('ffmpegFile', ffmpegFile(url))] },
@@ -121,6 +128,23 @@ export function playGroups({ play }: SignedAddresses, origin: string): readonly 
     },
     { kind: 'miniPlay', lines: [code('livePlayer', livePlayer(play.rtmp ?? play.flv))] },
   ];
+}
+
+/**
+ * The page to publish from, by the address that it publishes to. A signature goes behind the `#`, which browsers send to
+ * no server and no other page.
+ */
+export function publishPageOf(whip: string): string {
+  const { origin, pathname, search } = new URL(whip);
+  const path = pathname.replace(/\/whip$/, '');
+  return `${origin}/publish${path}${search.replace('?', '#')}`;
+}
+
+function embedPusher(whip: string): string {
+  return [
+    `<script type="module" src="${new URL('/assets/openmic.js', whip).href}"></script>`,
+    `<live-pusher url="${attribute(whip)}" mode="FHD" orientation="horizontal"></live-pusher>`,
+  ].join('\n');
 }
 
 /** Pushes a file in real time, again and again, encoded for instant start. */

@@ -137,9 +137,12 @@ export class PublishPage extends LitElement {
     if (refusals.length === 0) return nothing;
     return html`
       <div class="refused" role="alert">
-        ${refusals.map(({ device, kind }) => {
+        ${refusals.map(({ device, kind }, at) => {
           const { title, help } = push.refusal(device, kind);
-          return html`<h2>${title}</h2><p>${help}</p>`;
+          // What helps against both is said once.
+          const next = refusals[at + 1];
+          const isSaidNext = next !== undefined && push.refusal(next.device, next.kind).help === help;
+          return html`<h2>${title}</h2>${isSaidNext ? nothing : html`<p>${help}</p>`}`;
         })}
         <button class="press" type="button" @click=${() => void this.#pusher()?.startPreview()}>${icon('retry')}<span>${tryAgain}</span></button>
       </div>

@@ -53,6 +53,7 @@ const USAGE_BY: Readonly<Record<UsageBy, string>> = {
 };
 
 const GROUPS: Readonly<Record<GroupKind, { name: string; help: string }>> = {
+  publishPage: { name: 'Browser', help: 'A page to open or send on, and a publisher for a page of your own.' },
   obs: { name: 'OBS Studio', help: 'Settings → Stream → Service “Custom…”, then:' },
   whip: {
     name: 'OBS Studio 30 or newer, with less delay',
@@ -66,6 +67,8 @@ const GROUPS: Readonly<Record<GroupKind, { name: string; help: string }>> = {
 };
 
 const LINES: Readonly<Record<LineKind, string>> = {
+  publishPage: 'Page to publish from',
+  embedPusher: 'Publisher to embed',
   obsServer: 'Server',
   obsKey: 'Stream key',
   whipServer: 'WHIP server',

@@ -42,6 +42,7 @@ const USAGE_BY: Readonly<Record<UsageBy, string>> = {
 };
 
 const GROUPS: Readonly<Record<GroupKind, { name: string; help: string }>> = {
+  publishPage: { name: '浏览器', help: '可以打开或转发的开播页，以及放进您自己网页的推流组件。' },
   obs: { name: 'OBS Studio', help: '设置 → 直播 → 服务选“自定义…”，然后填写：' },
   whip: {
     name: 'OBS Studio 30 及以上，延迟更低',
@@ -55,6 +56,8 @@ const GROUPS: Readonly<Record<GroupKind, { name: string; help: string }>> = {
 };
 
 const LINES: Readonly<Record<LineKind, string>> = {
+  publishPage: '开播页',
+  embedPusher: '嵌入推流组件',
   obsServer: '服务器',
   obsKey: '推流码',
   whipServer: 'WHIP 服务器',

@@ -54,11 +54,12 @@ describe('addressesOf', () => {
 describe('ready-made lines', () => {
   it('names_for_every_program_what_it_asks_for', () => {
     const groups = publishGroups(openAddresses('live/a', 'http://h:8080', SERVER));
-    expect(groups.map(({ kind }) => kind)).toEqual(['obs', 'whip', 'ffmpeg', 'miniPush']);
-    expect(groups[0]?.lines.map(({ value }) => value)).toEqual(['rtmp://h/live', 'a']);
-    expect(groups[2]?.lines[0]?.value.endsWith(' -f flv rtmp://h/live/a')).toBe(true);
+    expect(groups.map(({ kind }) => kind)).toEqual(['publishPage', 'obs', 'whip', 'ffmpeg', 'miniPush']);
+    expect(groups[0]?.lines[0]?.value).toBe('http://h:8080/publish/live/a');
+    expect(groups[1]?.lines.map(({ value }) => value)).toEqual(['rtmp://h/live', 'a']);
+    expect(groups[3]?.lines[0]?.value.endsWith(' -f flv rtmp://h/live/a')).toBe(true);
     const without = publishGroups(openAddresses('live/a', 'http://h', { ...SERVER, rtmp_port: null }));
-    expect(without.map(({ kind }) => kind)).toEqual(['whip']);
+    expect(without.map(({ kind }) => kind)).toEqual(['publishPage', 'whip']);
   });
 
   it('keeps_a_signature_whole_in_a_shell_and_in_markup', () => {
@@ -72,6 +73,8 @@ describe('ready-made lines', () => {
     expect(valueOf('ffmpegTest').endsWith(` 'rtmp://h/live/it'\\''s?txSecret=s&txTime=t'`)).toBe(true);
     expect(valueOf('livePusher')).toContain('url="rtmp://h/live/it\'s?txSecret=s&txTime=t"');
     expect(valueOf('embed')).toContain('src="https://h/live/a.flv?txSecret=s&amp;txTime=t"');
+    expect(valueOf('publishPage')).toBe('https://h/publish/live/a#auth=x');
+    expect(valueOf('embedPusher')).toContain('url="https://h/live/a/whip?auth=x"');
     expect(valueOf('livePlayer')).toContain('https://h/live/a.flv');
     expect(lines.some(({ kind }) => kind === 'rtmpPlay')).toBe(false);
     expect([...publishGroups({ publish: null, play: null }), ...playGroups({ publish: null, play: null }, 'https://h')]).toEqual([]);

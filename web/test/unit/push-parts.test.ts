@@ -153,7 +153,7 @@ describe('Governor', () => {
 
   it('stops_where_it_is_fast_enough_and_leaves_out_the_step_that_saves_nothing', () => {
     const governor = new Governor(30);
-    expect(run(governor, 40, 30, false)).toEqual(['half-size']);
+    expect(run(governor, 16, 30, false)).toEqual(['half-size']);
     expect(run(governor, 400, 12, false)).toEqual([]);
   });
 });
