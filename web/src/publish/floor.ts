@@ -28,8 +28,8 @@ export interface FloorDecision {
 export const LOSS_HIGH = 0.08;
 export const LOSS_LOW = 0.04;
 /** Small pictures of one or two packets each arrive where large ones do not. */
-export const LOSS_BASE = 0.4;
-export const LOSS_BASE_OVER = 0.25;
+export const LOSS_BASE = 0.6;
+export const LOSS_BASE_OVER = 0.4;
 /** Beyond this even those stand still, and every packet sent is one that sound does not get. */
 export const LOSS_OFF = 0.8;
 export const LOSS_OFF_OVER = 0.65;
@@ -39,9 +39,9 @@ const QUEUE_SHARE = 0.4;
 /** The minimum is forgotten after this long, or another path with a longer trip would pass for a queue. */
 const MINIMUM_MS = 30_000;
 /** Loss in a single report of few packets says little: this share of the new one is taken. */
-const SMOOTHING = 0.5;
+const SMOOTHING = 0.6;
 /** What must last before something is done, and before it is undone. */
-const HIGH_FOR_MS = 1_500;
+const HIGH_FOR_MS = 900;
 const LOW_FOR_MS = 6_000;
 const LEVEL_DOWN_FOR_MS = 2_500;
 const LEVEL_UP_FOR_MS = 5_000;
@@ -52,8 +52,8 @@ const STEP_DOWN = 0.6;
 const HEADROOM = 0.85;
 /** Where nothing is known yet, this share of the largest rate is tried. */
 const SHARE_AT_FIRST = 0.6;
-/** A floor for small pictures. */
-const BASE_KBPS = 200;
+/** A floor for small pictures: sent anew as often as they have to be, which takes most of it. */
+const BASE_KBPS = 700;
 /** Each change is applied by describing the session anew; smaller ones are not worth it. */
 const CHANGE_MIN = 0.2;
 
@@ -138,7 +138,7 @@ export class Floor {
   #raise(): void {
     const { minKbps, maxKbps } = this.#limits;
     const known = Math.max(this.#provenKbps * HEADROOM, maxKbps * SHARE_AT_FIRST);
-    const wanted = this.#level === 'base' ? BASE_KBPS : Math.max(Math.min(known, this.#ceilingKbps), Math.min(minKbps, this.#ceilingKbps));
+    const wanted = this.#level === 'base' ? Math.min(BASE_KBPS, this.#ceilingKbps) : Math.max(Math.min(known, this.#ceilingKbps), Math.min(minKbps, this.#ceilingKbps));
     const before = this.#floorKbps;
     if (before !== undefined && Math.abs(wanted - before) < before * CHANGE_MIN) return;
     this.#floorKbps = Math.round(wanted);

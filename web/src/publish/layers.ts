@@ -17,9 +17,10 @@ export type VideoLevel = 'full' | 'base' | 'off';
 export const CONTROL_CHANNEL = 'openmic';
 /** No message of the contract is longer. */
 const MESSAGE_LENGTH_MAX = 1_024;
-/** The short side that a base layer has where there is no simulcast, and its rate: frames of one or two packets. */
+/** The short side that a base layer has where there is no simulcast: frames of one or two packets. */
 const BASE_SIDE = 180;
-const BASE_BPS = 250_000;
+/** And its rate, half of which goes into sending lost packets again. */
+const BASE_BPS = 500_000;
 
 /** The rids that somebody watches, from a message of the server; undefined for what says nothing about them. */
 export function readLayers(message: unknown): ReadonlySet<string> | undefined {
@@ -51,13 +52,13 @@ export function steer(wanted: readonly Encoding[], { level, watched, shortSide }
   if (wanted.length < 2) return wanted.map((each) => (level === 'base' ? baseOf(each, shortSide) : each));
   const known = watched !== undefined && wanted.some(({ rid }) => rid !== undefined && watched.has(rid));
   const isWatched = ({ rid }: Encoding): boolean => !known || (rid !== undefined && watched.has(rid));
-  return wanted.map((each, at) => ({ ...each, active: level === 'base' ? at === 0 : isWatched(each) }));
+  return wanted.map((each, at) => (level === 'base' ? { ...each, active: at === 0, maxBitrate: BASE_BPS } : { ...each, active: isWatched(each) }));
 }
 
 function baseOf(encoding: Encoding, shortSide: number): Encoding {
   return {
     ...encoding,
     scaleResolutionDownBy: Math.max(1, shortSide / BASE_SIDE),
-    maxBitrate: Math.min(BASE_BPS, encoding.maxBitrate ?? BASE_BPS),
+    maxBitrate: BASE_BPS,
   };
 }

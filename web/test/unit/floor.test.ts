@@ -81,7 +81,7 @@ describe('Floor', () => {
   it('sends_the_small_picture_then_sound_alone_as_loss_grows_and_comes_back_step_by_step', () => {
     const floor = new Floor(LIMITS);
     const lossy = (lossShare: number): FloorSample => ({ lossShare, roundTripMs: 100, sentKbps: 300 });
-    expect(run(floor, 0, 8, always(lossy(0.55))).at(-1)).toEqual({ floorKbps: 200, level: 'base' });
+    expect(run(floor, 0, 8, always(lossy(0.7))).at(-1)).toEqual({ floorKbps: 700, level: 'base' });
     expect(run(floor, 8, 12, always(lossy(0.92))).at(-1)).toEqual({ floorKbps: undefined, level: 'off' });
     expect(run(floor, 20, 12, always(lossy(0.5))).at(-1)?.level).toBe('base');
     const levels = run(floor, 32, 15, always(lossy(0.05))).map(({ level }) => level);
@@ -89,9 +89,9 @@ describe('Floor', () => {
     expect(levels.at(-1)).toBe('full');
   });
 
-  it('keeps_the_picture_at_thirty_percent_loss', () => {
+  it('keeps_the_picture_at_thirty_and_fifty_percent_loss', () => {
     const floor = new Floor(LIMITS);
-    const decisions = run(floor, 0, 120, always({ lossShare: 0.3, roundTripMs: 100, sentKbps: 800 }));
+    const decisions = run(floor, 0, 120, (_, s) => ({ lossShare: s < 60 ? 0.3 : 0.5, roundTripMs: 100, sentKbps: 800 }));
     expect(decisions.every(({ level }) => level === 'full')).toBe(true);
   });
 

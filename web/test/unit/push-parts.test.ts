@@ -67,7 +67,7 @@ describe('layers', () => {
     expect(active({ level: 'base', watched: new Set(['h']), shortSide: 720 })).toEqual([true, false, false]);
     expect(active({ level: 'off', watched: new Set(['h']), shortSide: 720 })).toEqual([false, false, false]);
     const [single] = steer(encodingsOf(targetOf({ ...WISH, mode: 'FHD' }), false), { level: 'base', watched: undefined, shortSide: 720 });
-    expect(single).toMatchObject({ active: true, scaleResolutionDownBy: 4, maxBitrate: 250_000 });
+    expect(single).toMatchObject({ active: true, scaleResolutionDownBy: 4, maxBitrate: 500_000 });
   });
 
   it('are_read_from_messages_of_the_contract_and_from_nothing_else', () => {
