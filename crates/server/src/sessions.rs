@@ -59,6 +59,17 @@ pub struct Session {
     lag_ms: AtomicU64,
     kicked: CancellationToken,
     settled: Mutex<Settled>,
+    /// In a box, for most have none.
+    view: Mutex<Option<Box<View>>>,
+}
+
+/// What a viewer gets of pictures that come in layers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct View {
+    /// The layer's name and size; `None` where there is no room for any.
+    pub layer: Option<(String, (u32, u32))>,
+    /// What the way to the viewer is reckoned to carry.
+    pub estimate_bps: Option<u64>,
 }
 
 /// What of a session is in the usage already.
@@ -92,6 +103,16 @@ impl Session {
     pub fn set_lag(&self, lag: Duration) {
         let lag = u64::try_from(lag.as_millis()).unwrap_or(UNKNOWN - 1);
         self.lag_ms.store(lag, Ordering::Relaxed);
+    }
+
+    /// What it gets, of pictures that come in layers.
+    pub fn view(&self) -> Option<View> {
+        self.view.lock().unwrap_or_else(PoisonError::into_inner).as_deref().cloned()
+    }
+
+    /// Tells what it gets.
+    pub fn set_view(&self, view: View) {
+        *self.view.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(view));
     }
 
     fn usage_key(&self) -> Key<'_> {
@@ -228,6 +249,7 @@ impl Sessions {
             lag_ms: AtomicU64::new(UNKNOWN),
             kicked: CancellationToken::new(),
             settled: Mutex::new(Settled { bytes: 0, until: Instant::now() }),
+            view: Mutex::default(),
         });
         self.0.usage.add(SystemTime::now(), session.usage_key(), Sums { sessions: 1, ..Sums::default() });
         self.open_sessions().insert(id, Arc::clone(&session));

@@ -63,6 +63,8 @@ pub struct Demand {
     pub readers: usize,
     /// Keyframe requests so far; any number of them between two looks is one wish.
     pub keyframes_wanted: u64,
+    /// Changes so far of what is wished of single layers, which whoever forwards them keeps.
+    pub wishes: u64,
 }
 
 /// Why a frame was not taken.
@@ -169,6 +171,11 @@ impl Broadcast {
     /// Asks the source for a keyframe; requests between two looks of the source are one.
     pub fn want_keyframe(&self) {
         self.0.change(|state| state.demand.keyframes_wanted += 1);
+    }
+
+    /// Wakes the source, so that it looks at what is wished of its layers.
+    pub fn tell_wishes(&self) {
+        self.0.change(|state| state.demand.wishes += 1);
     }
 
     /// The same broadcast, not another one of the same name.

@@ -58,7 +58,7 @@ impl Feed {
         let reader = lanes.broadcast().read(Selection::Best);
         Some(Self {
             reader,
-            after: lanes.newest(Kind::Video),
+            after: lanes.newest_of(Kind::Video),
             video: None,
             audio: None,
             derived: Derived::of(lanes.broadcast()),

@@ -10,6 +10,10 @@ const INTERVAL: Duration = Duration::from_secs(2);
 /// After a loss all viewers stand still: at once, but not again while the answer is under way.
 const INTERVAL_LOSS: Duration = Duration::from_millis(400);
 
+/// A viewer that changes to another layer goes on with the one it has until then; where its way became narrow, that is more
+/// than it can take.
+const INTERVAL_CHANGE: Duration = Duration::from_millis(500);
+
 /// What is known of wishes and answers.
 #[derive(Debug)]
 pub(super) struct Keyframes {
@@ -18,21 +22,28 @@ pub(super) struct Keyframes {
     demand: Demand,
     /// A viewer asked since then.
     wanted: bool,
+    /// One waits for it to change to this layer.
+    changes: bool,
     /// What came since then cannot be decoded.
     lost: bool,
 }
 
 impl Keyframes {
     pub(super) fn new(now: Instant) -> Self {
-        Self { last: now, demand: Demand::default(), wanted: false, lost: false }
+        Self { last: now, demand: Demand::default(), wanted: false, changes: false, lost: false }
     }
 
     pub(super) fn handle_keyframe(&mut self, now: Instant) {
-        (self.last, self.wanted, self.lost) = (now, false, false);
+        (self.last, self.wanted, self.changes, self.lost) = (now, false, false, false);
     }
 
     pub(super) fn handle_loss(&mut self) {
         self.lost = true;
+    }
+
+    /// A viewer wants to change to this layer.
+    pub(super) fn handle_change(&mut self) {
+        self.changes = true;
     }
 
     pub(super) fn handle_demand(&mut self, demand: Demand) {
@@ -44,6 +55,9 @@ impl Keyframes {
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         if self.lost {
             return Some(self.last + INTERVAL_LOSS);
+        }
+        if self.changes {
+            return Some(self.last + INTERVAL_CHANGE);
         }
         (self.wanted || self.demand.readers > 0).then(|| self.last + INTERVAL)
     }
@@ -63,7 +77,7 @@ mod tests {
     use super::*;
 
     fn demand(readers: usize, keyframes_wanted: u64) -> Demand {
-        Demand { readers, keyframes_wanted }
+        Demand { readers, keyframes_wanted, wishes: 0 }
     }
 
     #[test]
@@ -87,6 +101,24 @@ mod tests {
         assert_eq!(keyframes.poll_timeout(), Some(start + INTERVAL));
         keyframes.handle_keyframe(start + Duration::from_secs(1));
         assert_eq!(keyframes.poll_timeout(), Some(start + Duration::from_secs(3)));
+    }
+
+    #[test]
+    fn viewers_that_change_to_a_layer_share_a_keyframe_and_it_is_asked_for_until_it_comes() {
+        let start = Instant::now();
+        let mut keyframes = Keyframes::new(start);
+        let mut asked = vec![];
+        for ms in 0..1_200 {
+            if ms < 700 {
+                keyframes.handle_change();
+            }
+            if keyframes.take_request(start + Duration::from_millis(ms)) {
+                asked.push(ms);
+            }
+        }
+        assert_eq!(asked, [500, 1_000]);
+        keyframes.handle_keyframe(start + Duration::from_millis(1_200));
+        assert_eq!(keyframes.poll_timeout(), None);
     }
 
     #[test]

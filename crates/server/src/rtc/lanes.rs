@@ -10,17 +10,20 @@ use media::{Packet, Span, Timestamp};
 use tokio::sync::watch;
 
 use super::feed;
+use super::layers::Layers;
+use super::simulcast::LAYERS_MAX;
 use crate::context::Context;
 
 /// Sound is joined at its newest packet; what is kept serves viewers that were held up.
 const SOUND_KEPT: Span = Span::from_millis(5_000);
 
-/// The packet tracks of one broadcast: one of pictures, one of sound. They outlive publishers: a publisher that
+/// The packet tracks of one broadcast: one of pictures for each of its layers, and one of sound. They outlive publishers: a publisher that
 /// returns, or one of another protocol that takes over, goes on in the same rings.
 pub(super) struct Lanes {
     broadcast: Broadcast,
-    video: Arc<Lane>,
+    video: [Arc<Lane>; LAYERS_MAX],
     audio: Arc<Lane>,
+    layers: Arc<Layers>,
     /// While WebRTC publishers write, frames need not be packetized.
     forwarded: watch::Sender<Forwarded>,
 }
@@ -69,6 +72,34 @@ pub(super) enum Kind {
     Audio,
 }
 
+/// Which lane: sound, or one layer of the pictures. The only layer is the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    kind: Kind,
+    layer: u8,
+}
+
+impl Place {
+    /// Pictures of this layer.
+    pub(super) fn of_layer(layer: u8) -> Self {
+        Self { kind: Kind::Video, layer }
+    }
+
+    pub(super) fn kind(self) -> Kind {
+        self.kind
+    }
+
+    pub(super) fn layer(self) -> u8 {
+        self.layer
+    }
+}
+
+impl From<Kind> for Place {
+    fn from(kind: Kind) -> Self {
+        Self { kind, layer: 0 }
+    }
+}
+
 impl Lanes {
     /// The lanes of this broadcast, which are made, and fed from its frames, while somebody holds them.
     pub(super) fn of(context: &Arc<Context>, broadcast: &Broadcast) -> Arc<Self> {
@@ -84,8 +115,9 @@ impl Lanes {
             };
             let lanes = Arc::new(Self {
                 broadcast: broadcast.clone(),
-                video: lane(Kind::Video, pictures),
+                video: std::array::from_fn(|_| lane(Kind::Video, pictures.clone())),
                 audio: lane(Kind::Audio, sound),
+                layers: Arc::new(Layers::new(broadcast.clone())),
                 forwarded,
             });
             context.spawn(feed::run(Arc::downgrade(&lanes), Arc::clone(context), watched));
@@ -97,16 +129,31 @@ impl Lanes {
         &self.broadcast
     }
 
-    fn lane(&self, kind: Kind) -> &Arc<Lane> {
-        match kind {
-            Kind::Video => &self.video,
+    /// What is known of the layers of the pictures, where there is more than one.
+    pub(super) fn layers(&self) -> &Arc<Layers> {
+        &self.layers
+    }
+
+    fn lane(&self, place: Place) -> &Arc<Lane> {
+        let [first, ..] = &self.video;
+        match place.kind {
+            Kind::Video => self.video.get(usize::from(place.layer)).unwrap_or(first),
             Kind::Audio => &self.audio,
         }
     }
 
-    /// What the packets of one lane are now; `None` before the first publisher said so.
+    /// The lanes of one kind.
+    fn of_kind(&self, kind: Kind) -> &[Arc<Lane>] {
+        match kind {
+            Kind::Video => &self.video,
+            Kind::Audio => std::slice::from_ref(&self.audio),
+        }
+    }
+
+    /// What the packets of one kind are now; `None` before the first publisher said so. Layers are all of one format, and
+    /// whichever comes first tells it.
     pub(super) fn format(&self, kind: Kind) -> Option<Format> {
-        self.lane(kind).state().format
+        self.of_kind(kind).iter().find_map(|lane| lane.state().format)
     }
 
     /// How many of the two kinds the broadcast has, or is going to have as far as its publisher said.
@@ -121,26 +168,31 @@ impl Lanes {
     }
 
     /// A cursor over one lane; at its end already once the broadcast has ended.
-    pub(super) fn read(&self, kind: Kind) -> Consumer<Packet> {
-        let ring = self.lane(kind).state().ring.clone();
+    pub(super) fn read(&self, place: impl Into<Place>) -> Consumer<Packet> {
+        let ring = self.lane(place.into()).state().ring.clone();
         ring.unwrap_or_else(|| Arc::new(Producer::new(Retention::default()))).subscribe()
     }
 
     /// The broadcast has ended: readers come to the end once they have read what is there.
     pub(super) fn end(&self) {
-        for kind in [Kind::Video, Kind::Audio] {
-            self.lane(kind).state().ring = None;
+        for lane in self.video.iter().chain([&self.audio]) {
+            lane.state().ring = None;
         }
     }
 
     /// The newest packet's time on one lane.
-    pub(super) fn newest(&self, kind: Kind) -> Option<Timestamp> {
-        self.lane(kind).state().newest
+    pub(super) fn newest(&self, place: impl Into<Place>) -> Option<Timestamp> {
+        self.lane(place.into()).state().newest
+    }
+
+    /// The newest packet's time of one kind.
+    pub(super) fn newest_of(&self, kind: Kind) -> Option<Timestamp> {
+        self.of_kind(kind).iter().filter_map(|lane| lane.state().newest).max()
     }
 
     /// What the publisher's clock showed when what is at `at` was captured, since 1970.
-    pub(super) fn captured(&self, kind: Kind, at: Timestamp) -> Option<Span> {
-        Some(at - Timestamp::ZERO + self.lane(kind).state().captured?)
+    pub(super) fn captured(&self, place: Place, at: Timestamp) -> Option<Span> {
+        Some(at - Timestamp::ZERO + self.lane(place).state().captured?)
     }
 
     /// A WebRTC publisher writes here, so a keyframe can be asked for.
@@ -150,8 +202,8 @@ impl Lanes {
 
     /// The writer of one lane from now on, whose packets follow what is there. What a former one still writes is
     /// dropped: its numbers would fall among the new ones.
-    pub(super) fn write(&self, kind: Kind, format: Format) -> Writer {
-        let lane = self.lane(kind);
+    pub(super) fn write(&self, place: impl Into<Place>, format: Format) -> Writer {
+        let lane = self.lane(place.into());
         let mut state = lane.state();
         state.format = Some(format);
         state.captured = None;
@@ -159,8 +211,10 @@ impl Lanes {
         Writer { lane: Arc::clone(lane), format, number: state.writers, offset: None }
     }
 
-    /// Until the guard is dropped, frames are not packetized. The publisher has agreed to send so many `kinds`.
-    pub(super) fn forward(self: &Arc<Self>, kinds: usize) -> Forward {
+    /// Until the guard is dropped, frames are not packetized. The publisher has agreed to send so many `kinds`, pictures in
+    /// these layers.
+    pub(super) fn forward(self: &Arc<Self>, kinds: usize, layers: &[String]) -> Forward {
+        self.layers.reset(layers);
         self.forwarded.send_modify(|forwarded| {
             forwarded.publishers += 1;
             forwarded.kinds = kinds;
@@ -187,7 +241,15 @@ impl Forward {
 
 impl Drop for Forward {
     fn drop(&mut self) {
-        self.0.forwarded.send_modify(|forwarded| forwarded.publishers -= 1);
+        let mut is_last = false;
+        self.0.forwarded.send_modify(|forwarded| {
+            forwarded.publishers -= 1;
+            is_last = forwarded.publishers == 0;
+        });
+        // What comes next, unless another has begun already, comes in one rendering.
+        if is_last {
+            self.0.layers.reset(&[]);
+        }
     }
 }
 

@@ -1,23 +1,31 @@
 //! WebRTC in and out: WHIP publishers and WHEP viewers, all behind one UDP port and the TCP port of the same number.
 
+mod choice;
+mod choose;
+mod control;
 mod crypto;
 mod endpoint;
 mod feed;
 mod ice_tcp;
 mod keyframes;
 mod lanes;
+mod layered;
+mod layers;
 mod line;
 mod marks;
 mod offer;
 mod packets;
+mod pause;
 mod plan;
 mod presence;
 mod publish;
+mod rank;
 mod reencode;
 mod repeat;
 mod resend;
 mod service;
 mod session;
+mod simulcast;
 mod waiting;
 mod watch;
 
@@ -36,6 +44,7 @@ use crate::context::Context;
 use crate::sessions::Ticket;
 use crate::{config, rtmp, transcode};
 use lanes::{Kind, Lanes};
+pub(crate) use layers::Info as LayerInfo;
 pub(crate) use offer::{OFFER_BYTES_MAX, Refusal};
 use plan::{Plan, Way};
 use publish::{Claim, Publish};
@@ -89,7 +98,8 @@ pub(crate) fn publish(
     let publish = &context.config().publish;
     let refuses = publish.takeover == config::Takeover::Refuse;
     let limits = presence::Limits { idle: publish.idle, refuses };
-    let claim = Claim { producer, forward: lanes.forward(kinds), audience, limits };
+    let rids = simulcast::offered(plan.offer());
+    let claim = Claim { producer, forward: lanes.forward(kinds, &rids), audience, limits, rids };
     let role = Role::Publish(Box::new(Publish::new(claim, now)));
     Ok(service.start(context, role, Offered { plan, answer, ticket, permit, half_open, now }))
 }
@@ -106,11 +116,13 @@ pub(crate) async fn watch(
     let offer = offer::read(offer)?;
     let (lanes, formats) = watched(context, &broadcast, &offer.1).await?;
     let now = Instant::now();
-    let (plan, answer) = Plan::new(service, offer, Way::Out(formats), now)?;
+    let is_reckoned = lanes.layers().is_many() && offer::tells_arrivals(&offer.1);
+    let (plan, answer) = Plan::new(service, offer, Way::Out { formats, is_reckoned }, now)?;
     offer::agreed(&answer)?;
     let permit = Arc::clone(&context.connections).try_acquire_owned().map_err(|_| BeginError::Full)?;
     let seat = Audience::of(&broadcast).sit(audience::Protocol::Whep);
-    let role = Role::Watch(Box::new(Watch::new(lanes, seat)));
+    let watch = Watch::new(lanes, seat, is_reckoned, ticket.session());
+    let role = Role::Watch(Box::new(watch));
     Ok(service.start(context, role, Offered { plan, answer, ticket, permit, half_open, now }))
 }
 
@@ -149,6 +161,12 @@ async fn formats(lanes: &Lanes, at_least: usize) -> Option<Vec<Format>> {
         }
         tokio::time::sleep(TRACKS_LOOK).await;
     }
+}
+
+/// The layers that a broadcast's pictures come in, where they come in more than one and somebody reads their packets.
+pub(crate) fn layers(broadcast: &Broadcast) -> Vec<LayerInfo> {
+    let lanes = broadcast.derivations().get::<Lanes>(0);
+    lanes.map_or_else(Vec::new, |lanes| lanes.layers().infos(Instant::now()))
 }
 
 /// Receives on the UDP port and accepts on the TCP port until the server stops.

@@ -2,9 +2,13 @@
 
 use media::packet::Format;
 use str0m::RtcConfig;
+use str0m::bwe::Bitrate;
 use str0m::change::SdpOffer;
 use str0m::format::{Codec, CodecConfig, PayloadParams};
 use str0m::rtp::Extension;
+
+use super::choice::ESTIMATE_FIRST;
+use super::simulcast;
 
 /// A browser's offer with every codec it knows is a tenth of this.
 pub(crate) const OFFER_BYTES_MAX: usize = 64 << 10;
@@ -39,6 +43,7 @@ pub(super) fn read(text: &str) -> Result<(SdpOffer, String), Refusal> {
     }
     let is_kept = |line: &&str| !line.starts_with("a=candidate:") && !line.starts_with("a=end-of-candidates");
     let kept: String = text.lines().filter(is_kept).flat_map(|line| [line, "\r\n"]).collect();
+    let kept = simulcast::limited(&kept);
     let offer = SdpOffer::from_sdp_string(&kept).map_err(|error| Refusal::Malformed(error.to_string()))?;
     Ok((offer, kept))
 }
@@ -110,11 +115,18 @@ pub(super) fn needs_h264(offer: &str, formats: &[Format]) -> bool {
     has_pictures && offers(offer, "H264") && pictures.is_some_and(|format| !offers(offer, encoding(*format)))
 }
 
-/// Of a viewer: what the broadcast carries, and nothing else.
+/// The viewer can tell which packets came when: what bandwidth is reckoned by.
+pub(super) fn tells_arrivals(offer: &str) -> bool {
+    let line = |front, part| offer.lines().any(|line| line.starts_with(front) && line.contains(part));
+    line("a=extmap:", Extension::TransportSequenceNumber.as_uri()) && line("a=rtcp-fb:", "transport-cc")
+}
+
+/// Of a viewer: what the broadcast carries, and nothing else. Its way is reckoned or not.
 pub(super) fn watching(
     config: RtcConfig,
     offer: &str,
     formats: impl Iterator<Item = Format>,
+    is_reckoned: bool,
 ) -> Result<RtcConfig, Refusal> {
     let mut config = config.clear_codecs();
     let (mut some, mut missing) = (false, Vec::new());
@@ -134,6 +146,7 @@ pub(super) fn watching(
         config = enable(config, format, offers(offer, "red"));
     }
     match (missing.is_empty(), some) {
+        (true, true) if is_reckoned => Ok(with_estimation(config)),
         (true, true) => Ok(without_estimation(config)),
         (true, false) => Err(Refusal::NoCodec("the offer asks for nothing that this stream has".into())),
         (false, _) => Err(Refusal::NoCodec(format!(
@@ -146,6 +159,18 @@ pub(super) fn watching(
 /// Numbers of extensions, ours; a peer's own numbers replace them. The library has 1 to 4, 10, 11 and 13.
 const MID: u8 = 4;
 const CAPTURED: u8 = 5;
+const ARRIVAL: u8 = 3;
+
+/// Where there are layers to choose from, what a viewer could take is reckoned by what it tells of each packet.
+fn with_estimation(config: RtcConfig) -> RtcConfig {
+    let config = config
+        .clear_extension_map()
+        .set_extension(MID, Extension::RtpMid)
+        .set_extension(CAPTURED, Extension::AbsoluteCaptureTime)
+        .set_extension(ARRIVAL, Extension::TransportSequenceNumber)
+        .enable_bwe(Some(Bitrate::bps(ESTIMATE_FIRST)));
+    with_params(config, |all| all.iter_mut().for_each(|params| params.set_fb_remb(false)))
+}
 
 /// Nobody reckons how much a viewer could take: what is for that would be twelve bytes of every packet and a record of
 /// each, and browsers would report on all of them ten times a second.
@@ -289,6 +314,51 @@ mod tests {
         }
     }
 
+    /// In the manner of Chromium 156: three layers by name, which packets carry in extensions.
+    const LAYERS: &str = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\n\
+        m=video 9 UDP/TLS/RTP/SAVPF 96 97\r\nc=IN IP4 0.0.0.0\r\na=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuvwx\r\n\
+        a=fingerprint:sha-256 00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF\r\n\
+        a=setup:actpass\r\na=mid:0\r\na=extmap:9 urn:ietf:params:rtp-hdrext:sdes:mid\r\n\
+        a=extmap:10 urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id\r\n\
+        a=extmap:11 urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id\r\na=sendonly\r\na=rtcp-mux\r\n\
+        a=rtpmap:96 H264/90000\r\na=fmtp:96 packetization-mode=1;profile-level-id=42e01f\r\na=rtcp-fb:96 nack\r\n\
+        a=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\na=rid:l send\r\na=rid:m send\r\na=rid:h send\r\na=simulcast:send l;m;h\r\n";
+
+    #[test]
+    fn layers_are_answered_by_name_with_the_extensions_that_tell_them_apart() {
+        let (offer, kept) = read(LAYERS).unwrap();
+        let config = publishing(RtcConfig::new().set_crypto_provider(crypto::provider()), &kept);
+        let mut rtc = config.set_ice_lite(true).set_rtp_mode(true).build(Instant::now());
+        let answer = rtc.sdp_api().accept_offer(offer).unwrap().to_sdp_string();
+        for line in [
+            "a=simulcast:recv l;m;h",
+            "a=rid:l recv",
+            "a=rid:m recv",
+            "a=rid:h recv",
+            "a=extmap:9 urn:ietf:params:rtp-hdrext:sdes:mid",
+            "a=extmap:10 urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id",
+            "a=extmap:11 urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id",
+            "a=rtpmap:97 rtx/90000",
+        ] {
+            assert!(answer.contains(&format!("{line}\r\n")), "no {line} in {answer}");
+        }
+    }
+
+    #[test]
+    fn a_way_is_reckoned_for_those_only_that_have_a_choice_and_tell_arrivals() {
+        let offer = "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=rtpmap:96 H264/90000\r\na=fmtp:96 packetization-mode=1\r\n\
+            a=rtcp-fb:96 transport-cc\r\n\
+            a=extmap:3 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01\r\n";
+        assert!(tells_arrivals(offer));
+        assert!(!tells_arrivals(&offer.replace("transport-wide-cc", "other")));
+        assert!(!tells_arrivals(&offer.replace("transport-cc", "nack")));
+        for is_reckoned in [true, false] {
+            let config =
+                watching(RtcConfig::new(), offer, std::iter::once(Format::H264), is_reckoned).unwrap();
+            assert_eq!(config.bwe_initial_bitrate().is_some(), is_reckoned);
+        }
+    }
+
     #[test]
     fn sound_and_picture_are_answered_as_one_stream() {
         let answer = "v=0\r\na=msid-semantic: WMS one two\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=msid:one v\r\n\
@@ -328,7 +398,7 @@ mod tests {
             )
         };
         let told = |params: &str| {
-            watching(RtcConfig::new(), &offer(params), std::iter::once(Format::H264))
+            watching(RtcConfig::new(), &offer(params), std::iter::once(Format::H264), false)
                 .map_err(|e| e.to_string())
         };
         for uncut in [
@@ -339,7 +409,7 @@ mod tests {
         ] {
             let refused = told(uncut).expect_err("it is refused");
             assert!(refused.contains("packetization-mode=1"), "{uncut}: {refused}");
-            assert!(watching(RtcConfig::new(), &offer(uncut), std::iter::once(Format::Vp8)).is_ok());
+            assert!(watching(RtcConfig::new(), &offer(uncut), std::iter::once(Format::Vp8), false).is_ok());
         }
         assert!(told("a=fmtp:96 profile-level-id=42e01f;packetization-mode=1\r\n").is_ok());
     }
@@ -348,7 +418,7 @@ mod tests {
     fn viewers_are_asked_for_no_report_that_nobody_reads() {
         let offer = "v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=rtpmap:96 H264/90000\r\n\
             a=fmtp:96 profile-level-id=42e01f; packetization-mode=1\r\n";
-        let mut config = watching(RtcConfig::new(), offer, std::iter::once(Format::H264)).unwrap();
+        let mut config = watching(RtcConfig::new(), offer, std::iter::once(Format::H264), false).unwrap();
         let of = |config: &mut RtcConfig, extension| config.extension_map().id_of(extension);
         assert_eq!(of(&mut config, Extension::TransportSequenceNumber), None);
         assert_eq!(of(&mut config, Extension::AbsoluteSendTime), None);

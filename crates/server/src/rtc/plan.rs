@@ -16,8 +16,11 @@ use super::service::Service;
 /// Which way media goes.
 pub(super) enum Way {
     In,
-    /// With these formats.
-    Out(Vec<Format>),
+    /// With these formats, of which there may be layers to choose from.
+    Out {
+        formats: Vec<Format>,
+        is_reckoned: bool,
+    },
 }
 
 /// All that the machine is made of.
@@ -84,7 +87,9 @@ impl Plan {
         let config = service.machine(&self.offer, self.credentials.clone());
         let config = match &self.way {
             Way::In => offer::publishing(config, &self.offer),
-            Way::Out(formats) => offer::watching(config, &self.offer, formats.iter().copied())?,
+            Way::Out { formats, is_reckoned } => {
+                offer::watching(config, &self.offer, formats.iter().copied(), *is_reckoned)?
+            }
         };
         let mut rtc = config.build(now);
         service.add_candidates(&mut rtc);

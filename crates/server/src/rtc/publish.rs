@@ -1,22 +1,26 @@
-//! A WHIP publisher: its packets go into the lanes as they arrive, and as whole frames into its broadcast.
+//! A WHIP publisher: its packets go into the lanes as they arrive, each layer's into one of its own, and as whole frames into
+//! its broadcast.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::{Context as Task, Poll};
 use std::time::{Instant, UNIX_EPOCH};
 
-use media::broadcast::{Producer, TrackId, WriteError};
+use media::broadcast::{Demand, Producer, TrackId, WriteError};
+use media::codec::Codec as Params;
 use media::packet::Format;
 use media::timeline::Timeline;
 use media::{Frame, Packet, Span, Timestamp};
 use str0m::Rtc;
 use str0m::format::{Codec, PayloadParams};
-use str0m::media::{KeyframeRequestKind, Mid};
+use str0m::media::{KeyframeRequestKind, Mid, Rid};
 use str0m::rtp::RtpPacket;
 use wire::rtp::{self, Clock, Depacketizer, Event, PayloadKind, red};
 
+use super::control::Told;
 use super::keyframes::Keyframes;
-use super::lanes::{Forward, Kind, Lanes, Writer};
+use super::lanes::{Forward, Kind, Lanes, Place, Writer};
+use super::layered::Layered;
 use super::presence::{Gone, Limits, Presence};
 use crate::audience::Audience;
 
@@ -33,22 +37,30 @@ pub(super) struct Publish {
     clock: Clock,
     timeline: Timeline,
     streams: Vec<Stream>,
-    keyframes: Keyframes,
+    /// Its pictures come in layers.
+    layered: Option<Layered>,
+    demand: Demand,
     presence: Presence,
 }
 
-/// What a publisher writes to, and how long it may be silent.
+/// What a publisher writes to, in which layers, and how long it may be silent.
 pub(super) struct Claim {
     pub(super) producer: Producer,
     pub(super) forward: Forward,
     pub(super) audience: Arc<Audience>,
     pub(super) limits: Limits,
+    pub(super) rids: Vec<String>,
 }
 
 /// One of its RTP streams.
 struct Stream {
-    mid: Mid,
+    source: Source,
+    /// Its name for the clock; also that of its track, but for layers, whose tracks are by rank.
     track: TrackId,
+    /// The layer it is, of pictures that come in several.
+    layer: Option<u8>,
+    codec: Option<Params>,
+    keyframes: Keyframes,
     kind: PayloadKind,
     writer: Writer,
     depacketizer: Depacketizer,
@@ -62,10 +74,22 @@ struct Stream {
     opened: Option<Timestamp>,
 }
 
+/// Where packets come from: a media section, and which layer of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Source {
+    mid: Mid,
+    rid: Option<Rid>,
+}
+
+/// Names of layers for the clock, beyond those of tracks.
+const LAYER_NAMES: u8 = 64;
+
 impl Publish {
     pub(super) fn new(claim: Claim, now: Instant) -> Self {
-        let Claim { producer, forward, audience, limits } = claim;
+        let Claim { producer, forward, audience, limits, rids } = claim;
+        let layers = forward.lanes().layers();
         Self {
+            layered: (rids.len() > 1).then(|| Layered::new(rids, Arc::clone(layers), now)),
             timeline: producer.timeline(now),
             producer,
             lanes: Arc::clone(forward.lanes()),
@@ -73,7 +97,7 @@ impl Publish {
             _audience: audience,
             clock: Clock::new(now),
             streams: Vec::new(),
-            keyframes: Keyframes::new(now),
+            demand: Demand::default(),
             presence: Presence::new(limits),
         }
     }
@@ -106,13 +130,13 @@ impl Publish {
         packet: RtpPacket,
     ) -> Result<(), WriteError> {
         self.presence.handle_media(now);
-        let Some(mid) = packet.header.ext_vals.mid.or_else(|| mid_of(rtc, &packet)) else { return Ok(()) };
+        let Some(source) = self.source(rtc, &packet) else { return Ok(()) };
         let pt = packet.header.payload_type;
         let is_of = |params: &&PayloadParams| params.pt() == pt || params.red() == Some(pt);
         let params = rtc.codec_config().params().iter().find(is_of);
         let is_red = params.is_some_and(|params| params.red() == Some(pt));
         let Some(format) = params.and_then(|params| format_of(params.spec().codec)) else { return Ok(()) };
-        let Some(index) = self.stream(mid, format) else { return Ok(()) };
+        let Some(index) = self.stream(now, source, format) else { return Ok(()) };
         self.handle_report(index, &packet);
         let (sequence, time) = (*packet.seq_no, packet.time.numer());
         let told = packet.header.ext_vals.abs_capture_time.as_ref();
@@ -163,6 +187,9 @@ impl Publish {
         if opens {
             stream.opened = Some(at);
         }
+        if let (Some(layered), Some(layer)) = (&self.layered, stream.layer) {
+            layered.handle_packet(now, layer, packet.payload.len());
+        }
         stream.writer.push(packet, opens);
         self.write_frames(now, index)
     }
@@ -177,25 +204,51 @@ impl Publish {
         self.clock.handle_report(stream.track.0, wall.as_micros() as i64, rtp_time);
     }
 
-    /// The stream of this media section; another codec than before begins it anew.
-    fn stream(&mut self, mid: Mid, format: Format) -> Option<usize> {
-        let known = self.streams.iter().position(|stream| stream.mid == mid);
+    /// Where a packet comes from. Packets carry the names of their section and layer until the receiver has learnt which
+    /// stream is which.
+    fn source(&self, rtc: &mut Rtc, packet: &RtpPacket) -> Option<Source> {
+        let values = &packet.header.ext_vals;
+        if self.layered.is_none()
+            && let Some(mid) = values.mid
+        {
+            return Some(Source { mid, rid: None });
+        }
+        let mut api = rtc.direct_api();
+        let known = api.stream_rx(&packet.header.ssrc)?;
+        Some(Source { mid: known.mid(), rid: known.rid() })
+    }
+
+    /// The stream of this source; another codec than before begins it anew.
+    fn stream(&mut self, now: Instant, source: Source, format: Format) -> Option<usize> {
+        let known = self.streams.iter().position(|stream| stream.source == source);
         if known.is_some_and(|index| self.streams.get(index).is_some_and(|s| s.writer.format() == format)) {
             return known;
         }
-        let kind = if format.is_video() { Kind::Video } else { Kind::Audio };
+        let layer = match self.layered.as_ref().filter(|_| format.is_video()) {
+            Some(layered) => Some(layered.layer(&source.rid?)?),
+            None => None,
+        };
         // The tracks of any publisher of one picture and one sound, so that viewers go on when another protocol returns.
-        let track = if format.is_video() { TrackId(0) } else { TrackId(1) };
-        self.streams.retain(|stream| stream.mid != mid);
+        let (track, place) = match (layer, format.is_video()) {
+            (Some(layer), _) => (TrackId(LAYER_NAMES + layer), Place::of_layer(layer)),
+            (None, true) => (TrackId(0), Kind::Video.into()),
+            (None, false) => (TrackId(1), Kind::Audio.into()),
+        };
+        self.streams.retain(|stream| stream.source != source);
         if self.streams.iter().any(|stream| stream.track == track) {
             return None;
         }
         let payloads = payload_kind(format);
+        let mut keyframes = Keyframes::new(now);
+        keyframes.handle_demand(self.demand);
         self.streams.push(Stream {
-            mid,
+            source,
             track,
+            layer,
+            codec: None,
+            keyframes,
             kind: payloads,
-            writer: self.lanes.write(kind, format),
+            writer: self.lanes.write(place, format),
             depacketizer: Depacketizer::new(payloads),
             received: VecDeque::with_capacity(STAMPS),
             stamps: VecDeque::with_capacity(STAMPS),
@@ -209,15 +262,27 @@ impl Publish {
     fn write_frames(&mut self, now: Instant, index: usize) -> Result<(), WriteError> {
         let Some(stream) = self.streams.get_mut(index) else { return Ok(()) };
         while let Some(event) = stream.depacketizer.poll_event() {
-            match event {
-                Event::Codec(codec) => self.producer.set_codec(stream.track, codec, None)?,
-                Event::Frame { at, sync, payload } => {
-                    if sync && stream.track == TrackId(0) {
-                        self.keyframes.handle_keyframe(now);
-                    }
-                    self.producer.write(stream.track, Frame { dts: at, cts: Span::ZERO, sync, payload })?;
+            match (event, stream.layer.zip(self.layered.as_mut())) {
+                (Event::Codec(codec), Some((layer, layered))) => {
+                    layered.handle_codec(layer, &codec);
+                    stream.codec = Some(codec);
                 }
-                Event::KeyframeNeeded => self.keyframes.handle_loss(),
+                (Event::Codec(codec), None) => self.producer.set_codec(stream.track, codec, None)?,
+                (Event::Frame { at, sync, payload }, layer) => {
+                    if sync && stream.writer.format().is_video() {
+                        stream.keyframes.handle_keyframe(now);
+                    }
+                    let frame = Frame { dts: at, cts: Span::ZERO, sync, payload };
+                    match (layer, &stream.codec) {
+                        (Some((layer, layered)), Some(codec)) => {
+                            layered.write(now, &self.producer, (layer, codec), frame)?;
+                        }
+                        // Nothing can be decoded of it yet.
+                        (Some(_), None) => {}
+                        (None, _) => self.producer.write(stream.track, frame)?,
+                    }
+                }
+                (Event::KeyframeNeeded, _) => stream.keyframes.handle_loss(),
             }
         }
         Ok(())
@@ -226,7 +291,13 @@ impl Publish {
     /// When [`Publish::handle_timeout`] is due.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         let waiting = self.streams.iter().filter_map(|stream| stream.depacketizer.poll_timeout());
-        waiting.chain(self.keyframes.poll_timeout()).chain(self.presence.poll_timeout()).min()
+        let keyframes = self.pictures().filter_map(|stream| stream.keyframes.poll_timeout());
+        let layered = self.layered.as_ref().map(Layered::poll_timeout);
+        waiting.chain(keyframes).chain(layered).chain(self.presence.poll_timeout()).min()
+    }
+
+    fn pictures(&self) -> impl Iterator<Item = &Stream> {
+        self.streams.iter().filter(|stream| stream.writer.format().is_video())
     }
 
     /// Gives up what was waited for, and asks for a keyframe when one is due.
@@ -237,11 +308,16 @@ impl Publish {
             }
             self.write_frames(now, index)?;
         }
-        if self.keyframes.take_request(now) {
-            for stream in self.streams.iter().filter(|stream| stream.track == TrackId(0)) {
-                if let Some(rx) = rtc.direct_api().stream_rx_by_mid(stream.mid, None) {
-                    rx.request_keyframe(KeyframeRequestKind::Pli);
-                }
+        let wanted = self.layered.as_mut().and_then(|layered| layered.handle_timeout(now, self.demand));
+        for stream in self.streams.iter_mut().filter(|stream| stream.writer.format().is_video()) {
+            if wanted.is_some() && wanted == stream.layer {
+                stream.keyframes.handle_change();
+            }
+            let Source { mid, rid } = stream.source;
+            if stream.keyframes.take_request(now)
+                && let Some(rx) = rtc.direct_api().stream_rx_by_mid(mid, rid)
+            {
+                rx.request_keyframe(KeyframeRequestKind::Pli);
             }
         }
         Ok(())
@@ -249,7 +325,37 @@ impl Publish {
 
     /// Ready when readers want something else than before, or with `Err` when a newer session took over.
     pub(super) fn poll_demand(&mut self, cx: &mut Task<'_>) -> Poll<Result<(), WriteError>> {
-        self.producer.poll_demand(cx).map_ok(|demand| self.keyframes.handle_demand(demand))
+        self.producer.poll_demand(cx).map_ok(|demand| self.handle_demand(demand))
+    }
+
+    fn handle_demand(&mut self, demand: Demand) {
+        self.demand = demand;
+        let wishes = self.layered.as_mut().map(Layered::take_wishes).unwrap_or_default();
+        let best = self.layered.as_ref().and_then(Layered::best);
+        for stream in &mut self.streams {
+            match stream.layer {
+                // Whoever asks without saying of which layer means the best.
+                Some(layer) if Some(layer) != best => {
+                    stream.keyframes.handle_demand(Demand { keyframes_wanted: 0, ..demand });
+                }
+                Some(_) | None => stream.keyframes.handle_demand(demand),
+            }
+            if stream.layer.is_some_and(|layer| wishes.contains(&layer)) {
+                stream.keyframes.handle_change();
+            }
+        }
+    }
+
+    /// The peer's control channel is there.
+    pub(super) fn handle_listening(&mut self) {
+        if let Some(layered) = &mut self.layered {
+            layered.handle_listening();
+        }
+    }
+
+    /// What is to be said on it.
+    pub(super) fn take_told(&mut self) -> Option<Told> {
+        self.layered.as_mut().and_then(Layered::take_told)
     }
 }
 
@@ -285,11 +391,6 @@ impl Stream {
 /// A report's RTP time has 32 bits; `time` tells the rest.
 fn near(report: u64, time: u64) -> u64 {
     time.wrapping_add_signed(i64::from((report as u32).wrapping_sub(time as u32) as i32))
-}
-
-/// Packets carry their section's name until the receiver has learnt which stream is which.
-fn mid_of(rtc: &mut Rtc, packet: &RtpPacket) -> Option<Mid> {
-    rtc.direct_api().stream_rx(&packet.header.ssrc).map(|stream| stream.mid())
 }
 
 fn payload_kind(format: Format) -> PayloadKind {

@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use wire::sdp_fragment;
 
+use super::control::MESSAGE_BYTES_MAX;
 use super::endpoint::Endpoint;
 use super::offer::Refusal;
 use super::plan::Plan;
@@ -160,6 +161,7 @@ impl Service {
             .set_ice_lite(!peer_is_lite)
             .set_rtcp_report_interval_audio(SOUND_REPORTED)
             .set_stats_interval(Some(STATS_INTERVAL))
+            .set_sctp_max_message_size(MESSAGE_BYTES_MAX as u32)
             .set_rtp_mode(true)
     }
 

@@ -8,12 +8,14 @@ use std::task::{Context as Task, Poll};
 use std::time::{Duration, Instant};
 
 use media::broadcast::WriteError;
+use str0m::bwe::BweKind;
 use str0m::net::{Protocol, Receive, Transmit};
 use str0m::{Event, IceConnectionState, Input, Output, Rtc, RtcError};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::sleep_until;
 use wire::stun;
 
+use super::control::Control;
 use super::endpoint::{Datagram, Endpoint, Inbox, Mailbox, Route};
 use super::offer;
 use super::presence::Gone;
@@ -101,6 +103,7 @@ pub(super) struct Session {
     pub(super) half_open: Option<OwnedSemaphorePermit>,
     pub(super) ticket: Ticket,
     pub(super) batch: Batch,
+    pub(super) control: Control,
 }
 
 /// What woke a session.
@@ -166,7 +169,7 @@ impl Session {
         let deadline = self.deadline.as_ref().map(|(deadline, _)| *deadline);
         let media = match &self.role {
             Role::Publish(publish) => publish.poll_timeout(),
-            Role::Watch(_) => None,
+            Role::Watch(watch) => watch.poll_timeout(),
         };
         [deadline, media, rests_until].into_iter().flatten().fold(machine, Instant::min)
     }
@@ -220,11 +223,27 @@ impl Session {
             return Err(why);
         }
         self.rtc.handle_input(Input::Timeout(now))?;
-        if let Role::Publish(publish) = &mut self.role {
-            publish.gone(now).map_or(Ok(()), Err)?;
-            publish.handle_timeout(now, &mut self.rtc)?;
+        match &mut self.role {
+            Role::Publish(publish) => {
+                publish.gone(now).map_or(Ok(()), Err)?;
+                publish.handle_timeout(now, &mut self.rtc)?;
+            }
+            Role::Watch(watch) => watch.handle_timeout(now, &mut self.rtc),
         }
+        self.tell();
         Ok(())
+    }
+
+    /// Says on the control channel what is to be said.
+    fn tell(&mut self) {
+        let is_open = self.control.is_open();
+        while let Some(told) = match &mut self.role {
+            Role::Publish(publish) if is_open => publish.take_told(),
+            Role::Publish(_) => None,
+            Role::Watch(watch) => watch.take_told(is_open),
+        } {
+            self.control.tell(&mut self.rtc, &told);
+        }
     }
 
     /// Writes what else can be read at once; `true` when there is still more.
@@ -279,7 +298,27 @@ impl Session {
         match event {
             Event::MediaAdded(added) => {
                 if let Role::Watch(watch) = &mut self.role {
-                    watch.add(&mut self.rtc, added.mid, added.kind);
+                    watch.add(&mut self.rtc, added.mid, added.kind, now);
+                }
+            }
+            Event::ChannelOpen(id, label) => {
+                if self.control.handle_open(id, &label)
+                    && let Role::Publish(publish) = &mut self.role
+                {
+                    publish.handle_listening();
+                }
+            }
+            Event::ChannelData(data) => {
+                if let (Some(view), Role::Watch(watch)) =
+                    (self.control.handle_data(now, data.id, &data.data), &mut self.role)
+                {
+                    watch.handle_view(view, now);
+                }
+            }
+            Event::ChannelClose(id) => self.control.handle_close(id),
+            Event::EgressBitrateEstimate(BweKind::Twcc { estimate, .. }) => {
+                if let Role::Watch(watch) = &mut self.role {
+                    watch.handle_estimate(estimate.as_u64());
                 }
             }
             // One that has not connected yet has no more time for that when ICE comes and goes.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::sleep_until;
 
+use super::control::Control;
 use super::endpoint::{Datagram, Inbox, Mailbox};
 use super::offer;
 use super::plan::Plan;
@@ -75,6 +76,7 @@ impl Waiting {
             half_open: Some(self.half_open),
             ticket: self.ticket,
             batch: Batch::default(),
+            control: Control::default(),
         }))
     }
 

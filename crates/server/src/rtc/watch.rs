@@ -1,4 +1,5 @@
-//! A WHEP viewer: reads the lanes of a broadcast and writes them as its RTP streams.
+//! A WHEP viewer: reads the lanes of a broadcast and writes them as its RTP streams. Of pictures in layers it reads the one
+//! that [`Choice`] says, and changes to another at a keyframe of that one.
 
 use std::sync::Arc;
 use std::task::{Context as Task, Poll};
@@ -7,19 +8,23 @@ use std::time::{Duration, Instant};
 use media::broadcast::Phase;
 use media::packet::Format;
 use media::track::Consumer;
-use media::{Packet, Timestamp};
+use media::{Packet, Span, Timestamp};
 use str0m::Rtc;
 use str0m::format::{Codec, PayloadParams};
 use str0m::media::{MediaKind, Mid, Pt};
 use str0m::rtp::RtpWrite;
 use str0m::stats::MediaEgressStats;
 
-use super::lanes::{Kind, Lanes};
+use super::choice::Choice;
+use super::choose::{Pictures, View};
+use super::control::Told;
+use super::lanes::{Kind, Lanes, Place};
 use super::line::Line;
 use super::marks::Marks;
 use super::repeat::Repeat;
 use super::resend::{self, Report, Resend};
 use crate::audience::Seat;
+use crate::sessions::Session;
 
 /// Where frames are packetized nobody can be asked for a keyframe; the newest one is sent again, at most this often.
 const REJOIN_MIN: Duration = Duration::from_millis(500);
@@ -28,24 +33,40 @@ pub(super) const BURST_PACKETS: usize = 48;
 /// And the pause between such bursts: about 90 Mbit/s.
 pub(super) const BURST_PAUSE: Duration = Duration::from_millis(5);
 
+/// A keyframe this young is changed to at once; one that is older would have to be caught up with, by more than is there.
+const FRESH: Span = Span::from_millis(300);
+/// A change waits for the end of the picture that is being sent, but no longer.
+const BOUNDARY_MAX: Duration = Duration::from_millis(60);
+/// What is given to the machine beyond what it has sent: so much time of the way, and at least a few packets. The rest waits
+/// in the ring, where it can still be left out.
+const AHEAD: Duration = Duration::from_millis(120);
+const AHEAD_BYTES_MIN: usize = 12 << 10;
+
 /// A viewer's reading side.
 pub(super) struct Watch {
     lanes: Arc<Lanes>,
     streams: Vec<Stream>,
     seat: Seat,
+    /// Where the pictures come in layers. In a box, for most do not.
+    choice: Option<Box<Choice>>,
+    /// The machine reckons what the way carries.
+    is_reckoned: bool,
+    session: Arc<Session>,
 }
 
 /// One of its RTP streams.
 struct Stream {
-    kind: Kind,
+    /// What it reads.
+    place: Place,
+    /// The layer that it is going to read.
+    next: Option<Next>,
+    flow: Flow,
     mid: Mid,
     pt: Pt,
     /// What was answered; the lane may come to carry another.
     format: Format,
     consumer: Consumer<Packet>,
-    line: Line,
-    marks: Marks,
-    numbers: Numbers,
+    told: Telling,
     /// Nothing is sent until a group opens.
     awaits_group: bool,
     rejoined: Option<Instant>,
@@ -53,6 +74,31 @@ struct Stream {
     resend: Resend,
     /// Sound that is repeated, where the viewer knows how.
     repeat: Option<Repeat>,
+}
+
+/// How far a stream is with what it sends.
+struct Flow {
+    /// The last packet written was the last of its picture.
+    at_boundary: bool,
+    /// Nothing of it is read now.
+    is_withheld: bool,
+    /// Bytes that the machine had to send as of then, and was given since.
+    queued: (Option<Instant>, usize),
+}
+
+/// What its packets say of themselves.
+struct Telling {
+    line: Line,
+    marks: Marks,
+    numbers: Numbers,
+}
+
+/// A layer that a stream changes to once a group of it opens.
+struct Next {
+    layer: u8,
+    consumer: Consumer<Packet>,
+    /// The packet that opens it, and since when it is there.
+    opening: Option<(Packet, Instant)>,
 }
 
 /// The broadcast is over, or carries what this viewer has not negotiated.
@@ -63,12 +109,13 @@ pub(super) enum Over {
 }
 
 impl Watch {
-    pub(super) fn new(lanes: Arc<Lanes>, seat: Seat) -> Self {
-        Self { lanes, streams: Vec::new(), seat }
+    /// Of a viewer whose way is reckoned or not.
+    pub(super) fn new(lanes: Arc<Lanes>, seat: Seat, is_reckoned: bool, session: Arc<Session>) -> Self {
+        Self { lanes, streams: Vec::new(), seat, choice: None, is_reckoned, session }
     }
 
     /// A stream was negotiated: it begins with the newest group.
-    pub(super) fn add(&mut self, rtc: &mut Rtc, mid: Mid, kind: MediaKind) {
+    pub(super) fn add(&mut self, rtc: &mut Rtc, mid: Mid, kind: MediaKind, now: Instant) {
         let kind = match kind {
             MediaKind::Audio => Kind::Audio,
             MediaKind::Video => Kind::Video,
@@ -77,15 +124,22 @@ impl Watch {
         let Some(params) = params(rtc, mid, format) else { return };
         let (pt, red) = (params.pt(), params.red());
         let Some(marks) = rtc.media(mid).map(|media| Marks::of(media, kind)) else { return };
+        self.follow_layers(now);
+        let layer = self.choice.as_ref().filter(|_| kind == Kind::Video).and_then(|choice| choice.at_hand());
+        let place = layer.map_or(kind.into(), Place::of_layer);
         let mut stream = Stream {
-            kind,
+            place,
+            next: None,
+            flow: Flow { at_boundary: true, is_withheld: false, queued: (None, 0) },
             mid,
             pt,
             format,
-            consumer: self.lanes.read(kind),
-            line: Line::default(),
-            marks,
-            numbers: Numbers { base: None, next: first_sequence() },
+            consumer: self.lanes.read(place),
+            told: Telling {
+                line: Line::default(),
+                marks,
+                numbers: Numbers { base: None, next: first_sequence() },
+            },
             awaits_group: true,
             rejoined: None,
             resend: Resend::default(),
@@ -93,23 +147,80 @@ impl Watch {
         };
         stream.join(&self.lanes);
         if stream.awaits_group && kind == Kind::Video {
-            self.lanes.broadcast().want_keyframe();
+            self.lanes.layers().want_keyframe(stream.place.layer());
         }
-        self.streams.push(stream);
+        // Sound goes first, whichever order the viewer asked in: it never waits for a picture's packets.
+        match kind {
+            Kind::Audio => self.streams.insert(0, stream),
+            Kind::Video => self.streams.push(stream),
+        }
+        if let (Some(choice), Some(layer)) = (&mut self.choice, layer) {
+            choice.handle_lane(layer);
+        }
+    }
+
+    /// There is a choice once there is something to choose from.
+    fn follow_layers(&mut self, now: Instant) {
+        if self.choice.is_none() && self.lanes.layers().is_many() {
+            let session = Some(Arc::clone(&self.session));
+            self.choice = Some(Box::new(Choice::new(self.lanes.layers(), self.is_reckoned, session, now)));
+        }
     }
 
     /// Goes on with what is newest.
     pub(super) fn rejoin(&mut self) {
         for stream in &mut self.streams {
+            stream.next = None;
             stream.join(&self.lanes);
         }
+    }
+
+    /// When [`Watch::handle_timeout`] is due.
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.choice.as_ref().map(|choice| choice.poll_timeout())
+    }
+
+    /// Chooses a layer anew, when it is time.
+    pub(super) fn handle_timeout(&mut self, now: Instant, rtc: &mut Rtc) {
+        let Some(choice) = self.choice.as_mut().filter(|choice| choice.poll_timeout() <= now) else { return };
+        let pictures = self.streams.iter_mut().find(|stream| stream.place.kind() == Kind::Video);
+        let Some(stream) = pictures else { return };
+        choice.handle_timeout(now, rtc, stream.behind());
+        match choice.pictures() {
+            Pictures::Lane(layer) => stream.change(layer, &self.lanes),
+            Pictures::Withheld => stream.next = None,
+        }
+    }
+
+    /// What the viewer says of itself.
+    pub(super) fn handle_view(&mut self, view: View, now: Instant) {
+        if let Some(choice) = &mut self.choice {
+            choice.handle_view(view, now);
+        }
+    }
+
+    /// What the way is reckoned to carry.
+    pub(super) fn handle_estimate(&mut self, bps: u64) {
+        if let Some(choice) = &mut self.choice {
+            choice.handle_estimate(bps);
+        }
+    }
+
+    /// What is to be said on the control channel, where one is open.
+    pub(super) fn take_told(&mut self, is_open: bool) -> Option<Told> {
+        let choice = self.choice.as_mut()?;
+        if is_open {
+            return choice.take_told();
+        }
+        choice.forget_told();
+        None
     }
 
     /// The viewer cannot decode what it got.
     pub(super) fn handle_keyframe_request(&mut self, mid: Mid, now: Instant) {
         let Some(stream) = self.streams.iter_mut().find(|stream| stream.mid == mid) else { return };
         if self.lanes.is_forwarded() {
-            self.lanes.broadcast().want_keyframe();
+            self.lanes.layers().want_keyframe(stream.place.layer());
             return;
         }
         // What the viewer has seen last is no news while nobody publishes: browsers ask because nothing comes.
@@ -122,6 +233,11 @@ impl Watch {
 
     /// What is known of one stream's way: how long it is, and what is lost on it.
     pub(super) fn handle_stats(&mut self, stats: &MediaEgressStats) {
+        // A publisher of layers may have taken over from one of a single rendering.
+        self.follow_layers(stats.timestamp);
+        if let Some(choice) = &mut self.choice {
+            choice.handle_way(stats.loss, stats.rtt);
+        }
         let Some(stream) = self.streams.iter_mut().find(|stream| stream.mid == stats.mid) else { return };
         if let (Some(repeat), Some(loss)) = (&mut stream.repeat, stats.loss) {
             repeat.handle_loss(loss);
@@ -136,30 +252,33 @@ impl Watch {
     /// The next packet of any stream, written to `rtc`.
     pub(super) fn poll_write(&mut self, cx: &mut Task<'_>, rtc: &mut Rtc) -> Poll<Result<(), Over>> {
         let mut ended = !self.streams.is_empty();
+        let choice = self.choice.as_deref_mut();
+        let is_withheld = choice.as_ref().is_some_and(|choice| choice.pictures() == Pictures::Withheld);
+        let estimate = choice.as_ref().and_then(|choice| choice.estimate_bps());
         for stream in &mut self.streams {
-            loop {
-                match stream.consumer.poll_next(cx) {
-                    Poll::Ready(Some(Ok(read))) => {
-                        if read.head.is_some_and(|format| *format != stream.format) {
-                            return Poll::Ready(Err(Over::OtherCodec));
-                        }
-                        if stream.awaits_group && !read.opens_group {
-                            continue;
-                        }
-                        stream.awaits_group = false;
-                        stream.write(rtc, &self.lanes, read.item);
-                        return Poll::Ready(Ok(()));
-                    }
-                    Poll::Ready(Some(Err(_behind))) => {
-                        self.seat.audience().skips.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                        stream.join(&self.lanes);
-                    }
-                    Poll::Ready(None) => break,
-                    Poll::Pending => {
-                        ended = false;
-                        break;
-                    }
+            let is_video = stream.place.kind() == Kind::Video;
+            if is_video && (is_withheld || estimate.is_some_and(|bps| !stream.has_room(rtc, bps))) {
+                // The machine's own clock, or the next choice, comes back to it.
+                stream.flow.is_withheld |= is_withheld;
+                ended &= stream.consumer.ended();
+                continue;
+            }
+            if is_video && std::mem::take(&mut stream.flow.is_withheld) {
+                stream.join(&self.lanes);
+            }
+            if let Some(opening) = stream.poll_change(cx) {
+                stream.write(rtc, &self.lanes, opening);
+                self.choice.iter_mut().for_each(|choice| choice.handle_lane(stream.place.layer()));
+                return Poll::Ready(Ok(()));
+            }
+            match stream.poll_read(cx, &self.lanes, &self.seat) {
+                Poll::Ready(Ok(Some(packet))) => {
+                    stream.write(rtc, &self.lanes, packet);
+                    return Poll::Ready(Ok(()));
                 }
+                Poll::Ready(Ok(None)) => {}
+                Poll::Ready(Err(over)) => return Poll::Ready(Err(over)),
+                Poll::Pending => ended = false,
             }
         }
         if ended { Poll::Ready(Err(Over::Ended)) } else { Poll::Pending }
@@ -167,26 +286,122 @@ impl Watch {
 }
 
 impl Stream {
+    /// The next packet of what it reads; `None` at its end.
+    fn poll_read(
+        &mut self,
+        cx: &mut Task<'_>,
+        lanes: &Lanes,
+        seat: &Seat,
+    ) -> Poll<Result<Option<Packet>, Over>> {
+        loop {
+            match std::task::ready!(self.consumer.poll_next(cx)) {
+                Some(Ok(read)) => {
+                    if read.head.is_some_and(|format| *format != self.format) {
+                        return Poll::Ready(Err(Over::OtherCodec));
+                    }
+                    if self.awaits_group && !read.opens_group {
+                        continue;
+                    }
+                    self.awaits_group = false;
+                    return Poll::Ready(Ok(Some(read.item)));
+                }
+                Some(Err(_behind)) => {
+                    seat.audience().skips.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    self.join(lanes);
+                }
+                None => return Poll::Ready(Ok(None)),
+            }
+        }
+    }
+
+    /// Goes over to another layer as soon as a group of that opens; until then what is read now is read on.
+    fn change(&mut self, layer: u8, lanes: &Lanes) {
+        if self.next.as_ref().is_some_and(|next| next.layer == layer) {
+            return;
+        }
+        self.next = None;
+        if self.place == Place::of_layer(layer) {
+            return;
+        }
+        let mut consumer = lanes.read(Place::of_layer(layer));
+        let newest = lanes.newest(Place::of_layer(layer)).unwrap_or_default();
+        let group = consumer.newest_group().map(|group| group.sequence);
+        let is_fresh = |first: &u64| consumer.dts(*first).is_some_and(|(_, opened)| newest - opened <= FRESH);
+        let fresh = group.filter(is_fresh);
+        consumer.start_at(fresh.unwrap_or_else(|| consumer.end()));
+        if fresh.is_none() {
+            lanes.layers().want_keyframe(layer);
+        }
+        self.next = Some(Next { layer, consumer, opening: None });
+    }
+
+    /// The packet that opens the layer that is changed to, once it is there and what is being sent is whole.
+    fn poll_change(&mut self, cx: &mut Task<'_>) -> Option<Packet> {
+        let next = self.next.as_mut()?;
+        while next.opening.is_none() {
+            match next.consumer.poll_next(cx) {
+                Poll::Ready(Some(Ok(read))) if read.opens_group => {
+                    next.opening = Some((read.item, Instant::now()));
+                }
+                Poll::Ready(Some(Ok(_))) => {}
+                Poll::Ready(Some(Err(_behind))) => next.consumer.start_at(next.consumer.end()),
+                Poll::Ready(None) | Poll::Pending => return None,
+            }
+        }
+        let is_late = next.opening.as_ref().is_some_and(|(_, at)| at.elapsed() >= BOUNDARY_MAX);
+        if !self.flow.at_boundary && !is_late {
+            return None;
+        }
+        let Next { layer, consumer, opening } = self.next.take()?;
+        let (packet, _) = opening?;
+        (self.place, self.consumer, self.awaits_group) = (Place::of_layer(layer), consumer, false);
+        self.told.numbers.base = None;
+        self.told.line.join(packet.at);
+        Some(packet)
+    }
+
+    /// How long what is read next has waited.
+    fn behind(&self) -> Duration {
+        let waits = self.consumer.dts(self.consumer.position());
+        waits.map_or(Duration::ZERO, |(newest, next)| (newest - next).to_duration())
+    }
+
+    /// The machine has not much more than it sends in a moment at this rate.
+    fn has_room(&mut self, rtc: &mut Rtc, bps: u64) -> bool {
+        let mut api = rtc.direct_api();
+        let Some(info) = api.stream_tx_by_mid(self.mid, None).and_then(|stream| stream.queue_info()) else {
+            return true;
+        };
+        if self.flow.queued.0 != Some(info.created_at()) {
+            self.flow.queued = (Some(info.created_at()), info.byte_size());
+        }
+        let ahead = usize::try_from(bps / 8 * AHEAD.as_millis() as u64 / 1_000).unwrap_or(usize::MAX);
+        self.flow.queued.1 <= ahead.max(AHEAD_BYTES_MIN)
+    }
+
     /// Goes on with the newest group of pictures, or with the newest sound.
     fn join(&mut self, lanes: &Lanes) {
-        let newest = lanes.newest(self.kind).unwrap_or_default();
-        let sequence = match self.kind {
+        let newest = lanes.newest(self.place).unwrap_or_default();
+        let sequence = match self.place.kind() {
             Kind::Video => self.consumer.newest_group().map(|group| group.sequence),
             Kind::Audio => Some(self.consumer.end()),
         };
         self.awaits_group = sequence.is_none();
         self.consumer.start_at(sequence.unwrap_or_else(|| self.consumer.end()));
-        self.numbers.base = None;
-        self.line.join(newest);
+        self.told.numbers.base = None;
+        self.told.line.join(newest);
         let waiting = sequence.map_or(0, |first| self.consumer.end().saturating_sub(first));
         self.resend.handle_join(usize::try_from(waiting).unwrap_or(usize::MAX));
     }
 
     fn write(&mut self, rtc: &mut Rtc, lanes: &Lanes, packet: Packet) {
-        let told = self.line.map(packet.at);
-        let Some(sequence) = self.numbers.of(packet.sequence) else { return };
-        let captured = || lanes.captured(self.kind, packet.at);
-        let marks = self.marks.mark(packet.at, captured);
+        let told = self.told.line.map(packet.at);
+        let Some(sequence) = self.told.numbers.of(packet.sequence) else { return };
+        let place = self.place;
+        let captured = || lanes.captured(place, packet.at);
+        self.flow.at_boundary = packet.marker;
+        self.flow.queued.1 += packet.payload.len();
+        let marks = self.told.marks.mark(packet.at, captured);
         let (pt, payload) = match &mut self.repeat {
             Some(repeat) => repeat.wrap(&packet),
             None => (self.pt, packet.payload),
@@ -198,8 +413,8 @@ impl Stream {
             wall(lanes.broadcast().started(), told),
             payload,
         );
-        let write = write.marker(packet.marker).nackable(self.kind == Kind::Video).ext_vals(marks);
-        let kept = if self.kind == Kind::Video { self.resend.handle_packet() } else { None };
+        let write = write.marker(packet.marker).nackable(self.place.kind() == Kind::Video).ext_vals(marks);
+        let kept = if self.place.kind() == Kind::Video { self.resend.handle_packet() } else { None };
         if let Some(stream) = rtc.direct_api().stream_tx_by_mid(self.mid, None) {
             if let Some(kept) = kept {
                 // Without a cap: the default gives up resending at a loss where resending is all there is.

@@ -25,6 +25,7 @@ use crate::context::Context;
 use crate::derived::{self, Derived};
 use crate::http::problem::{CONTENT_TYPE, Document, Problem};
 use crate::http::{flv, target};
+use crate::rtc;
 use crate::sessions::Action;
 use crate::time::rfc3339;
 
@@ -91,6 +92,26 @@ struct BroadcastInfo {
     publisher: Option<PublisherInfo>,
     /// What is computed for viewers that cannot take it as it is, while it runs.
     conversions: Vec<Conversion>,
+    /// Of pictures that a WebRTC publisher sends in more than one, in the order that it named them.
+    layers: Vec<Layer>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct Layer {
+    /// As the publisher calls it.
+    rid: String,
+    /// 0 is the best; none until the first picture has come.
+    rank: Option<u8>,
+    width: Option<u32>,
+    height: Option<u32>,
+    /// Of what comes now.
+    bitrate_bps: u64,
+    /// It comes.
+    active: bool,
+    /// Nobody watches it, and its publisher was told so.
+    paused: bool,
+    /// WebRTC viewers that get it or wait for it.
+    viewers: usize,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -262,6 +283,20 @@ fn describe(context: &Context, broadcast: &Broadcast) -> BroadcastInfo {
             agent: publisher.agent,
         }),
         conversions: Derived::of(broadcast).conversions().iter().map(conversion).collect(),
+        layers: rtc::layers(broadcast).into_iter().map(layer).collect(),
+    }
+}
+
+fn layer(info: rtc::LayerInfo) -> Layer {
+    Layer {
+        rid: info.name,
+        rank: info.rank,
+        width: info.size.map(|(width, _)| width),
+        height: info.size.map(|(_, height)| height),
+        bitrate_bps: info.bitrate_bps,
+        active: info.is_active,
+        paused: info.is_resting,
+        viewers: info.viewers,
     }
 }
 

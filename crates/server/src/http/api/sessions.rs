@@ -18,7 +18,7 @@ use super::words::{ActionName, ProtocolName};
 use crate::audit::Outcome;
 use crate::context::Context;
 use crate::http::problem::{CONTENT_TYPE, Document, Problem};
-use crate::sessions::{Session, SessionId};
+use crate::sessions::{self, Session, SessionId};
 use crate::time::rfc3339;
 
 /// Sessions of one answer where the request names no number.
@@ -54,6 +54,26 @@ struct SessionInfo {
     bytes: u64,
     /// How far a viewer is behind the newest frame, where that is known.
     lag_ms: Option<u64>,
+    /// What a WebRTC viewer gets of pictures that come in layers.
+    view: Option<View>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct View {
+    /// The layer, as its publisher calls it; none where there is no room for any, or sound alone is asked for.
+    rid: Option<String>,
+    width: Option<u32>,
+    height: Option<u32>,
+    /// What the way to the viewer is reckoned to carry; none where the viewer does not tell what arrives.
+    estimate_bps: Option<u64>,
+}
+
+impl From<sessions::View> for View {
+    fn from(view: sessions::View) -> Self {
+        let (rid, size) = view.layer.unzip();
+        let (width, height) = size.unzip();
+        Self { rid, width, height, estimate_bps: view.estimate_bps }
+    }
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -134,5 +154,6 @@ fn describe(context: &Context, session: &Session) -> SessionInfo {
         since: rfc3339(context.clock.wall(session.began)),
         bytes: session.bytes(),
         lag_ms: session.lag().map(|lag: Duration| u64::try_from(lag.as_millis()).unwrap_or(u64::MAX)),
+        view: session.view().map(View::from),
     }
 }

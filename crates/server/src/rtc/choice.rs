@@ -1,0 +1,194 @@
+//! A viewer's choice of a layer, carried out: what is known is brought to [`Chooser`], and what it decides to the machine
+//! that reckons bandwidth, to the publisher and to the viewer.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use str0m::Rtc;
+use str0m::bwe::Bitrate;
+
+use super::choose::{Chooser, Conditions, Decision, Layer, Pictures, Reason, View};
+use super::control::{LOOK_EVERY, Told, name};
+use super::layers::{Layers, Want};
+use crate::sessions::Session;
+
+/// What a way is taken to carry before it has been reckoned: the middle one of a browser's layers, with room to spare.
+pub(super) const ESTIMATE_FIRST: u64 = 1_500_000;
+/// A floor is put under the estimate no more often: each time it is reckoned anew.
+const FLOOR_EVERY: Duration = Duration::from_secs(1);
+
+/// One viewer's choice.
+pub(super) struct Choice {
+    chooser: Chooser,
+    layers: Arc<Layers>,
+    seen: Vec<Layer>,
+    want: Option<Want>,
+    known: Known,
+    decision: Decision,
+    look: Instant,
+    desired_bps: u64,
+    floored: Option<Instant>,
+    /// Whose layer it is shown beside.
+    session: Option<Arc<Session>>,
+    shown: Option<(Pictures, Option<u64>)>,
+    /// What the viewer has not been told yet: that pictures go or come, and which.
+    untold: Vec<Told>,
+}
+
+/// What is known of the way.
+#[derive(Clone, Copy, Debug, Default)]
+struct Known {
+    /// `None` where nobody reckons it.
+    estimate_bps: Option<u64>,
+    loss: f32,
+    round_trip: Option<Duration>,
+}
+
+impl Choice {
+    /// Of a viewer whose way is reckoned, or not.
+    pub(super) fn new(
+        layers: &Arc<Layers>,
+        is_reckoned: bool,
+        session: Option<Arc<Session>>,
+        now: Instant,
+    ) -> Self {
+        let decision =
+            Decision { pictures: Pictures::Lane(0), reason: Reason::Source, desired_bps: 0, floor_bps: None };
+        let mut choice = Self {
+            chooser: Chooser::default(),
+            layers: Arc::clone(layers),
+            seen: Vec::new(),
+            want: None,
+            known: Known { estimate_bps: is_reckoned.then_some(ESTIMATE_FIRST), ..Known::default() },
+            decision,
+            look: now,
+            desired_bps: 0,
+            floored: None,
+            session,
+            shown: None,
+            untold: Vec::new(),
+        };
+        choice.decide(now, Duration::ZERO);
+        choice
+    }
+
+    pub(super) fn handle_view(&mut self, view: View, now: Instant) {
+        self.chooser.handle_view(view);
+        self.look = now;
+    }
+
+    pub(super) fn handle_estimate(&mut self, bps: u64) {
+        self.known.estimate_bps = Some(bps);
+    }
+
+    pub(super) fn handle_way(&mut self, loss: Option<f32>, round_trip: Option<Duration>) {
+        self.known.loss = loss.unwrap_or(self.known.loss);
+        self.known.round_trip = round_trip.or(self.known.round_trip);
+    }
+
+    pub(super) fn poll_timeout(&self) -> Instant {
+        self.look
+    }
+
+    /// What the way is taken to carry, where that is reckoned.
+    pub(super) fn estimate_bps(&self) -> Option<u64> {
+        self.known.estimate_bps
+    }
+
+    pub(super) fn pictures(&self) -> Pictures {
+        self.decision.pictures
+    }
+
+    /// A lane whose pictures come now, for somebody who cannot wait for what was chosen.
+    pub(super) fn at_hand(&self) -> Option<u8> {
+        let sent = |lane: u8| self.seen.iter().any(|layer| layer.lane == lane && layer.is_sent);
+        match self.decision.pictures {
+            Pictures::Lane(lane) if sent(lane) => Some(lane),
+            Pictures::Lane(_) | Pictures::Withheld => {
+                self.seen.iter().rev().find(|layer| layer.is_sent).map(|layer| layer.lane)
+            }
+        }
+    }
+
+    /// Chooses anew; `behind` is how long the next packet has waited.
+    pub(super) fn handle_timeout(&mut self, now: Instant, rtc: &mut Rtc, behind: Duration) {
+        self.decide(now, behind);
+        let Some(estimate) = self.known.estimate_bps else { return };
+        if self.decision.desired_bps != self.desired_bps {
+            self.desired_bps = self.decision.desired_bps;
+            rtc.bwe().set_bitrate(Bitrate::ZERO, Bitrate::bps(self.desired_bps));
+        }
+        let is_due = self.floored.is_none_or(|at| now.duration_since(at) >= FLOOR_EVERY);
+        if let Some(floor) = self.decision.floor_bps.filter(|floor| *floor > estimate && is_due) {
+            self.floored = Some(now);
+            self.known.estimate_bps = Some(floor);
+            rtc.bwe().reset(Bitrate::bps(floor));
+        }
+    }
+
+    fn decide(&mut self, now: Instant, behind: Duration) {
+        self.look = now + LOOK_EVERY;
+        self.layers.look(now, &mut self.seen);
+        let Known { estimate_bps, loss, round_trip } = self.known;
+        let conditions = Conditions { layers: &self.seen, estimate_bps, loss, round_trip, behind };
+        let before = self.decision.pictures;
+        self.decision = self.chooser.handle_conditions(now, &conditions);
+        let is_by_room = self.decision.reason == Reason::Bandwidth;
+        match (before, self.decision.pictures) {
+            (Pictures::Lane(_), Pictures::Withheld) if is_by_room => {
+                self.untold.push(Told::Video { state: "paused", reason: "bandwidth" });
+            }
+            (Pictures::Withheld, Pictures::Lane(_)) if is_by_room => {
+                self.untold.push(Told::Video { state: "playing", reason: "bandwidth" });
+            }
+            (Pictures::Lane(_) | Pictures::Withheld, _) => {}
+        }
+        self.want = match self.decision.pictures {
+            Pictures::Lane(lane) => match self.want.take() {
+                Some(want) if want.is_for(lane) => Some(want),
+                // The new wish before the old one goes: nobody is let rest between.
+                former => {
+                    let want = self.layers.want(lane);
+                    drop(former);
+                    Some(want)
+                }
+            },
+            Pictures::Withheld => None,
+        };
+        self.show();
+    }
+
+    /// The viewer gets pictures of this lane from now on.
+    pub(super) fn handle_lane(&mut self, lane: u8) {
+        if let Some((rid, (width, height))) = self.layers.named(lane) {
+            let reason = name(self.decision.reason);
+            self.untold.retain(|told| !matches!(told, Told::Layer { .. }));
+            self.untold.push(Told::Layer { rid, width, height, reason });
+        }
+    }
+
+    /// What the viewer is to be told next.
+    pub(super) fn take_told(&mut self) -> Option<Told> {
+        (!self.untold.is_empty()).then(|| self.untold.remove(0))
+    }
+
+    /// Nobody listens: only what is still so when somebody does is worth telling.
+    pub(super) fn forget_told(&mut self) {
+        let keep = self.untold.len().saturating_sub(2);
+        self.untold.drain(..keep);
+    }
+
+    /// For people to look at, when it has changed by more than anybody would see.
+    fn show(&mut self) {
+        let Some(session) = &self.session else { return };
+        let rounded = self.known.estimate_bps.map(|bps| bps / 50_000);
+        if self.shown.replace((self.decision.pictures, rounded)) == Some((self.decision.pictures, rounded)) {
+            return;
+        }
+        let layer = match self.decision.pictures {
+            Pictures::Lane(lane) => self.layers.named(lane),
+            Pictures::Withheld => None,
+        };
+        session.set_view(crate::sessions::View { layer, estimate_bps: self.known.estimate_bps });
+    }
+}
