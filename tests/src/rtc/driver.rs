@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use client::link::Link as Narrow;
 use media::{Packet, Timestamp};
+use str0m::channel::ChannelId;
 use str0m::format::{Codec, PayloadParams};
-use str0m::media::{KeyframeRequestKind, Mid, Pt};
+use str0m::media::{KeyframeRequestKind, Mid, Pt, Rid};
 use str0m::net::Receive;
 use str0m::rtp::{AbsCaptureTime, Extension, ExtensionValues, RtpWrite};
 use str0m::{Event as RtcEvent, IceConnectionState, Input, Output, Rtc};
@@ -13,6 +15,7 @@ use tokio::sync::mpsc;
 use wire::rtp::red;
 
 use super::forge::Forger;
+use super::layers::Sending;
 use super::link::Link;
 use crate::recording::{Kind, Unit};
 
@@ -30,6 +33,8 @@ pub enum Event {
     Packet(Received),
     /// The server asks for a keyframe.
     KeyframeWanted(Instant),
+    /// The server says something on the control channel.
+    Said(String),
     /// The server ended the session.
     Closed,
 }
@@ -122,6 +127,11 @@ pub struct Driver {
     pub extra: Vec<Vec<u8>>,
     /// What it forges beside.
     pub forger: Option<&'static Forger>,
+    /// What it sends, where that is pictures in layers.
+    pub sending: Sending,
+    /// What becomes of datagrams that come, beside loss.
+    pub narrow: Option<Narrow>,
+    channel: Option<ChannelId>,
     mids: Mids,
     events: mpsc::Sender<Event>,
     run: Run,
@@ -144,6 +154,9 @@ impl Driver {
             heard: Vec::new(),
             extra: Vec::new(),
             forger: None,
+            sending: Sending::default(),
+            narrow: None,
+            channel: None,
             mids,
             events,
             run: Run { began: Instant::now(), closed: false },
@@ -154,6 +167,7 @@ impl Driver {
     pub(super) async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
         loop {
             let due = self.drain().await;
+            let due = self.narrow.as_ref().and_then(Narrow::poll_timeout).map_or(due, |own| own.min(due));
             if self.run.closed {
                 return;
             }
@@ -163,10 +177,21 @@ impl Driver {
                     None => return,
                 },
                 datagram = self.link.receive() => match datagram {
-                    Some((peer, bytes)) => self.handle_datagram(peer, &bytes),
+                    Some((peer, bytes)) => match &mut self.narrow {
+                        Some(narrow) => {
+                            self.server = Some(peer);
+                            narrow.handle_packet(Instant::now(), bytes.into());
+                        }
+                        None => self.handle_datagram(peer, &bytes),
+                    },
                     None => return self.say(Event::Closed),
                 },
                 () = tokio::time::sleep_until(due.into()) => {
+                    while let Some(bytes) = self.narrow.as_mut().and_then(|narrow| narrow.poll_packet(Instant::now())) {
+                        let server = self.server.expect("the server was heard");
+                        self.handle_datagram(server, &bytes);
+                        self.drain().await;
+                    }
                     self.rtc.handle_input(Input::Timeout(Instant::now())).expect("time passes");
                 }
             }
@@ -230,7 +255,16 @@ impl Driver {
             RtcEvent::IceConnectionStateChange(IceConnectionState::Disconnected) => {
                 self.say(Event::Disconnected);
             }
-            RtcEvent::KeyframeRequest(_) => self.say(Event::KeyframeWanted(Instant::now())),
+            RtcEvent::KeyframeRequest(request) => {
+                self.sending.handle_request(request.rid);
+                self.say(Event::KeyframeWanted(Instant::now()));
+            }
+            RtcEvent::ChannelOpen(id, _) => self.channel = Some(id),
+            RtcEvent::ChannelData(data) => {
+                let text = String::from_utf8(data.data).expect("JSON");
+                self.sending.handle_said(&text);
+                self.say(Event::Said(text));
+            }
             RtcEvent::RtpPacket(packet) => {
                 let (pt, values) = (packet.header.payload_type, &packet.header.ext_vals);
                 let params = self.rtc.codec_config().params().iter().find(|params| params.pt() == pt);
@@ -290,7 +324,40 @@ impl Driver {
         self.put(Kind::Audio, red, packet, payload.into());
     }
 
+    /// Gives the packets of the next picture of each layer to the machine, and the sound beside it.
+    pub fn write_layers(&mut self) {
+        let (pictures, sound) = self.sending.next();
+        let pt = self.params(Kind::Video).pt();
+        for (rid, packet) in pictures {
+            let payload = Arc::clone(&packet.payload);
+            self.put_in((Kind::Video, Some(rid)), pt, &packet, payload);
+        }
+        if self.mids.audio.is_some() {
+            let pt = self.params(Kind::Audio).pt();
+            for packet in sound {
+                let payload = Arc::clone(&packet.payload);
+                self.put(Kind::Audio, pt, &packet, payload);
+            }
+        }
+    }
+
+    /// Says something on the control channel, which is open.
+    pub fn say_on_channel(&mut self, text: &str) {
+        let id = self.channel.expect("the channel is open");
+        let mut channel = self.rtc.channel(id).expect("it is known");
+        assert!(channel.write(false, text.as_bytes()).expect("a channel of ours"), "it takes so much");
+    }
+
+    /// The control channel is open.
+    pub fn has_channel(&self) -> bool {
+        self.channel.is_some()
+    }
+
     fn put(&mut self, kind: Kind, pt: Pt, packet: &Packet, payload: Arc<[u8]>) {
+        self.put_in((kind, None), pt, packet, payload);
+    }
+
+    fn put_in(&mut self, (kind, rid): (Kind, Option<Rid>), pt: Pt, packet: &Packet, payload: Arc<[u8]>) {
         let mid = self.mids.of(kind).expect("media of this kind was negotiated");
         let hz = match kind {
             Kind::Video => 90_000,
@@ -308,7 +375,7 @@ impl Driver {
         }
         let write = write.marker(packet.marker).nackable(kind == Kind::Video).ext_vals(marks);
         let mut api = self.rtc.direct_api();
-        api.stream_tx_by_mid(mid, None).expect("a stream that we send").write_rtp(write);
+        api.stream_tx_by_mid(mid, rid).expect("a stream that we send").write_rtp(write);
     }
 
     /// When packets of this time were captured, by the wall clock that sender reports tell.

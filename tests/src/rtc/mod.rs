@@ -3,13 +3,14 @@
 
 mod driver;
 mod forge;
+pub mod layers;
 mod link;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use str0m::change::{SdpAnswer, SdpPendingOffer};
-use str0m::media::{Direction, KeyframeRequestKind, MediaKind};
+use str0m::media::{Direction, KeyframeRequestKind, MediaKind, Simulcast, SimulcastLayer};
 use str0m::rtp::Extension;
 use str0m::{Rtc, RtcConfig};
 use tokio::sync::{mpsc, oneshot};
@@ -108,6 +109,38 @@ impl Offer {
         let mids =
             Mids { audio: add(MediaKind::Audio, options.audio), video: add(MediaKind::Video, options.video) };
         let (offer, pending) = api.apply().expect("there is media");
+        Self { sdp: offer.to_sdp_string(), rtc, pending, mids, link }
+    }
+
+    /// Of pictures in these layers and sound, with a control channel.
+    pub async fn in_layers(server: SocketAddr, rids: &[&str]) -> Self {
+        let link = Link::open(server, Transport::Udp).await;
+        let mut rtc = config().build(std::time::Instant::now());
+        rtc.add_local_candidate(link.candidate()).expect("a candidate of ours");
+        let mut api = rtc.sdp_api();
+        let audio = api.add_media(MediaKind::Audio, Direction::SendOnly, None, None, None);
+        let mut simulcast = Simulcast::new();
+        for rid in rids {
+            simulcast.add_send_layer(SimulcastLayer::new(rid));
+        }
+        let video = api.add_media(MediaKind::Video, Direction::SendOnly, None, None, Some(simulcast));
+        api.add_channel("openmic".into());
+        let (offer, pending) = api.apply().expect("there is media");
+        let mids = Mids { audio: Some(audio), video: Some(video) };
+        Self { sdp: offer.to_sdp_string(), rtc, pending, mids, link }
+    }
+
+    /// Of a viewer with a control channel.
+    pub async fn with_channel(server: SocketAddr) -> Self {
+        let link = Link::open(server, Transport::Udp).await;
+        let mut rtc = config().build(std::time::Instant::now());
+        rtc.add_local_candidate(link.candidate()).expect("a candidate of ours");
+        let mut api = rtc.sdp_api();
+        let audio = api.add_media(MediaKind::Audio, Direction::RecvOnly, None, None, None);
+        let video = api.add_media(MediaKind::Video, Direction::RecvOnly, None, None, None);
+        api.add_channel("openmic".into());
+        let (offer, pending) = api.apply().expect("there is media");
+        let mids = Mids { audio: Some(audio), video: Some(video) };
         Self { sdp: offer.to_sdp_string(), rtc, pending, mids, link }
     }
 
@@ -256,6 +289,31 @@ impl Client {
         }
     }
 
+    /// What the server says next on the control channel, which it must.
+    pub async fn said(&mut self) -> serde_json::Value {
+        loop {
+            if let Event::Said(text) = self.event().await.expect("the session goes on") {
+                return serde_json::from_str(&text).expect("JSON");
+            }
+        }
+    }
+
+    /// Says something on the control channel, once it is open.
+    pub async fn say(&self, text: &str) {
+        while !self.ask(|driver| driver.has_channel()).await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let text = text.to_owned();
+        self.tell(move |driver| driver.say_on_channel(&text)).await;
+    }
+
+    /// Something of the peer's.
+    pub async fn ask<T: Send + 'static>(&self, what: impl FnOnce(&mut Driver) -> T + Send + 'static) -> T {
+        let (reply, answer) = oneshot::channel();
+        self.tell(move |driver| drop(reply.send(what(driver)))).await;
+        answer.await.expect("the peer's task runs")
+    }
+
     /// Says that it cannot decode.
     pub async fn ask_for_keyframe(&self) {
         self.tell(|driver| driver.request_keyframe(KeyframeRequestKind::Pli)).await;
@@ -277,7 +335,7 @@ impl Client {
             match self.event().await? {
                 Event::Packet(packet) => return Some(packet),
                 Event::Closed => return None,
-                Event::Connected | Event::Disconnected | Event::KeyframeWanted(_) => {}
+                Event::Connected | Event::Disconnected | Event::KeyframeWanted(_) | Event::Said(_) => {}
             }
         }
     }
