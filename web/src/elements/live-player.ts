@@ -210,6 +210,11 @@ export class LivePlayer extends LitElement {
     return this.#playback?.netstatus;
   }
 
+  /** The network is too weak for pictures: there is sound alone. */
+  get isSoundOnly(): boolean {
+    return this.#playback?.isSoundOnly ?? false;
+  }
+
   get soundOff(): boolean {
     return this.#video?.muted ?? this.muted;
   }

@@ -20,7 +20,7 @@ interface Words {
 }
 
 export function renderPlayer(player: LivePlayer, messages: Messages): TemplateResult {
-  const words = wordsOf(player.view, messages);
+  const words = wordsNow(player, messages);
   const withControls = player.controls !== 'none';
   const classes = { frame: true, quiet: !player.controlsShown };
   return html`
@@ -202,6 +202,12 @@ function renderNumbers(player: LivePlayer, messages: Messages): TemplateResult {
 }
 
 /** The words for a view; undefined while the picture speaks for itself. */
+/** Sound alone is no trouble of the player's: whatever it makes of a picture that stands still, this is why. */
+function wordsNow(player: LivePlayer, messages: Messages): Words | undefined {
+  const isOn = player.view.kind === 'playing' || player.view.kind === 'loading';
+  return isOn && player.isSoundOnly ? { line: messages.soundOnly } : wordsOf(player.view, messages);
+}
+
 function wordsOf(view: View, messages: Messages): Words | undefined {
   switch (view.kind) {
     case 'playing':

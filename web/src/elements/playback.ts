@@ -88,6 +88,11 @@ export class Playback {
     return this.#netstatus;
   }
 
+  /** The network is too weak for pictures: there is sound alone. */
+  get isSoundOnly(): boolean {
+    return this.#engine?.facts.soundOnly === true;
+  }
+
   /** Seconds behind live, or undefined while there is no picture. */
   get delayS(): number | undefined {
     if (this.#engine === undefined || this.#video.readyState === 0) return undefined;
@@ -258,8 +263,9 @@ export class Playback {
     const bufferedS = aheadS(this.#reading());
     const { videoS: videoCacheS, audioS: audioCacheS } = facts.cacheS ?? { videoS: bufferedS, audioS: bufferedS };
     const counters = { ...facts, framesShown: framesShown(this.#video), videoCacheS, audioCacheS, width, height };
-    const info = this.#meter.handleCounters(counters, nowMs);
-    if (info === undefined) return;
+    const measured = this.#meter.handleCounters(counters, nowMs);
+    if (measured === undefined) return;
+    const info = facts.layer === undefined ? measured : { ...measured, videoLayer: facts.layer.rid };
     const wasStable = (this.#netstatus?.netQualityLevel ?? 1) < UNSTABLE_LEVEL;
     this.#netstatus = info;
     if (wasStable && info.netQualityLevel >= UNSTABLE_LEVEL) {

@@ -84,6 +84,7 @@ export const en = {
   loading: 'Loading…',
   playing: 'Playing',
   paused: 'Paused',
+  soundOnly: 'The network is weak: sound only for now',
   waitingPublisher: (seconds: number): string => `The publisher left; waiting ${seconds} s`,
   waitingPublisherSaid: 'The publisher left; waiting',
   waitingData: (seconds: number): string => `Nothing is arriving; waiting ${seconds} s`,

@@ -58,6 +58,7 @@ export const zhCN: Messages = {
   loading: '正在加载…',
   playing: '正在播放',
   paused: '已暂停',
+  soundOnly: '网络不好，暂时只有声音',
   waitingPublisher: (seconds) => `主播暂时离开，已等待 ${seconds} 秒`,
   waitingPublisherSaid: '主播暂时离开，正在等待',
   waitingData: (seconds) => `没有收到数据，已等待 ${seconds} 秒`,

@@ -22,6 +22,8 @@ export interface NetStatus {
   /** Milliseconds of media received and not yet shown. */
   readonly videoCache: number;
   readonly audioCache: number;
+  /** The rendering that is seen, as its publisher calls it, where the server chooses from several. */
+  readonly videoLayer?: string;
 }
 
 /** Counters since the start, read by the caller at one moment. */

@@ -18,6 +18,29 @@ export const FAKE_OFFER = [
 
 export const FAKE_ANSWER = FAKE_OFFER.replace('u1', 'u2').replace('p1', 'p2');
 
+/** A data channel that a test opens. */
+export class FakeChannel extends EventTarget {
+  readyState: RTCDataChannelState = 'connecting';
+  readonly sent: string[] = [];
+
+  constructor(readonly label: string) {
+    super();
+  }
+
+  send(text: string) {
+    this.sent.push(text);
+  }
+
+  open() {
+    this.readyState = 'open';
+    this.dispatchEvent(new Event('open'));
+  }
+
+  hear(data: unknown) {
+    this.dispatchEvent(Object.assign(new Event('message'), { data }));
+  }
+}
+
 export class FakePeer extends EventTarget {
   iceConnectionState: RTCIceConnectionState = 'new';
   connectionState: RTCPeerConnectionState = 'new';
@@ -31,6 +54,7 @@ export class FakePeer extends EventTarget {
   readonly transceivers: { kind: string; direction: string; codecs: readonly string[] }[] = [];
   readonly receivers = [{ jitterBufferTarget: null as number | null }, { jitterBufferTarget: null as number | null }];
   readonly offers: (RTCOfferOptions | undefined)[] = [];
+  readonly channels: FakeChannel[] = [];
   stats: object[] = [];
   closed = false;
 
@@ -49,6 +73,12 @@ export class FakePeer extends EventTarget {
         made.codecs = codecs.map(({ mimeType }) => mimeType);
       },
     };
+  }
+
+  createDataChannel(label: string) {
+    const channel = new FakeChannel(label);
+    this.channels.push(channel);
+    return channel;
   }
 
   getReceivers() {

@@ -12,7 +12,8 @@ const URL = 'https://h/live/demo/whep';
 class Page {
   readonly peer = new FakePeer();
   readonly window = new EventTarget();
-  readonly video = { srcObject: null as unknown, videoWidth: 0 };
+  readonly document = Object.assign(new EventTarget(), { visibilityState: 'visible' });
+  readonly video = { srcObject: null as unknown, videoWidth: 0, clientWidth: 320, clientHeight: 180 };
   readonly requests: { readonly method: string; readonly url: string; readonly body: string }[] = [];
   readonly events: EngineEvent[] = [];
   answers: Response[] = [new Response(FAKE_ANSWER, { status: 201, headers: { location: '/live/demo/whep/1', etag: '"1"' } })];
@@ -26,6 +27,12 @@ class Page {
       addTrack = vi.fn();
     });
     vi.stubGlobal('window', window);
+    vi.stubGlobal('document', this.document);
+    vi.stubGlobal('devicePixelRatio', 2);
+    vi.stubGlobal('ResizeObserver', class {
+      observe = vi.fn();
+      disconnect = vi.fn();
+    });
     vi.stubGlobal('fetch', async (url: string, init: RequestInit) => {
       this.requests.push({ method: init.method ?? '', url, body: String(init.body ?? '') });
       return this.answers.shift() ?? new Response(null, { status: 204 });
@@ -68,6 +75,25 @@ describe('WhepEngine', () => {
     expect(posted?.body).toContain('stereo=1;useinbandfec=1');
     expect(page.peer.remoteDescription).toEqual({ type: 'answer', sdp: FAKE_ANSWER });
     expect(page.peer.receivers.map(({ jitterBufferTarget }) => jitterBufferTarget)).toEqual([100, 100]);
+  });
+
+  it('tells_what_it_shows_and_knows_what_the_server_chose', async () => {
+    const page = new Page();
+    const engine = page.start();
+    const [channel] = page.peer.channels;
+    expect(channel?.label).toBe('openmic');
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(channel?.sent).toEqual([]);
+    channel?.open();
+    expect(channel?.sent).toEqual(['{"type":"view","width":640,"height":360,"visible":true}']);
+    page.document.visibilityState = 'hidden';
+    page.document.dispatchEvent(new Event('visibilitychange'));
+    await vi.advanceTimersByTimeAsync(500);
+    expect(channel?.sent.slice(1)).toEqual(['{"type":"view","width":640,"height":360,"visible":false}']);
+    expect([engine.facts.layer, engine.facts.soundOnly]).toEqual([undefined, false]);
+    channel?.hear('{"type":"layer","rid":"l","width":320,"height":180,"reason":"size"}');
+    channel?.hear('{"type":"video","state":"paused","reason":"bandwidth"}');
+    expect([engine.facts.layer?.rid, engine.facts.soundOnly]).toEqual(['l', true]);
   });
 
   it('deletes_its_session_and_leaves_the_element_empty', async () => {

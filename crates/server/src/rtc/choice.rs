@@ -99,6 +99,11 @@ impl Choice {
         self.decision.pictures
     }
 
+    /// It was chosen so because of the room that there is.
+    pub(super) fn is_by_room(&self) -> bool {
+        self.decision.reason == Reason::Bandwidth
+    }
+
     /// A lane whose pictures come now, for somebody who cannot wait for what was chosen.
     pub(super) fn at_hand(&self) -> Option<u8> {
         let sent = |lane: u8| self.seen.iter().any(|layer| layer.lane == lane && layer.is_sent);

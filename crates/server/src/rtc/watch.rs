@@ -84,6 +84,8 @@ struct Flow {
     is_withheld: bool,
     /// Bytes that the machine had to send as of then, and was given since.
     queued: (Option<Instant>, usize),
+    /// Packets that the machine keeps to send them again.
+    kept: usize,
 }
 
 /// What its packets say of themselves.
@@ -130,7 +132,7 @@ impl Watch {
         let mut stream = Stream {
             place,
             next: None,
-            flow: Flow { at_boundary: true, is_withheld: false, queued: (None, 0) },
+            flow: Flow { at_boundary: true, is_withheld: false, queued: (None, 0), kept: 0 },
             mid,
             pt,
             format,
@@ -185,7 +187,11 @@ impl Watch {
         let Some(choice) = self.choice.as_mut().filter(|choice| choice.poll_timeout() <= now) else { return };
         let pictures = self.streams.iter_mut().find(|stream| stream.place.kind() == Kind::Video);
         let Some(stream) = pictures else { return };
+        let before = choice.pictures();
         choice.handle_timeout(now, rtc, stream.behind());
+        if choice.pictures() != before && choice.is_by_room() {
+            stream.forget(rtc);
+        }
         match choice.pictures() {
             Pictures::Lane(layer) => stream.change(layer, &self.lanes),
             Pictures::Withheld => stream.next = None,
@@ -267,6 +273,7 @@ impl Watch {
                 stream.join(&self.lanes);
             }
             if let Some(opening) = stream.poll_change(cx) {
+                stream.forget(rtc);
                 stream.write(rtc, &self.lanes, opening);
                 self.choice.iter_mut().for_each(|choice| choice.handle_lane(stream.place.layer()));
                 return Poll::Ready(Ok(()));
@@ -360,6 +367,13 @@ impl Stream {
         Some(packet)
     }
 
+    /// What was lost of a layer that is left is not sent again: where room is short, it would stand in the way of the next.
+    fn forget(&self, rtc: &mut Rtc) {
+        if let Some(stream) = rtc.direct_api().stream_tx_by_mid(self.mid, None) {
+            stream.set_rtx_cache(self.flow.kept, resend::AGE_MAX, None);
+        }
+    }
+
     /// How long what is read next has waited.
     fn behind(&self) -> Duration {
         let waits = self.consumer.dts(self.consumer.position());
@@ -417,6 +431,7 @@ impl Stream {
         let kept = if self.place.kind() == Kind::Video { self.resend.handle_packet() } else { None };
         if let Some(stream) = rtc.direct_api().stream_tx_by_mid(self.mid, None) {
             if let Some(kept) = kept {
+                self.flow.kept = kept;
                 // Without a cap: the default gives up resending at a loss where resending is all there is.
                 stream.set_rtx_cache(kept, resend::AGE_MAX, None);
             }

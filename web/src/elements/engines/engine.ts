@@ -2,6 +2,7 @@
 //! happens, and keep the counters that `netstatus` needs.
 
 import type { Bounds } from '../../play/latency.ts';
+import type { Layer } from '../../play/control-channel.ts';
 import type { EngineEvent, Limits } from '../../play/session.ts';
 
 /** Counters and facts of an engine at one moment. */
@@ -20,6 +21,10 @@ export interface EngineFacts {
   /** What waits to be shown, where the media element's buffer does not say it. */
   readonly cacheS: { readonly videoS: number; readonly audioS: number } | undefined;
   readonly selfPaced: boolean;
+  /** The rendering that is seen, where the server chooses from several. */
+  readonly layer?: Layer | undefined;
+  /** The network is too weak for pictures. */
+  readonly soundOnly?: boolean;
 }
 
 export interface Engine {

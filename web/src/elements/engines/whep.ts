@@ -1,6 +1,7 @@
 //! WebRTC by WHEP: least delay. What to do when is `WhepLink`, the HTTP is `Exchange`; here they meet
 //! the browser's peer connection.
 
+import { CONTROL_LABEL, ControlChannel } from '../../play/control-channel.ts';
 import { RTC_LIMITS, WhepLink } from '../../play/whep-link.ts';
 import { readSample } from '../../play/rtc-stats.ts';
 import { Exchange } from '../../signal/exchange.ts';
@@ -22,6 +23,9 @@ export class WhepEngine implements Engine {
   readonly #link: WhepLink;
   readonly #exchange: Exchange;
   readonly #peer = new RTCPeerConnection();
+  readonly #control = new ControlChannel();
+  readonly #channel = this.#peer.createDataChannel(CONTROL_LABEL);
+  readonly #sizes = new ResizeObserver(() => this.#lookAtView());
   readonly #stream = new MediaStream();
   readonly #listeners = new AbortController();
   readonly #ticker = setInterval(() => this.#tick(), TICK_MS);
@@ -48,6 +52,7 @@ export class WhepEngine implements Engine {
       delayFloorS: 0,
       cacheS: { videoS, audioS },
       selfPaced: true,
+      ...this.#control.state,
     };
   }
 
@@ -60,6 +65,7 @@ export class WhepEngine implements Engine {
     this.#destroyed = true;
     this.#leave();
     this.#listeners.abort();
+    this.#sizes.disconnect();
     this.#context.video.srcObject = null;
   }
 
@@ -79,11 +85,26 @@ export class WhepEngine implements Engine {
     peer.addEventListener('connectionstatechange', follow, { signal });
     peer.addEventListener('icegatheringstatechange', () => this.#tellCandidates(), { signal });
     peer.addEventListener('track', ({ track }) => this.#show(track), { signal });
+    this.#sizes.observe(this.#context.video);
+    document.addEventListener('visibilitychange', () => this.#lookAtView(), { signal });
+    this.#channel.addEventListener('open', () => this.#lookAtView(), { signal });
+    this.#channel.addEventListener('message', ({ data }) => this.#control.handleMessage(data), { signal });
     window.addEventListener('pagehide', () => this.#leave(), { signal });
     // Kept by the browser and shown again: what was left above has to be made anew.
     window.addEventListener('pageshow', ({ persisted }) => persisted && this.#fail('lost', 'the page was put away'), {
       signal,
     });
+  }
+
+  /** Tells the server what is shown, so that it sends no more than can be seen. */
+  #lookAtView(): void {
+    const { clientWidth, clientHeight } = this.#context.video;
+    const device = (pixels: number): number => Math.round(pixels * devicePixelRatio);
+    const visible = document.visibilityState === 'visible' && clientWidth > 0;
+    this.#control.handleView({ width: device(clientWidth), height: device(clientHeight), visible });
+    if (this.#channel.readyState !== 'open') return;
+    const message = this.#control.poll(performance.now());
+    if (message !== undefined) this.#channel.send(message);
   }
 
   #show(track: MediaStreamTrack): void {
@@ -155,6 +176,8 @@ export class WhepEngine implements Engine {
     const nowMs = performance.now();
     this.#link.handleTick(nowMs);
     this.#drain();
+    // Also what was held back, and pixels of a screen that the page was moved to.
+    this.#lookAtView();
     const everyMs = this.#context.video.videoWidth === 0 ? 0 : SAMPLE_MS;
     if (!this.#isSampling && nowMs - this.#sampledMs >= everyMs) void this.#sample(nowMs);
   }
