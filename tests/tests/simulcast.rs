@@ -16,7 +16,7 @@ use tokio::time::{Instant, interval, sleep, timeout};
 use wire::flv::TagKind;
 
 /// Longer than anything here takes on a machine that others use too.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(40);
 
 /// A publisher of three layers and sound that sends by itself until it is dropped.
 struct Publisher {

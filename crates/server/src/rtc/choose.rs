@@ -21,6 +21,10 @@ const UP_AFTER: Duration = Duration::from_millis(700);
 const UP_AFTER_MAX: Duration = Duration::from_secs(20);
 /// within so long.
 const REGRET: Duration = Duration::from_secs(8);
+/// Loss beyond this, or a queue, about when room was found short says that it was: estimates also fall when packets come
+/// unevenly, and then a layer is gone up to again at once.
+const LOSS_SHORT: f32 = 0.02;
+const ABOUT: Duration = Duration::from_millis(1_500);
 /// Somebody who drags the edge of a window is not followed on each step.
 const SIZE_AFTER: Duration = Duration::from_millis(800);
 /// A layer that has so many percent of the pixels across is enough: nobody sees the difference.
@@ -116,6 +120,9 @@ pub(super) struct Chooser {
     short: bool,
     went_up: Option<Instant>,
     up_after: Duration,
+    changed: Option<Instant>,
+    /// When there was a queue or loss last.
+    crowded: Option<Instant>,
     probed: Option<Instant>,
     /// The least round trip lately.
     least: Option<Duration>,
@@ -133,6 +140,8 @@ impl Default for Chooser {
             short: false,
             went_up: None,
             up_after: UP_AFTER,
+            changed: None,
+            crowded: None,
             probed: None,
             least: None,
         }
@@ -198,7 +207,7 @@ impl Chooser {
         let offer = Offer {
             layers: conditions.layers.iter().filter(is_usable).collect(),
             estimate_bps: conditions.estimate_bps,
-            is_lossy: self.is_lossy(conditions),
+            is_lossy: self.is_lossy(now, conditions),
         };
         let wished = offer.covering(&self.view);
         if !offer.layers.is_empty() {
@@ -227,7 +236,8 @@ impl Chooser {
             },
             Some(Pictures::Withheld) if self.reason == Reason::Bandwidth => {
                 let fits = offer.fits(offer.least(), SPARE_PERCENT);
-                if held(&mut self.better, fits, now, self.up_after) {
+                let patience = self.patience();
+                if held(&mut self.better, fits, now, patience) {
                     self.take(now, offer, offer.least(), Reason::Bandwidth);
                 }
             }
@@ -260,7 +270,7 @@ impl Chooser {
             return self.take(now, offer, wished, Reason::Size);
         }
         let better = offer.best(wished, SPARE_PERCENT);
-        let patience = if self.short { self.up_after } else { SIZE_AFTER };
+        let patience = if self.short { self.patience() } else { SIZE_AFTER };
         if held(&mut self.better, better < current && !is_unfit, now, patience) {
             let reason = if self.short { Reason::Bandwidth } else { Reason::Size };
             self.went_up = Some(now);
@@ -286,14 +296,14 @@ impl Chooser {
         (self.unfit, self.oversized, self.better, self.short) =
             (None, None, None, reason == Reason::Bandwidth);
         // What was just found too much is not looked for at once.
-        self.probed = Some(now);
+        (self.probed, self.changed) = (Some(now), Some(now));
     }
 
     /// Room is looked for when what is desired rises: now and then it is let fall for a moment.
     fn desired(&mut self, now: Instant, offer: &Offer<'_>, wished: usize) -> u64 {
         let desired = offer.needs(wished.min(offer.least())) * SPARE_PERCENT / 100 * 11 / 10;
         let is_short = offer.estimate_bps.is_some_and(|estimate| estimate < desired);
-        let every = PROBE_EVERY.max(self.up_after / 2);
+        let every = PROBE_EVERY.max(self.patience() / 2);
         if is_short && self.probed.is_none_or(|at| now.duration_since(at) >= every) {
             self.probed = Some(now);
             return desired / 8;
@@ -301,12 +311,27 @@ impl Chooser {
         desired
     }
 
-    fn is_lossy(&mut self, conditions: &Conditions<'_>) -> bool {
+    /// How long what fits has to fit before it is gone up to.
+    fn patience(&self) -> Duration {
+        match (self.changed, self.crowded) {
+            (Some(changed), Some(crowded)) if crowded + ABOUT >= changed => self.up_after,
+            (Some(_) | None, _) => UP_AFTER,
+        }
+    }
+
+    fn is_lossy(&mut self, now: Instant, conditions: &Conditions<'_>) -> bool {
+        if conditions.loss >= LOSS_SHORT {
+            self.crowded = Some(now);
+        }
         let Some(round_trip) = conditions.round_trip else { return false };
         // Two percent longer a second, at ten questions a second: ways change.
         let least = self.least.map_or(round_trip, |least| round_trip.min(least + least / 500));
         self.least = Some(least);
-        conditions.loss >= LOSS_HIGH && round_trip <= least + least / 4 + QUEUE_MIN
+        let has_queue = round_trip > least + least / 4 + QUEUE_MIN;
+        if has_queue {
+            self.crowded = Some(now);
+        }
+        conditions.loss >= LOSS_HIGH && !has_queue
     }
 }
 
@@ -440,16 +465,31 @@ mod tests {
         let begun = viewer.changes.len();
         // The way seems to widen whenever nothing is sent on it.
         for _ in 0..1_200 {
-            viewer.estimate_kbps = Some(if viewer.pictures() == Pictures::Lane(0) { 1_000 } else { 600 });
+            let is_calm = viewer.pictures() == Pictures::Lane(0);
+            viewer.estimate_kbps = Some(if is_calm { 1_000 } else { 600 });
+            viewer.round_trip_ms = if is_calm { 50 } else { 300 };
             viewer.run(100);
         }
         let tries =
             viewer.changes[begun..].iter().filter(|(_, pictures, _)| *pictures == Pictures::Lane(1)).count();
         assert!((4..=13).contains(&tries), "{tries} tries in two minutes");
-        viewer.estimate_kbps = Some(1_000);
+        (viewer.estimate_kbps, viewer.round_trip_ms) = (Some(1_000), 50);
         viewer.run(40_000);
         assert_eq!(viewer.pictures(), Pictures::Lane(1));
         assert_eq!(viewer.chooser.up_after, UP_AFTER, "it has held");
+    }
+
+    #[test]
+    fn an_estimate_that_falls_without_loss_or_queue_is_forgiven_at_once() {
+        let mut viewer = Viewer::new(5_000);
+        for _ in 0..6 {
+            viewer.run(3_000);
+            assert_eq!(viewer.pictures(), Pictures::Lane(2));
+            viewer.estimate_kbps = Some(400);
+            viewer.run(700);
+            assert_eq!(viewer.pictures(), Pictures::Lane(0));
+            viewer.estimate_kbps = Some(5_000);
+        }
     }
 
     #[test]
