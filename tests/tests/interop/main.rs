@@ -5,6 +5,7 @@
 mod browser;
 mod ffmpeg;
 mod gst;
+mod layers;
 mod measure;
 mod player;
 mod row;
@@ -117,6 +118,11 @@ fn everyone_plays_what_ffmpeg_publishes_by_whip() {
 #[test]
 fn everyone_plays_what_chromium_publishes_by_whip() {
     everyone_plays("chromium_whip");
+}
+
+#[test]
+fn chromium_publishes_in_layers_and_gets_the_one_that_it_shows() {
+    layers::a_viewer_gets_what_it_shows(&folder("layers"));
 }
 
 #[test]
