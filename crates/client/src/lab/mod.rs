@@ -10,6 +10,7 @@ pub mod endpoints;
 mod eye;
 pub mod html;
 mod native;
+pub mod network;
 mod peer;
 mod plot;
 mod publish;

@@ -96,6 +96,12 @@ impl Link {
         self.counts
     }
 
+    /// How long a packet that came now would wait before the bottleneck.
+    pub fn backlog(&self, now: Instant) -> Duration {
+        let behind = self.free.filter(|_| self.impairment.rate_kbps.is_some());
+        behind.map_or(Duration::ZERO, |free| free.saturating_duration_since(now))
+    }
+
     /// Takes an IP packet.
     pub fn handle_packet(&mut self, now: Instant, bytes: Bytes) {
         self.counts.entered += 1;
