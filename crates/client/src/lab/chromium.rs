@@ -16,6 +16,10 @@ use crate::url::Url;
 /// It takes commands from descriptor 3 and answers on 4. A shell moves them there: nothing else of ours can without unsafe
 /// code.
 const WITH_PIPES: &str = r#"exec "$0" "$@" 3<&0 4>&1 </dev/null >/dev/null 2>&1"#;
+/// A browser in a network of ours must not outlive it, however this process ends.
+const DIES_WITH_US: [&str; 3] = ["setpriv", "--pdeathsig", "KILL"];
+/// Profiles are called so, with the number of the process whose browser's they are.
+const PROFILE: &str = "openmic-lab-";
 const FLAGS: &[&str] = &[
     "--headless=new",
     "--remote-debugging-pipe",
@@ -43,19 +47,47 @@ pub(super) struct Chromium {
     to: ChildStdin,
     from: BufReader<ChildStdout>,
     last: u64,
-    profile: PathBuf,
+    // After the browser, which writes into it.
+    profile: Profile,
+}
+
+/// A directory of its own, which goes with this.
+struct Profile(PathBuf);
+
+impl Drop for Profile {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.0));
+    }
+}
+
+/// A page that is open.
+#[derive(Clone, Debug)]
+pub(super) struct Page {
+    target: String,
+    session: String,
 }
 
 impl Chromium {
     /// Starts `program` with a profile of its own.
     pub(super) async fn start(program: &Path) -> anyhow::Result<Self> {
-        let profile =
-            std::env::temp_dir().join(format!("openmic-lab-{}-{}", std::process::id(), wall_micros()));
+        let mut browser = Self::spawn(program, &[])?;
+        browser.greet(program).await?;
+        Ok(browser)
+    }
+
+    /// Starts it with more flags, in the network of the thread that calls, which must be within a runtime. It dies with that
+    /// thread. [`Chromium::greet`] tells whether it lives.
+    pub(super) fn spawn(program: &Path, more: &[String]) -> anyhow::Result<Self> {
+        let name = format!("{PROFILE}{}-{}", std::process::id(), wall_micros());
+        let profile = Profile(std::env::temp_dir().join(name));
+        let bound: &[&str] = if more.is_empty() { &[] } else { &DIES_WITH_US };
         let mut child = Command::new("sh")
             .args(["-c", WITH_PIPES])
+            .args(bound)
             .arg(program)
             .args(FLAGS)
-            .arg(format!("--user-data-dir={}", profile.display()))
+            .args(more)
+            .arg(format!("--user-data-dir={}", profile.0.display()))
             .arg("about:blank")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -65,35 +97,70 @@ impl Chromium {
             .with_context(|| format!("starting {}", program.display()))?;
         let to = child.stdin.take().context("its standard input is ours")?;
         let from = BufReader::new(child.stdout.take().context("its standard output is ours")?);
-        let mut browser = Self { child, to, from, last: 0, profile };
-        let version = browser.call("Browser.getVersion", json!({}), None);
+        Ok(Self { child, to, from, last: 0, profile })
+    }
+
+    /// Waits until it answers.
+    pub(super) async fn greet(&mut self, program: &Path) -> anyhow::Result<()> {
+        let version = self.call("Browser.getVersion", json!({}), None);
         version
             .await
             .with_context(|| format!("{} as browser; `--browser none` does without", program.display()))?;
-        Ok(browser)
+        Ok(())
     }
 
     /// Opens a page once it knows `element`, and runs `function` there with `argument`; what that returns comes back. It may
     /// take as long as `patience`.
     pub(super) async fn run(&mut self, page: &Url, work: Work<'_>) -> anyhow::Result<Value> {
+        let opened = self.open(page, work.element).await?;
+        let call = format!("({})({})", work.function, work.argument);
+        let done = self.ask(&opened, &call, work.patience).await;
+        self.close_page(opened).await?;
+        done
+    }
+
+    /// Opens a page and waits until it knows `element`.
+    pub(super) async fn open(&mut self, page: &Url, element: &str) -> anyhow::Result<Page> {
         let target = self.call("Target.createTarget", json!({ "url": "about:blank" }), None).await?;
         let target = target["targetId"].as_str().context("a page without a name")?.to_owned();
         let attach = json!({ "targetId": target, "flatten": true });
         let session = self.call("Target.attachToTarget", attach, None).await?;
         let session = session["sessionId"].as_str().context("a page without a session")?.to_owned();
-        let done = self.run_in(&session, page, work).await;
-        self.call("Target.closeTarget", json!({ "targetId": target }), None).await?;
-        done
+        let opened = Page { target, session };
+        match self.load(&opened, page, element).await {
+            Ok(()) => Ok(opened),
+            Err(why) => {
+                self.close_page(opened).await?;
+                Err(why)
+            }
+        }
     }
 
-    async fn run_in(&mut self, session: &str, page: &Url, work: Work<'_>) -> anyhow::Result<Value> {
+    /// Closes it.
+    pub(super) async fn close_page(&mut self, page: Page) -> anyhow::Result<()> {
+        self.call("Target.closeTarget", json!({ "targetId": page.target }), None).await.map(drop)
+    }
+
+    /// What an expression comes to there, awaited as long as `patience`.
+    pub(super) async fn ask(
+        &mut self,
+        page: &Page,
+        expression: &str,
+        patience: Duration,
+    ) -> anyhow::Result<Value> {
+        let answered = timeout(patience, self.evaluate(&page.session, expression)).await;
+        answered.context("the page took too long")?
+    }
+
+    async fn load(&mut self, opened: &Page, page: &Url, element: &str) -> anyhow::Result<()> {
+        let session = &opened.session;
         // The page's own policy allows its own server alone, and another may be measured.
         self.call("Page.setBypassCSP", json!({ "enabled": true }), Some(session)).await?;
         let went = self.call("Page.navigate", json!({ "url": page.to_string() }), Some(session)).await?;
         if let Some(why) = went["errorText"].as_str() {
             bail!("opening {page}: {why}");
         }
-        let known = format!("customElements.get({:?}) !== undefined", work.element);
+        let known = format!("customElements.get({element:?}) !== undefined");
         let loading = async {
             while self.evaluate(session, &known).await? != Value::Bool(true) {
                 sleep(LOADED_EVERY).await;
@@ -101,9 +168,7 @@ impl Chromium {
             anyhow::Ok(())
         };
         let loaded = timeout(ANSWER_MAX, loading).await;
-        loaded.with_context(|| format!("{page} does not know <{}>", work.element))??;
-        let call = format!("({})({})", work.function, work.argument);
-        timeout(work.patience, self.evaluate(session, &call)).await.context("the page took too long")?
+        loaded.with_context(|| format!("{page} does not know <{element}>"))?
     }
 
     async fn evaluate(&mut self, session: &str, expression: &str) -> anyhow::Result<Value> {
@@ -166,7 +231,21 @@ impl Chromium {
         if asked.is_err() || timeout(ANSWER_MAX, self.child.wait()).await.is_err() {
             drop(self.child.kill().await);
         }
-        drop(tokio::fs::remove_dir_all(&self.profile).await);
+        drop(self.profile);
+    }
+}
+
+/// Takes away the profiles of processes that were killed before they could.
+pub(super) fn sweep_profiles() {
+    let Ok(entries) = std::fs::read_dir(std::env::temp_dir()) else { return };
+    for entry in entries.filter_map(Result::ok) {
+        let name = entry.file_name();
+        let owner = name.to_str().and_then(|name| name.strip_prefix(PROFILE)?.split('-').next());
+        let is_stale = owner
+            .is_some_and(|owner| owner.parse::<u32>().is_ok() && !Path::new("/proc").join(owner).exists());
+        if is_stale {
+            drop(std::fs::remove_dir_all(entry.path()));
+        }
     }
 }
 

@@ -18,6 +18,7 @@ mod read;
 pub mod report;
 pub mod source;
 pub mod stats;
+pub mod stoi;
 mod whep;
 
 use std::path::PathBuf;

@@ -11,9 +11,9 @@ use super::shuttle::{Lane, Shuttle};
 use crate::link::Impairment;
 
 /// Where the server is.
-pub const NEAR: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
+pub(super) const NEAR: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
 /// Where the far browser is, and where it is after its address has changed.
-pub const FAR: [Ipv4Addr; 2] = [Ipv4Addr::new(10, 77, 0, 2), Ipv4Addr::new(10, 77, 0, 3)];
+pub(super) const FAR: [Ipv4Addr; 2] = [Ipv4Addr::new(10, 77, 0, 2), Ipv4Addr::new(10, 77, 0, 3)];
 const PREFIX: u8 = 24;
 /// The same in both: they do not see each other.
 const DEVICE: &str = "openmic0";

@@ -28,7 +28,7 @@ impl Place {
             let left = unshare(CloneFlags::CLONE_NEWNET);
             let is_ours = left.is_ok();
             // Whoever asked has gone if nobody listens; then no job comes either.
-            drop(tell.send(left));
+            let _ = tell.send(left);
             if is_ours {
                 waiting.into_iter().for_each(|job| job());
             }

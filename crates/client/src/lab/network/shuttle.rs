@@ -22,15 +22,15 @@ const LOG_MAX: usize = 1_500_000;
 
 /// What became of a packet that entered.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Passage {
+pub(super) struct Passage {
     /// When it entered, in microseconds since the epoch.
-    pub at: u64,
+    pub(super) at: u64,
     /// Its length.
-    pub bytes: u32,
+    pub(super) bytes: u32,
     /// How long the queue before the bottleneck was, in microseconds.
-    pub queue_micros: u32,
+    pub(super) queue_micros: u32,
     /// Whether it was let in; it was lost or dropped otherwise.
-    pub passed: bool,
+    pub(super) passed: bool,
 }
 
 /// One direction.
@@ -62,11 +62,6 @@ impl Lane {
     /// Behaves otherwise from now on.
     pub(super) fn set(&self, impairment: Impairment) {
         self.state().link.set(impairment);
-    }
-
-    /// What happened since it began anew.
-    pub(super) fn counts(&self) -> Counts {
-        self.state().link.counts()
     }
 
     /// Every packet since it began anew.
