@@ -153,3 +153,35 @@ fn ceiling(value: f64) -> f64 {
 fn text(plain: &str) -> String {
     plain.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::report::tests::sample;
+    use super::*;
+
+    #[test]
+    fn a_page_shows_every_run_escapes_what_failed_and_needs_nothing_else() {
+        let page = page(&sample());
+        assert!(page.contains("&lt;no&gt; link") && !page.contains("<no>"));
+        for wanted in ["10 % loss", "29.8 (28.0)", "up-link, our pages, 640×360"] {
+            assert!(page.contains(wanted), "{wanted}");
+        }
+        for foreign in ["<script", "http://", "https://", "@import", "<link", "NaN", "inf\""] {
+            assert!(!page.contains(foreign), "{foreign}");
+        }
+        let count = |what: &str| page.matches(what).count();
+        for tag in ["svg", "section", "table", "figure", "tr", "div"] {
+            assert_eq!(count(&format!("<{tag}")), count(&format!("</{tag}>")), "{tag}");
+        }
+        // Five plots for each of three runs.
+        assert_eq!(count("<svg"), 15);
+    }
+
+    #[test]
+    fn a_scale_ends_at_a_round_number_and_steps_are_drawn_where_they_were() {
+        assert_eq!([0.0, 0.9, 3.0, 47.0].map(ceiling), [1.0, 1.0, 5.0, 50.0]);
+        let svg = series(("ms", &[(0.0, 1.0), (10.0, 2.0)]), &[5.0, 99.0]);
+        assert_eq!(svg.matches("class=\"step\"").count(), 1);
+        assert!(svg.contains("M248.0 10V"), "{svg}");
+    }
+}

@@ -214,7 +214,8 @@
 
   /** Records what is heard, at the rate that is compared. */
   const listen = async (find) => {
-    const context = new AudioContext({ sampleRate: HEARD_HZ });
+    // Into nothing: the element plays it already, and a second device would only cost.
+    const context = new AudioContext({ sampleRate: HEARD_HZ, sinkId: { type: 'none' } });
     await context.audioWorklet.addModule(URL.createObjectURL(new Blob([WORKLET], { type: 'text/javascript' })));
     const ear = new AudioWorkletNode(context, 'ear', { channelCount: 1, channelCountMode: 'explicit' });
     ear.connect(context.destination);

@@ -358,3 +358,99 @@ pub(super) fn said(outcome: &Outcome) -> String {
         .collect();
     if broken.is_empty() { "yes".to_owned() } else { format!("no: {}", broken.join("; ")) }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::super::figures::{Network, Picture, Session, Sound};
+    use super::super::scenario::{BUILT_IN, Scenarios};
+    use super::*;
+
+    fn run(seed: u64, (fps, gap_ms): (f64, f64)) -> Run {
+        let figures = Figures {
+            picture: Picture { fps, gap_ms, ..Picture::default() },
+            sound: Sound { concealed: Some(1.25), stoi: None },
+            network: Network { kbps: Some(1_300.0), offered_kbps: 1_500.0, queue_p95_ms: 0.0 },
+            session: Session {
+                connect_ms: vec![100.0 * seed as f64],
+                recovery_ms: vec![Some(900.0)],
+                again: 0,
+                used: Some("whep".to_owned()),
+            },
+        };
+        let timeline = Timeline { gaps: vec![(0.0, 33.0), (1.0, gap_ms)], ..Timeline::default() };
+        Run::of(seed, Vec::new(), Ok(Measured { figures, timeline }))
+    }
+
+    fn named(name: &str) -> Scenario {
+        Scenarios::choose(Scenarios::parse(BUILT_IN).unwrap(), &[name.to_owned()]).unwrap().remove(0)
+    }
+
+    /// Three runs of 10 % loss, one of an outage that failed.
+    pub(in super::super) fn sample() -> Report {
+        let runs = vec![run(1, (30.0, 250.0)), run(2, (29.8, 280.0)), run(3, (28.0, 290.0))];
+        let failed = Run::of(1, Vec::new(), Err(anyhow::anyhow!("<no> link")));
+        let settings = Settings {
+            direction: Direction::Up,
+            subject: Subject::Ours,
+            simulcast: false,
+            seeds: 3,
+            seconds: 60.0,
+            size: (640, 360),
+            fps: 30,
+            load: 0.1,
+        };
+        let outcomes =
+            vec![Outcome::of(named("loss-10"), runs), Outcome::of(named("outage-5"), vec![failed])];
+        Report { version: "1", settings, outcomes }
+    }
+
+    #[test]
+    fn a_bound_is_kept_by_the_median_and_broken_by_a_run_that_is_far_worse() {
+        let kept = |runs: [(f64, f64); 3]| {
+            let runs = runs.into_iter().zip(1..).map(|(found, seed)| run(seed, found)).collect();
+            Outcome::of(named("loss-10"), runs)
+        };
+        assert!(kept([(30.0, 250.0), (29.8, 280.0), (25.0, 440.0)]).kept());
+        let far = kept([(30.0, 250.0), (29.8, 280.0), (30.0, 460.0)]);
+        let broken: Vec<_> = far.verdicts.iter().filter(|verdict| !verdict.kept).collect();
+        assert_eq!(
+            (broken.len(), broken[0].what.as_str(), broken[0].worst),
+            (1, "longest gap ms", Some(460.0))
+        );
+        assert!(!kept([(29.0, 250.0), (29.1, 280.0), (30.0, 250.0)]).kept());
+    }
+
+    #[test]
+    fn a_run_that_failed_and_one_that_never_recovered_break_what_was_expected() {
+        let report = sample();
+        assert!(report.outcomes[0].kept() && !report.outcomes[1].kept() && !report.kept());
+        assert!(report.outcomes[1].verdicts[0].what.contains("failed"));
+        let mut lost = run(1, (30.0, 5_000.0));
+        lost.figures.as_mut().unwrap().session.recovery_ms = vec![None];
+        let outcome = Outcome::of(named("outage-5"), vec![lost]);
+        let verdict = outcome.verdicts.iter().find(|verdict| verdict.what.starts_with("recovery")).unwrap();
+        assert!(!verdict.kept && verdict.median.is_none());
+        assert_eq!(recoveries(&outcome.runs), "never");
+    }
+
+    #[test]
+    fn connections_are_judged_by_the_95_of_100_of_all_runs() {
+        let runs: Vec<Run> = (1..=20).map(|seed| run(seed, (30.0, 100.0))).collect();
+        let verdict = connecting(&named("connect-50").expect, &runs).unwrap();
+        assert_eq!((verdict.median, verdict.worst, verdict.kept), (Some(1_000.0), Some(1_900.0), true));
+        assert!(!connecting(&named("connect-30").expect, &runs).unwrap().kept);
+        assert_eq!(connects(&runs), "1000, 1900");
+    }
+
+    #[test]
+    fn the_table_tells_median_worst_and_what_is_broken() {
+        let table = sample().table();
+        assert!(table.contains("| 10 % loss | 29.8 (28.0) | 280 (290) | 0.0 | 1300 | 1.25 | – |"), "{table}");
+        assert!(table.contains("no: runs that failed ≤ 0"), "{table}");
+        assert!(table.contains("\noutage-5, seed 1: <no> link\n"), "{table}");
+        let rows: Vec<_> = table.lines().filter(|line| line.starts_with('|')).collect();
+        let columns: Vec<_> = rows.iter().map(|row| row.matches('|').count()).collect();
+        assert!(columns.iter().all(|count| *count == columns[0]), "{columns:?}");
+        assert!(run(1, (30.0, 50.0)).line("none").starts_with("none, seed 1: fps 30.0, longest gap ms 50,"));
+    }
+}

@@ -203,7 +203,7 @@ impl<'a> Lab<'a> {
         let (viewer, publisher) =
             (self.collect(false, &pages.viewer).await?, self.collect(true, &pages.publisher).await?);
         let log = self.bed.lane(self.options.direction).take_log();
-        let stoi = self.speech.judge(&viewer.heard()?);
+        let stoi = self.speech.judge(&viewer.sound()?);
         let raw = Raw {
             scenario,
             from,

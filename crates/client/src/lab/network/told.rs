@@ -13,7 +13,7 @@ pub(super) struct Told {
     /// What the browser counts.
     pub(super) samples: Vec<Sample>,
     /// 16-bit samples, in base64.
-    heard: String,
+    pub(super) heard: String,
     /// When the first of them was heard.
     pub(super) heard_at: Option<f64>,
     /// How often a connection was made anew.
@@ -44,7 +44,7 @@ pub(super) struct Media {
 
 impl Told {
     /// What was heard, from -1 to 1.
-    pub(super) fn heard(&self) -> anyhow::Result<Vec<f64>> {
+    pub(super) fn sound(&self) -> anyhow::Result<Vec<f64>> {
         let bytes = decode(&self.heard).context("what was heard is not base64")?;
         let samples = bytes.as_chunks::<2>().0.iter().map(|two| f64::from(i16::from_le_bytes(*two)));
         Ok(samples.map(|sample| sample / 32_768.0).collect())
@@ -85,7 +85,7 @@ mod tests {
             "samples":[{"at":5,"peer":0,"pair":{"x":1},"audio":{"bytesReceived":7,"concealedSamples":3,"jitter":2}}]}"#;
         let told: Told = serde_json::from_str(told).unwrap();
         assert_eq!(told.pictures, [(1_700.5, Some(80.1), 1), (1_733.5, None, 2)]);
-        assert_eq!(told.heard().unwrap(), [0.0, 32_767.0 / 32_768.0, -1.0]);
+        assert_eq!(told.sound().unwrap(), [0.0, 32_767.0 / 32_768.0, -1.0]);
         assert_eq!(told.samples[0].audio.unwrap().concealed_samples, 3.0);
         assert!(told.samples[0].video.is_none());
     }
