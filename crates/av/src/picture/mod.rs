@@ -1,34 +1,31 @@
 //! H.264 once more as H.264 that WebRTC takes: no B-pictures, constrained baseline, the same size and time.
 //!
-//! The decoder puts pictures in order of display, and the stamps are put in order beside it. At each IDR it is emptied and
-//! opened anew: pictures it gives when asked for the rest are never returned to its pool, which would run dry.
+//! The decoder alone, the encoder alone and what makes pictures smaller stand beside it, for whoever makes several tracks
+//! of one.
 
+mod ordered;
 mod plain;
+mod scale;
 mod yuv;
 
 #[cfg(test)]
 mod tests;
 
 use media::codec::{h264, nal};
-use media::{Codec, Frame, Span, Timestamp};
+use media::{Codec, Frame, Span};
 use openh264::OpenH264API;
 use openh264::decoder::{Decoder as Library, DecoderConfig, Flush};
 
+pub use self::ordered::{BROKEN_MAX, Ordered, Shown};
 pub use self::plain::{Decoder, Encoder};
+pub use self::scale::Scaler;
 pub use self::yuv::Picture;
 use crate::Error;
 
 const NAME: &str = "H.264";
 
-/// Pictures inside the decoder. A stream may hold back 16 (ISO 14496-10 annex A.3.1, max_dec_frame_buffering); if there
-/// are more, it has swallowed some.
-const WAITING_MAX: usize = 17;
-
 /// The longer and the shorter side in pixels. Beyond it the encoder refuses.
 const SIDES_MAX: (u32, u32) = (3_840, 2_160);
-
-/// Keyframes in a row that may lead to nothing before the source is given up.
-pub const BROKEN_MAX: u32 = 10;
 
 /// How to encode.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -45,20 +42,9 @@ pub struct Options {
 
 /// Re-encodes one track of H.264.
 pub struct Reencoder {
-    /// None while a keyframe is waited for, after something broke.
-    decoder: Option<Library>,
+    decoder: Ordered,
     encoder: Encoder,
-    source: h264::Params,
-    /// Display times of what is inside the decoder, rising. At most [`WAITING_MAX`].
-    waiting: Vec<Timestamp>,
-    last: Option<Timestamp>,
-    broken: Broken,
-}
-
-#[derive(Debug, Default)]
-struct Broken {
-    units: u64,
-    in_a_row: u32,
+    shown: Vec<Shown>,
 }
 
 impl Reencoder {
@@ -68,15 +54,7 @@ impl Reencoder {
     /// [`Error::Unsupported`] for what the decoder cannot do: interlaced pictures, other than 8 bits of 4:2:0, more
     /// than 3840 × 2160.
     pub fn new(source: &h264::Params, options: Options) -> Result<Self, Error> {
-        check(source)?;
-        Ok(Self {
-            decoder: Some(open_decoder()?),
-            encoder: Encoder::new(options)?,
-            source: source.clone(),
-            waiting: Vec::new(),
-            last: None,
-            broken: Broken::default(),
-        })
+        Ok(Self { decoder: Ordered::new(source)?, encoder: Encoder::new(options)?, shown: Vec::new() })
     }
 
     /// Makes the next picture that comes out a keyframe.
@@ -86,7 +64,7 @@ impl Reencoder {
 
     /// Access units so far that did not decode and are missing from what came out.
     pub fn broken(&self) -> u64 {
-        self.broken.units
+        self.decoder.broken()
     }
 
     /// Takes one access unit and appends the pictures whose turn it is: `dts` is the display time of the input, `cts`
@@ -100,30 +78,9 @@ impl Reencoder {
         frame: &Frame,
         out: &mut Vec<(Option<Codec>, Frame)>,
     ) -> Result<(), Error> {
-        if let Some(changed) = self.source.changed_by(&frame.payload) {
-            check(&changed)?;
-            self.source = changed;
-        }
-        if frame.sync && (self.decoder.is_none() || h264::is_idr(&frame.payload)) {
-            self.drain(out)?;
-            self.decoder = Some(open_decoder()?);
-        }
-        let Some(decoder) = &mut self.decoder else {
-            self.broken.units += 1;
-            return Ok(());
-        };
-        let unit = annex_b(&self.source, frame);
-        let at = self.waiting.partition_point(|pts| *pts <= frame.pts());
-        self.waiting.insert(at, frame.pts());
-        match decoder.decode(&unit) {
-            Ok(Some(picture)) => {
-                self.broken.in_a_row = 0;
-                let picture = Picture::copy(&picture)?;
-                self.put_out(&picture, out)
-            }
-            Ok(None) if self.waiting.len() <= WAITING_MAX => Ok(()),
-            Ok(None) | Err(_) => self.handle_broken(),
-        }
+        let decoded = self.decoder.handle_frame(frame, &mut self.shown);
+        self.encode(out)?;
+        decoded
     }
 
     /// Appends the pictures that still wait, at the end of the track.
@@ -131,43 +88,14 @@ impl Reencoder {
     /// # Errors
     /// [`Error::Library`] when the encoder fails.
     pub fn finish(mut self, out: &mut Vec<(Option<Codec>, Frame)>) -> Result<(), Error> {
-        self.drain(out)
+        self.decoder.drain(&mut self.shown)?;
+        self.encode(out)
     }
 
-    /// Takes what is left out of the decoder.
-    fn drain(&mut self, out: &mut Vec<(Option<Codec>, Frame)>) -> Result<(), Error> {
-        let Some(mut decoder) = self.decoder.take() else { return Ok(()) };
-        for picture in decoder.flush_remaining().unwrap_or_default() {
-            self.put_out(&Picture::copy(&picture)?, out)?;
+    fn encode(&mut self, out: &mut Vec<(Option<Codec>, Frame)>) -> Result<(), Error> {
+        for shown in self.shown.drain(..) {
+            out.extend(self.encoder.encode(&shown.picture, shown.at)?);
         }
-        self.waiting.clear();
-        Ok(())
-    }
-
-    /// Nothing that follows can be trusted, nor can the count of pictures inside: begin again at a keyframe.
-    fn handle_broken(&mut self) -> Result<(), Error> {
-        self.broken.units += self.waiting.len() as u64;
-        self.broken.in_a_row += 1;
-        self.waiting.clear();
-        self.decoder = None;
-        if self.broken.in_a_row >= BROKEN_MAX {
-            return Err(Error::Broken { codec: NAME, packets: self.broken.in_a_row });
-        }
-        Ok(())
-    }
-
-    /// Encodes the picture whose turn it is.
-    fn put_out(&mut self, picture: &Picture, out: &mut Vec<(Option<Codec>, Frame)>) -> Result<(), Error> {
-        if self.waiting.is_empty() {
-            return Ok(());
-        }
-        let pts = self.waiting.remove(0);
-        // It came too late for its turn: a stream whose stamps contradict themselves.
-        if self.last.is_some_and(|last| pts <= last) {
-            return Ok(());
-        }
-        self.last = Some(pts);
-        out.extend(self.encoder.encode(picture, pts)?);
         Ok(())
     }
 }

@@ -43,6 +43,15 @@ impl Picture {
         &mut self.y
     }
 
+    /// Light and the two colours, the latter of half the size.
+    pub(super) fn planes(&self) -> [&[u8]; 3] {
+        [&self.y, &self.u, &self.v]
+    }
+
+    pub(super) fn planes_mut(&mut self) -> [&mut [u8]; 3] {
+        [&mut self.y, &mut self.u, &mut self.v]
+    }
+
     /// The copy, rows without padding.
     pub(super) fn copy(source: &impl YUVSource) -> Result<Self, Error> {
         let (width, height) = source.dimensions();
