@@ -1,10 +1,11 @@
 //! Plays one stream of a running server in a real browser and prints what each player saw, a JSON line each.
 //!
-//! node browser.mjs chromium|firefox|tcp|webkit|delta ORIGIN STREAM SECONDS BROWSER [PLAYER…]
+//! node browser.mjs chromium|firefox|tcp|webkit|delta|levels ORIGIN STREAM SECONDS BROWSER [PLAYER…]
 //!
 //! Chromium plays by mpegts.js, hls.js and WHEP on pages of another origin, and by our own player page; WebKitGTK's
 //! MiniBrowser plays HLS natively, and its page reports to a small server here. `tcp` is WHEP alone in a Chromium that may
-//! not use UDP; `delta` is hls.js alone, which counts the delta updates that it was given.
+//! not use UDP; `delta` is hls.js alone, which counts the delta updates that it was given, and
+//! `levels` is hls.js alone, which goes down and up through the variants of a multivariant playlist.
 
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -165,6 +166,50 @@ async function delta() {
   tell('hls_delta', { ...seen, asked: asked.filter((url) => url.includes('_HLS_skip=YES')).length });
 }
 
+/** hls.js goes to the smallest level and back to the largest while it plays on. */
+async function levels() {
+  const { context, pages } = await launched();
+  const page = await context.newPage();
+  await page.goto(pages);
+  const seen = await page.evaluate(async ([origin, stream, startMs, watchMs]) => {
+    const video = document.getElementById('hls');
+    const errors = [];
+    const hls = new Hls({ lowLatencyMode: true });
+    hls.on(Hls.Events.ERROR, (_, { fatal, details, error }) => errors.push(`${fatal ? 'fatal ' : ''}${details} ${error?.message ?? ''}`));
+    hls.loadSource(`${origin}/${stream}.m3u8`);
+    hls.attachMedia(video);
+    video.play().catch(() => {});
+    const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+    const until = async (holds) => {
+      for (const end = performance.now() + startMs; performance.now() < end; await pause(50)) if (holds()) return true;
+      return false;
+    };
+    // The longest time in which the picture stood still, by the player's own clock.
+    let [stillMs, last, since] = [0, 0, performance.now()];
+    const plays = await until(() => video.currentTime > 0.5 && video.videoHeight > 0 && hls.levels.length > 1);
+    const watching = setInterval(() => {
+      const now = performance.now();
+      if (video.currentTime > last) [last, since] = [video.currentTime, now];
+      stillMs = Math.max(stillMs, now - since);
+    }, 20);
+    [last, since] = [video.currentTime, performance.now()];
+    const begin = video.currentTime;
+    const heights = hls.levels.map((level) => level.height);
+    const order = heights.map((_, index) => index).sort((one, other) => heights[one] - heights[other]);
+    const changes = [];
+    for (const index of [order.at(-1), order[0], order.at(-1)]) {
+      const asked = performance.now();
+      hls.nextLevel = index;
+      const came = await until(() => video.videoHeight === heights[index]);
+      changes.push({ height: heights[index], came, tookMs: performance.now() - asked });
+      await pause(watchMs);
+    }
+    clearInterval(watching);
+    return { plays, heights, changes, stillMs, playedS: video.currentTime - begin, errors };
+  }, [origin, stream, START_MS, WATCH_MS]);
+  tell('hls_levels', seen);
+}
+
 /** The libraries as anyone would use them. */
 async function bare(page, pages, has) {
   await page.goto(pages);
@@ -283,7 +328,7 @@ function virtualDisplay() {
 }
 
 try {
-  await { chromium, firefox, tcp, webkit, delta }[kind]();
+  await { chromium, firefox, tcp, webkit, delta, levels }[kind]();
   await end(0);
 } catch (error) {
   console.error(error);

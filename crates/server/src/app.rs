@@ -19,6 +19,7 @@ use crate::counters::Counters;
 use crate::egress::Egress;
 use crate::encoders::Capacity;
 use crate::hooks::Hooks;
+use crate::ladder;
 use crate::operation::{self, Operation};
 use crate::tls::Certificates;
 use crate::transcode::Ffmpeg;
@@ -190,6 +191,7 @@ fn context(made: Made) -> Arc<Context> {
         counters,
         hls_ended: http::EndedHls::default(),
         capacity: Capacity::of_this_machine(),
+        rungs: ladder::Running::default(),
         ffmpeg,
     };
     let node = config.rtc.public.first().copied().unwrap_or(addresses.rtmp.ip());

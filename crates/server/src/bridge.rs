@@ -14,8 +14,9 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::audience::Audience;
 use crate::context::Context;
 use crate::derived::Derived;
+use crate::ladder::{self, Asked, Found, Refusal, Rendition};
 use crate::remade::Remade;
-use crate::transcode::{self, Picture, Refusal};
+use crate::transcode;
 
 mod sound;
 #[cfg(test)]
@@ -35,15 +36,21 @@ const FRAMES_A_TURN: u32 = 32;
 /// One broadcast made of another one.
 struct Bridge(Remade);
 
-/// The broadcast that players are served: `broadcast` itself where they know its codecs, or one with pictures in H.264
-/// where they do not, or where `asked` says that they do not.
+/// The broadcast that players are served: the rendition that is `asked` for, where they know its codecs, or one with
+/// pictures in H.264 and sound in AAC where they do not, or where `asked` says that they do not.
 pub(crate) fn for_players(
     context: &Arc<Context>,
     broadcast: &Broadcast,
-    asked: Picture,
+    asked: Asked,
 ) -> Result<Broadcast, Refusal> {
     let needs_sound = is_needed(broadcast, asked);
-    let broadcast = transcode::for_players(context, broadcast, asked)?;
+    let broadcast = match ladder::find(context, broadcast, asked.rendition)? {
+        Found::Source => transcode::for_players(context, broadcast, asked.picture)?,
+        Found::Layer(layer, info) if transcode::is_foreign(&info.codec, asked.picture) => {
+            transcode::in_h264(context, &layer)?
+        }
+        Found::Layer(made, _) | Found::Made(made) => made,
+    };
     Ok(if needs_sound { with_sound(context, &broadcast) } else { broadcast })
 }
 
@@ -64,10 +71,13 @@ fn with_sound(context: &Arc<Context>, broadcast: &Broadcast) -> Broadcast {
 
 /// Players that know a newer picture know Opus beside it (Enhanced RTMP); those of H.264 or of sound alone may be as old
 /// as the format.
-fn is_needed(broadcast: &Broadcast, asked: Picture) -> bool {
+fn is_needed(broadcast: &Broadcast, asked: Asked) -> bool {
     let tracks = broadcast.tracks();
     let pictures = || tracks.iter().filter(|track| track.kind == Kind::Video);
-    let is_classic = transcode::is_needed(broadcast, asked)
+    // Smaller pictures are H.264 whatever the source is, and who asks for sound alone may be as old.
+    let is_made = asked.rendition != Rendition::Source;
+    let is_classic = is_made
+        || transcode::is_needed(broadcast, asked.picture)
         || pictures().all(|track| matches!(&*track.codec, Codec::H264(_)));
     let is_foreign = tracks.iter().any(|track| is_of_browsers(&track.codec));
     // A browser that has just begun has not said yet what it sends, and sends no AAC ever.

@@ -3,6 +3,7 @@
 mod access;
 mod check;
 mod hooks;
+mod ladder;
 mod load;
 
 use std::net::{IpAddr, SocketAddr};
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 pub use access::{Access, Algorithm, App, Network, Permission, PublicKey};
 pub use check::Invalid;
 pub use hooks::{Event, Format, Hook, OnFailure, Outbound, Secret, Wechat};
+pub use ladder::{Ladder, OnRequest, Rung};
 pub use load::{LoadError, Loaded};
 
 /// Everything an operator can set. `Config::default()` is a server on loopback.
@@ -34,6 +36,8 @@ pub struct Config {
     pub hls: Hls,
     /// H.264 for viewers that cannot play what is published.
     pub transcode: Transcode,
+    /// Smaller pictures of a stream.
+    pub ladder: Ladder,
     /// What the server holds at most.
     pub limits: Limits,
     /// How it stops.

@@ -19,6 +19,7 @@ use crate::egress::Egress;
 use crate::encoders::Capacity;
 use crate::guard::guarded;
 use crate::http::EndedHls;
+use crate::ladder;
 use crate::operation::Operation;
 use crate::rtc;
 use crate::transcode::{Ffmpeg, Missing};
@@ -59,6 +60,8 @@ pub struct Shared {
     pub hls_ended: EndedHls,
     /// The room for encoders of pictures.
     pub(crate) capacity: Capacity,
+    /// Smaller pictures that are being made.
+    pub(crate) rungs: ladder::Running,
     /// What makes H.264 of other pictures, or why nothing does.
     pub(crate) ffmpeg: Result<Ffmpeg, Missing>,
 }

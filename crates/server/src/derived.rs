@@ -1,5 +1,6 @@
 //! What is computed from a broadcast for viewers that could not take it as it is, and what that costs.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -15,7 +16,7 @@ pub struct Derived {
 }
 
 struct Entry {
-    what: &'static str,
+    what: Cow<'static, str>,
     viewers: &'static [Protocol],
     since: Instant,
     busy_us: AtomicU64,
@@ -27,7 +28,7 @@ struct Entry {
 #[derive(Clone, Debug)]
 pub struct Conversion {
     /// What it makes of what: `Opus from AAC`.
-    pub what: &'static str,
+    pub what: Cow<'static, str>,
     /// Whose viewers get it.
     pub viewers: &'static [Protocol],
     /// The share of one core that it has taken since it began.
@@ -41,8 +42,12 @@ impl Derived {
     }
 
     /// A conversion begins; it runs until the cost is dropped.
-    pub(crate) fn add(self: &Arc<Self>, what: &'static str, viewers: &'static [Protocol]) -> Cost {
-        let (since, busy_us) = (Instant::now(), AtomicU64::new(0));
+    pub(crate) fn add(
+        self: &Arc<Self>,
+        what: impl Into<Cow<'static, str>>,
+        viewers: &'static [Protocol],
+    ) -> Cost {
+        let (what, since, busy_us) = (what.into(), Instant::now(), AtomicU64::new(0));
         let entry = Arc::new(Entry { what, viewers, since, busy_us, _list: Arc::clone(self) });
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         running.retain(|entry| entry.strong_count() > 0);
@@ -61,7 +66,7 @@ impl Entry {
     fn told(&self) -> Conversion {
         let busy = self.busy_us.load(Ordering::Relaxed) as f64;
         let cores = busy / (self.since.elapsed().as_micros() as f64).max(1.0);
-        Conversion { what: self.what, viewers: self.viewers, cores }
+        Conversion { what: self.what.clone(), viewers: self.viewers, cores }
     }
 }
 
@@ -97,7 +102,7 @@ mod tests {
             while begin.elapsed() < Duration::from_millis(2) {}
         });
         let told = derived.conversions();
-        assert_eq!(told.iter().map(|one| one.what).collect::<Vec<_>>(), ["Opus from AAC", "AAC from Opus"]);
+        assert_eq!(told.iter().map(|one| &*one.what).collect::<Vec<_>>(), ["Opus from AAC", "AAC from Opus"]);
         assert!(told[0].cores > 0.0 && told[1].cores == 0.0, "{told:?}");
         drop(cost);
         assert_eq!(derived.conversions().len(), 1);

@@ -33,9 +33,19 @@ impl Capacity {
     }
 
     /// Room for pictures of this width, height and rate, until the permit is dropped.
-    pub(crate) fn take(&self, (width, height): (u32, u32), fps: f32) -> Option<OwnedSemaphorePermit> {
+    pub(crate) fn take(&self, size: (u32, u32), fps: f32) -> Option<OwnedSemaphorePermit> {
+        self.take_part(size, fps, 100)
+    }
+
+    /// The same for work that costs so many percent of encoding them anew.
+    pub(crate) fn take_part(
+        &self,
+        (width, height): (u32, u32),
+        fps: f32,
+        percent: u32,
+    ) -> Option<OwnedSemaphorePermit> {
         let blocks = width.div_ceil(16).saturating_mul(height.div_ceil(16));
-        let wanted = (blocks as f32 * fps) as u32;
+        let wanted = (blocks as f32 * fps * percent as f32 / 100.0) as u32;
         Arc::clone(&self.0).try_acquire_many_owned(wanted).ok()
     }
 }

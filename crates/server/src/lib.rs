@@ -20,6 +20,7 @@ pub mod hooks;
 pub mod http;
 pub mod ingest;
 pub mod interfaces;
+mod ladder;
 mod node;
 pub mod operation;
 pub mod outbound;

@@ -28,9 +28,9 @@ use crate::config;
 use crate::context::Context;
 use crate::egress::{Finished, Format, Full, Join, Outbox, Wish};
 use crate::ingest::{self, Publisher};
+use crate::ladder::{self, Asked};
 use crate::sessions::{Action, Ticket};
 use crate::socket::Socket;
-use crate::transcode::Picture;
 
 /// Read from a socket at a time, into a buffer that all sessions of a thread share.
 const READ_BYTES: usize = 64 << 10;
@@ -310,7 +310,9 @@ impl Connection {
         let found = self.context.find(path, PLAY_PATIENCE).await;
         let found =
             found.ok_or_else(|| format!("nobody publishes {path}; check the name or start the publisher"))?;
-        bridge::for_players(&self.context, &found, Picture::asked(query)).map_err(|error| error.to_string())
+        let asked = Asked::of(query).map_err(|error| error.to_string())?;
+        ladder::settle(&found, asked).await;
+        bridge::for_players(&self.context, &found, asked).map_err(|error| error.to_string())
     }
 
     /// Hands the writing side of the socket to the egress, after our answers are out.

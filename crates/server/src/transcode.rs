@@ -1,5 +1,5 @@
-//! A broadcast whose pictures are H.264 whatever its publisher sends, for viewers that can play nothing else: made by an
-//! `ffmpeg` of its own, once for all of them, while somebody reads it. Sound passes through.
+//! A broadcast with other pictures than are published: H.264 for viewers that can play nothing else, or smaller ones. Made
+//! by an `ffmpeg` of its own or in this process, once for all viewers, while somebody reads it. Sound passes through.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,11 +7,10 @@ use std::time::Duration;
 
 use media::broadcast::{Broadcast, TrackInfo};
 use media::codec::{Codec, Kind};
-use tokio::sync::OwnedSemaphorePermit;
 
 use crate::audience::Audience;
 use crate::context::Context;
-use crate::encoders::Rate;
+use crate::ladder;
 use crate::remade::Remade;
 use crate::rtmp::query_value;
 
@@ -19,10 +18,13 @@ mod argv;
 mod carry;
 mod child;
 mod conversion;
+mod goal;
 mod input;
 mod output;
 mod tool;
 
+pub(crate) use goal::{Goal, Means, Room};
+pub(crate) use output::Made;
 pub use tool::find as find_ffmpeg;
 pub(crate) use tool::{Ffmpeg, Missing};
 
@@ -34,7 +36,7 @@ const BITRATE_PERCENT: u64 = 150;
 const FAILED_REST: Duration = Duration::from_secs(30);
 
 /// Which pictures a viewer asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Picture {
     /// Those that are published.
     Any,
@@ -55,12 +57,14 @@ pub(crate) enum Refusal {
     },
     /// Other encoders take all cores.
     #[error(
-        "this stream is {codec} of {width}×{height}, and no core of the server is free to make H.264 of it; \
+        "this stream is {codec} of {width}×{height}, and no core of the server is free to make {what} of it; \
          try again later"
     )]
     NoRoom {
         /// Of the pictures.
         codec: &'static str,
+        /// What was to be made.
+        what: String,
         /// In pixels.
         width: u32,
         /// In pixels.
@@ -92,13 +96,18 @@ pub(crate) fn is_needed(broadcast: &Broadcast, asked: Picture) -> bool {
     match picture(broadcast).map(|track| track.codec) {
         // What has not shown a picture yet may have one that they cannot play.
         None => asked == Picture::H264 || Audience::of(broadcast).is_of_browser(),
-        Some(codec) => match &*codec {
-            Codec::H264(_) => false,
-            // No player of FLV or HLS knows it.
-            Codec::Vp8(_) => true,
-            Codec::H265(_) | Codec::Av1(_) | Codec::Vp9(_) => asked == Picture::H264,
-            Codec::Aac(_) | Codec::Opus(_) | Codec::G711(_) | Codec::Data(_) => false,
-        },
+        Some(codec) => is_foreign(&codec, asked),
+    }
+}
+
+/// Whether players do not know such pictures, or `asked` says that they do not.
+pub(crate) fn is_foreign(codec: &Codec, asked: Picture) -> bool {
+    match codec {
+        Codec::H264(_) => false,
+        // No player of FLV or HLS knows it.
+        Codec::Vp8(_) => true,
+        Codec::H265(_) | Codec::Av1(_) | Codec::Vp9(_) => asked == Picture::H264,
+        Codec::Aac(_) | Codec::Opus(_) | Codec::G711(_) | Codec::Data(_) => false,
     }
 }
 
@@ -113,16 +122,34 @@ pub(crate) fn for_players(
 
 /// This broadcast with pictures in H.264.
 pub(crate) fn in_h264(context: &Arc<Context>, broadcast: &Broadcast) -> Result<Broadcast, Refusal> {
+    made(context, broadcast, Goal::H264).map_err(|refusal| match refusal {
+        ladder::Refusal::Transcode(refusal) => refusal,
+        // Of rungs alone.
+        ladder::Refusal::Unreadable
+        | ladder::Refusal::Unknown { .. }
+        | ladder::Refusal::NotAllowed
+        | ladder::Refusal::TooMany { .. } => Refusal::Failed,
+    })
+}
+
+/// This broadcast with other pictures.
+pub(crate) fn made(
+    context: &Arc<Context>,
+    broadcast: &Broadcast,
+    goal: Goal,
+) -> Result<Broadcast, ladder::Refusal> {
+    let variant = goal.variant();
     loop {
-        let transcoder = match broadcast.derivations().get::<Transcoder>(0) {
+        let transcoder = match broadcast.derivations().get::<Transcoder>(variant) {
             Some(running) => running,
             None => {
-                let permit = picture(broadcast).map(|info| room(context, &info)).transpose()?.flatten();
-                broadcast.derivations().get_or_start(0, || start(context, broadcast, permit))
+                let room = picture(broadcast).map(|info| goal.room(context, broadcast, &info));
+                let task = Task { goal, room: room.transpose()?.flatten() };
+                broadcast.derivations().get_or_start(variant, || start(context, broadcast, task))
             }
         };
         if transcoder.failed.load(Ordering::Acquire) {
-            return Err(Refusal::Failed);
+            return Err(Refusal::Failed.into());
         }
         if let Some(made) = transcoder.remade.ask() {
             return Ok(made);
@@ -132,50 +159,39 @@ pub(crate) fn in_h264(context: &Arc<Context>, broadcast: &Broadcast) -> Result<B
     }
 }
 
+/// Readers of the rung of this height now; `None` where it does not run.
+pub(crate) fn readers(broadcast: &Broadcast, height: u32) -> Option<usize> {
+    let running = broadcast.derivations().get::<Transcoder>(height)?;
+    Some(running.remade.derived().readers())
+}
+
 /// The picture that readers of the best tracks get.
 fn picture(broadcast: &Broadcast) -> Option<TrackInfo> {
     let tracks = broadcast.tracks().into_iter().filter(|track| track.kind == Kind::Video);
     tracks.min_by_key(|track| (track.rendition.map_or(0, |rendition| rendition.rank), track.id))
 }
 
-/// The right to convert this track; `None` where nothing is to be converted.
-fn room(context: &Context, info: &TrackInfo) -> Result<Option<OwnedSemaphorePermit>, Refusal> {
-    if matches!(&*info.codec, Codec::H264(_)) {
-        return Ok(None);
-    }
-    let codec = info.codec.name();
-    if let Err(missing) = &context.shared.ffmpeg {
-        return Err(Refusal::Missing { codec, missing: missing.clone() });
-    }
-    let (width, height) = info.codec.resolution().unwrap_or_default();
-    let fps = Rate::of(info, BITRATE_PERCENT).fps;
-    let permit = context.shared.capacity.take((width, height), fps);
-    permit.map(Some).ok_or(Refusal::NoRoom { codec, width, height })
+/// What a conversion begins with.
+struct Task {
+    goal: Goal,
+    /// For its first picture.
+    room: Option<Room>,
 }
 
-fn start(
-    context: &Arc<Context>,
-    broadcast: &Broadcast,
-    permit: Option<OwnedSemaphorePermit>,
-) -> Arc<Transcoder> {
+fn start(context: &Arc<Context>, broadcast: &Broadcast, begin: Task) -> Arc<Transcoder> {
     let transcoder = Arc::new(Transcoder { remade: Remade::new(broadcast), failed: AtomicBool::new(false) });
     let (task, context) = (Arc::clone(&transcoder), Arc::clone(context));
     let source = broadcast.clone();
     Arc::clone(&context).spawn(async move {
         let stopping = context.stopping.clone();
-        stopping.run_until_cancelled(run(&context, source, &task, permit)).await;
+        stopping.run_until_cancelled(run(&context, source, &task, begin)).await;
     });
     transcoder
 }
 
-async fn run(
-    context: &Arc<Context>,
-    source: Broadcast,
-    transcoder: &Transcoder,
-    permit: Option<OwnedSemaphorePermit>,
-) {
+async fn run(context: &Arc<Context>, source: Broadcast, transcoder: &Transcoder, begin: Task) {
     let remade = &transcoder.remade;
-    match carry::carry(context, &source, remade, permit).await {
+    match carry::carry(context, &source, remade, begin).await {
         Over::Ended => remade.derived().end(),
         Over::Idle => {}
         Over::Broke(error) => tracing::error!(path = %source.path(), %error, "making H.264 broke"),

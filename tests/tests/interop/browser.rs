@@ -132,6 +132,42 @@ pub(crate) fn deltas(server: &Server, stream: &str, seconds: f64, dir: &Path) ->
     drive(&Drive { kind: "delta", browser: &browser, server, stream, seconds, players: &[] }, dir).pop()
 }
 
+/// What hls.js did with the levels of a multivariant playlist.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Levels {
+    /// It began to play, and found more than one level.
+    pub(crate) plays: bool,
+    /// Of all levels, in pixels.
+    pub(crate) heights: Vec<u32>,
+    /// To the largest, the smallest and the largest again.
+    pub(crate) changes: Vec<Change>,
+    /// The longest that its picture stood still.
+    pub(crate) still_ms: f64,
+    /// Seconds of media that went by meanwhile.
+    pub(crate) played_s: f64,
+    /// What it complained about.
+    pub(crate) errors: Vec<String>,
+}
+
+/// One change of level.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Change {
+    /// What was asked for.
+    pub(crate) height: u32,
+    /// Pictures of that height were shown …
+    pub(crate) came: bool,
+    /// … after so long.
+    pub(crate) took_ms: f64,
+}
+
+/// Lets hls.js go through the levels, `seconds` at each; `None` when the driver failed.
+pub(crate) fn levels(server: &Server, stream: &str, seconds: f64, dir: &Path) -> Option<Levels> {
+    let browser = tool::find("chromium", "chromium");
+    drive(&Drive { kind: "levels", browser: &browser, server, stream, seconds, players: &[] }, dir).pop()
+}
+
 impl Played {
     /// What was seen in a few words, or all that is wrong.
     pub(crate) fn judge(&self, row: &Row) -> Result<String, String> {

@@ -111,6 +111,31 @@ fn hls_js_plays_on_by_delta_updates() {
 }
 
 #[test]
+fn hls_js_goes_down_a_ladder_and_up_again_while_it_plays_on() {
+    let dir = folder("levels");
+    let ladder = [
+        ("OPENMIC_LADDER_STREAMS", r#"["live/*"]"#),
+        ("OPENMIC_LADDER_RUNGS", "[{ height = 64, kbps = 100 }]"),
+        ("OPENMIC_HLS_SEGMENT_MIN_MS", "1000"),
+        ("OPENMIC_HLS_SEGMENT_MAX_MS", "2000"),
+    ];
+    let mut server = Server::start_with(&dir, &ladder);
+    let row = Row::named("push_h264_aac");
+    let publisher = row.publish(&mut server, &dir);
+    let seen = browser::levels(&server, row.name, 2.0, &dir);
+    drop((publisher, server));
+    let seen = seen.unwrap_or_else(|| panic!("{}", tool::read(&dir.join("levels.err"))));
+    assert!(seen.plays, "{seen:?}");
+    let fatal = seen.errors.iter().any(|error| error.starts_with("fatal"));
+    assert!(!fatal && seen.changes.iter().all(|change| change.came), "{seen:?}");
+    let heights: Vec<u32> = seen.changes.iter().map(|change| change.height).collect();
+    assert_eq!(heights, [120, 64, 120], "{seen:?}");
+    // A rung that has just been started plays at the latest after a few of its segments.
+    assert!(seen.changes.iter().all(|change| change.took_ms < 15_000.0), "{seen:?}");
+    assert!(seen.played_s > 5.0 && seen.still_ms < 2_000.0, "{seen:?}");
+}
+
+#[test]
 fn everyone_plays_what_ffmpeg_publishes_by_whip() {
     everyone_plays("whip_h264_opus");
 }

@@ -25,6 +25,44 @@ pub enum Selection {
     Best,
     /// Every track.
     All,
+    /// This picture, the first sound, and data.
+    Picture(TrackId),
+    /// The first sound, and data.
+    Sound,
+}
+
+impl Selection {
+    /// The track whose groups the reader joins at.
+    fn primary(self, state: &State) -> Option<&Slot> {
+        let sound = || state.slots.iter().find(|slot| slot.info.kind == Kind::Audio);
+        match self {
+            Self::Best | Self::All => state.primary(),
+            Self::Picture(id) => state.slots.iter().find(|slot| slot.info.id == id).or_else(sound),
+            Self::Sound => sound(),
+        }
+    }
+
+    fn has(self, slot: &Slot, state: &State) -> bool {
+        let info = &slot.info;
+        let primary = self.primary(state).map(|slot| &slot.info);
+        let first = state.slots.iter().map(|slot| &slot.info).find(|first| first.kind == info.kind);
+        let is_picture = info.kind == Kind::Video;
+        match self {
+            Self::All => true,
+            Self::Best => {
+                info.kind == Kind::Data
+                    || primary.is_some_and(|primary| match primary.kind == info.kind {
+                        true => primary.id == info.id,
+                        false => first.is_some_and(|first| first.id == info.id),
+                    })
+            }
+            Self::Picture(id) if is_picture => info.id == id,
+            Self::Sound if is_picture => false,
+            Self::Picture(_) | Self::Sound => {
+                info.kind == Kind::Data || first.is_some_and(|first| first.id == info.id)
+            }
+        }
+    }
 }
 
 /// What a reader sees next.
@@ -186,17 +224,8 @@ impl Reader {
 
     fn follow_catalog(&mut self, state: &State) {
         self.catalog = state.catalog;
-        let primary = state.primary().map(|slot| slot.info.id);
-        let wanted = |slot: &&Slot| match self.selection {
-            Selection::All => true,
-            Selection::Best => {
-                slot.info.kind == Kind::Data
-                    || Some(slot.info.id) == primary
-                    || state.slots.iter().find(|s| s.info.kind == slot.info.kind).map(|s| s.info.id)
-                        == Some(slot.info.id)
-                        && Some(slot.info.kind) != state.primary().map(|s| s.info.kind)
-            }
-        };
+        let selection = self.selection;
+        let wanted = |slot: &&Slot| selection.has(slot, state);
         let wanted: Vec<&Slot> = state.slots.iter().filter(wanted).collect();
         self.cursors.retain(|cursor| wanted.iter().any(|slot| slot.info.id == cursor.track));
         for slot in wanted {
@@ -212,8 +241,8 @@ impl Reader {
     /// Puts every cursor at the newest group of the primary track, or at the live end while there is none.
     fn join(&mut self, state: &State) {
         let committed = self.inner.committed.load(Ordering::Acquire);
-        let start = state.primary().and_then(|slot| slot.ring.subscribe().newest_group());
-        let stale = state.primary().zip(state.newest).is_some_and(|(slot, newest)| {
+        let start = self.selection.primary(state).and_then(|slot| slot.ring.subscribe().newest_group());
+        let stale = self.selection.primary(state).zip(state.newest).is_some_and(|(slot, newest)| {
             has_keyframes(slot.info.kind) && slot.newest().is_some_and(|own| newest - own > STALE_PICTURE)
         });
         let arrival = start.map_or(committed, |start| start.arrival);

@@ -32,6 +32,7 @@ impl Config {
         self.check_tls()?;
         self.check_telemetry()?;
         self.check_hls()?;
+        self.check_ladder()?;
         self.check_api()?;
         self.check_times()?;
         hooks::check(&self.hooks)

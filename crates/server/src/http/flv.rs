@@ -24,10 +24,11 @@ use crate::audience::{Audience, Protocol};
 use crate::bridge;
 use crate::context::Context;
 use crate::egress::{Format, Join, Wish};
+use crate::ladder::{self, Asked as Wanted, Refusal};
 use crate::rtmp::query_value;
 use crate::sessions::{Action, Ticket};
 use crate::socket::Socket;
-use crate::transcode::{Picture, Refusal};
+use crate::transcode;
 
 /// The end of an address that means FLV.
 pub(crate) const SUFFIX: &str = ".flv";
@@ -72,12 +73,13 @@ impl Viewer {
         let latency_ms = target::milliseconds(query, "latency_ms", u64::MAX)?;
         let wish = context.egress.wish(latency_ms, query_value(query, "tracks"));
         let wait = target::milliseconds(query, "wait_ms", WAIT_MS_MAX)?.unwrap_or(0);
+        let wanted = Wanted::of(query).map_err(no_such)?;
         let request = Request { action: Action::Play, path: &path, protocol, query, caller };
         let ticket = context.admit(&request).await?;
         let broadcast = context.find(&path, Duration::from_millis(wait)).await;
         let broadcast = broadcast.ok_or_else(not_live)?;
-        let broadcast = bridge::for_players(context, &broadcast, Picture::asked(query));
-        let broadcast = broadcast.map_err(not_in_h264)?;
+        ladder::settle(&broadcast, wanted).await;
+        let broadcast = bridge::for_players(context, &broadcast, wanted).map_err(no_such)?;
         Ok(Self { broadcast, wish, protocol, ticket })
     }
 
@@ -108,11 +110,20 @@ pub(crate) fn not_live() -> Problem {
     )
 }
 
-/// The answer to who needs H.264 that cannot be made.
-pub(crate) fn not_in_h264(refusal: Refusal) -> Problem {
+/// The answer to who asks for a rendition, or H.264, that cannot be had.
+pub(crate) fn no_such(refusal: Refusal) -> Problem {
+    let text = refusal.to_string();
     match refusal {
-        Refusal::Missing { .. } => Problem::new(StatusCode::NOT_ACCEPTABLE, refusal.to_string()),
-        Refusal::NoRoom { .. } | Refusal::Failed => Problem::unavailable(refusal.to_string(), 30),
+        Refusal::Unreadable => Problem::bad_request(text),
+        Refusal::Unknown { .. } => Problem::not_found(text),
+        Refusal::NotAllowed => Problem::new(StatusCode::FORBIDDEN, text),
+        Refusal::Transcode(transcode::Refusal::Missing { .. }) => {
+            Problem::new(StatusCode::NOT_ACCEPTABLE, text)
+        }
+        Refusal::TooMany { .. }
+        | Refusal::Transcode(transcode::Refusal::NoRoom { .. } | transcode::Refusal::Failed) => {
+            Problem::unavailable(text, 30)
+        }
     }
 }
 

@@ -16,6 +16,7 @@ use crate::access::{self, Caller};
 use crate::audience::Protocol;
 use crate::config::Permission;
 use crate::context::Context;
+use crate::ladder;
 use crate::rtc::{self, BeginError, Begun, OFFER_BYTES_MAX, Refusal};
 use crate::sessions::Action;
 
@@ -141,10 +142,12 @@ async fn begin(
         }
         Way::Out => {
             let wait = target::milliseconds(query, "wait_ms", flv::WAIT_MS_MAX)?.unwrap_or(0);
+            let wanted = ladder::Asked::of(query).map_err(flv::no_such)?;
             let offer = text(context, body).await?;
             let ticket = admit(Action::Play, Protocol::Whep).await?;
-            let broadcast = context.find(&path, Duration::from_millis(wait)).await;
-            rtc::watch(context, broadcast.ok_or_else(flv::not_live)?, &offer, ticket).await
+            let found = context.find(&path, Duration::from_millis(wait)).await;
+            let broadcast = ladder::for_browsers(context, &found.ok_or_else(flv::not_live)?, wanted).await;
+            rtc::watch(context, broadcast.map_err(flv::no_such)?, &offer, ticket).await
         }
     };
     begun.map(|begun| created(&named, begun)).map_err(|error| refused(&path, error))

@@ -14,6 +14,17 @@ pub(super) struct Wanted {
     pub(super) height: u32,
     /// How fast.
     pub(super) rate: Rate,
+    /// Where viewers can join.
+    pub(super) keyframes: Keyframes,
+}
+
+/// Which pictures can be joined at.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Keyframes {
+    /// One every so often.
+    Timed,
+    /// Those that could be in the source.
+    OfSource,
 }
 
 /// The arguments. Options before `-i` are those of the input.
@@ -23,7 +34,10 @@ pub(super) fn arguments(wanted: &Wanted) -> Vec<String> {
     let (width, height) = (even(wanted.width), even(wanted.height));
     let scale = format!("scale={width}:{height},format=yuv420p");
     let seconds = KEYFRAME_INTERVAL.micros() / 1_000_000;
-    let keyframes = format!("expr:gte(t,n_forced*{seconds})");
+    let keyframes = match wanted.keyframes {
+        Keyframes::Timed => format!("expr:gte(t,n_forced*{seconds})"),
+        Keyframes::OfSource => "source".to_owned(),
+    };
     let input = [
         "-hide_banner -nostats -nostdin -loglevel error -protocol_whitelist pipe",
         // The boxes in front tell the codec. `-fflags nobuffer` would drop the keyframe that is read while probing.
@@ -65,7 +79,7 @@ mod tests {
     #[test]
     fn the_arguments_are_exactly_these() {
         let rate = Rate { bitrate_bps: 1_500_000, fps: 30.0 };
-        let wanted = Wanted { width: 1_281, height: 720, rate };
+        let wanted = Wanted { width: 1_281, height: 720, rate, keyframes: Keyframes::Timed };
         let line = "-hide_banner -nostats -nostdin -loglevel error -protocol_whitelist pipe -flags low_delay \
             -probesize 32 -analyzeduration 0 -threads 1 -copyts -f mp4 -i pipe:0 -map 0:v:0 \
             -vf scale=1280:720,format=yuv420p -fps_mode passthrough -enc_time_base 1:1000 -c:v libx264 \
@@ -73,5 +87,8 @@ mod tests {
             -force_key_frames expr:gte(t,n_forced*2) -b:v 1500k -maxrate 1500k -bufsize 1500k -flush_packets 1 \
             -flvflags no_duration_filesize+no_sequence_end -f flv pipe:1";
         assert_eq!(arguments(&wanted).join(" "), line);
+        let aligned = Wanted { keyframes: Keyframes::OfSource, ..wanted };
+        let line = line.replace("expr:gte(t,n_forced*2)", "source");
+        assert_eq!(arguments(&aligned).join(" "), line);
     }
 }

@@ -8,14 +8,13 @@ use std::time::{Duration, Instant};
 use media::broadcast::{Broadcast, Event, Phase, Producer, Selection, TrackId, TrackInfo, WriteError};
 use media::codec::{Codec, Kind};
 use media::{Frame, Timestamp};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use super::conversion::{Conversion, Failure};
+use super::conversion::{Begin, Conversion, Failure};
 use super::output::Made;
-use super::tool::Ffmpeg;
-use super::{Refusal, picture, room};
+use super::{Goal, Room, Task, picture};
 use crate::context::Context;
+use crate::ladder;
 use crate::remade::Remade;
 
 /// How often idleness, silence of the child and sound that waits are looked at.
@@ -50,12 +49,12 @@ pub(super) enum Over {
     Failed,
 }
 
-/// Runs while somebody reads and the source goes on. `permit` is room for its first picture.
+/// Runs while somebody reads and the source goes on.
 pub(super) async fn carry(
     context: &Arc<Context>,
     source: &Broadcast,
     remade: &Remade,
-    permit: Option<OwnedSemaphorePermit>,
+    Task { goal, room }: Task,
 ) -> Over {
     let mut reader = source.read(Selection::Best);
     let producer = (source.phase() == Phase::Live).then(|| remade.derived().claim());
@@ -63,8 +62,9 @@ pub(super) async fn carry(
         context,
         source,
         remade,
+        goal,
         producer,
-        permit,
+        room,
         way: Way::None,
         held: VecDeque::new(),
         shown: None,
@@ -101,9 +101,11 @@ struct Carrier<'a> {
     context: &'a Arc<Context>,
     source: &'a Broadcast,
     remade: &'a Remade,
+    goal: Goal,
     /// Absent while the source has no publisher.
     producer: Option<Producer>,
-    permit: Option<OwnedSemaphorePermit>,
+    /// What the first conversion was promised.
+    room: Option<Room>,
     way: Way,
     /// Sound and data that wait for the picture of their time, and since when.
     held: VecDeque<(Instant, TrackId, Frame)>,
@@ -117,7 +119,7 @@ struct Carrier<'a> {
 enum Way {
     /// There are none yet.
     None,
-    /// They are H.264.
+    /// They are what is wanted.
     Through(TrackId),
     Converted(Box<Conversion>),
     /// They are left out until then.
@@ -182,24 +184,25 @@ impl Carrier<'_> {
 
     /// A group of pictures opens with `first`.
     async fn set_picture(&mut self, track: TrackId, codec: &Arc<Codec>, first: &Frame) -> Result<(), Over> {
-        let is_h264 = matches!(&**codec, Codec::H264(_));
+        let is_wanted = self.goal.takes(codec);
         match &self.way {
             Way::Converted(conversion) if conversion.is_of(track, codec) => return Ok(()),
-            Way::Resting(_, until) if !is_h264 && Instant::now() < *until => return Ok(()),
+            Way::Resting(_, until) if !is_wanted && Instant::now() < *until => return Ok(()),
             Way::None | Way::Through(_) | Way::Converted(_) | Way::Resting(..) => {}
         }
         self.drain().await?;
-        if is_h264 {
+        if is_wanted {
             self.way = Way::Through(track);
-            self.permit = None;
+            self.room = None;
             return self.set_codec(track, (**codec).clone());
         }
         let Some(info) = picture(self.source).filter(|info| info.id == track) else { return Ok(()) };
         let started = match self.room(&info) {
-            Ok(Some((permit, ffmpeg))) => {
-                Conversion::start(&ffmpeg, self.remade.derivations(), &info, first, permit)
+            Ok(Some(room)) => {
+                let (source, derived, goal) = (self.source, self.remade.derivations(), self.goal);
+                Conversion::start(&Begin { source, derived, goal, info: &info, first }, room)
             }
-            // It is H.264 by now: the next group tells.
+            // It is what is wanted by now: the next group tells.
             Ok(None) => return Ok(()),
             Err(refusal) => {
                 tracing::warn!(path = %self.source.path(), "{refusal}");
@@ -215,12 +218,11 @@ impl Carrier<'_> {
     }
 
     /// What the first conversion was promised, or what a further one gets.
-    fn room(&mut self, info: &TrackInfo) -> Result<Option<(OwnedSemaphorePermit, Ffmpeg)>, Refusal> {
-        let permit = match self.permit.take() {
-            Some(permit) => Some(permit),
-            None => room(self.context, info)?,
-        };
-        Ok(permit.zip(self.context.shared.ffmpeg.clone().ok()))
+    fn room(&mut self, info: &TrackInfo) -> Result<Option<Room>, ladder::Refusal> {
+        match self.room.take() {
+            Some(room) => Ok(Some(room)),
+            None => self.goal.room(self.context, self.source, info),
+        }
     }
 
     fn handle_picture(&mut self, track: TrackId, frame: Frame) -> Result<(), Over> {
@@ -279,6 +281,11 @@ impl Carrier<'_> {
             match made {
                 Made::Codec(codec) => self.set_codec(track, codec)?,
                 Made::Picture(frame) => {
+                    if self.shown.is_none() {
+                        // A rung that joins others in the middle of a group: sound of before its first picture would
+                        // come in a heap behind it.
+                        self.held.retain(|(_, _, held)| held.dts >= frame.dts);
+                    }
                     self.shown = self.shown.max(Some(frame.dts));
                     self.write(track, frame)?;
                 }

@@ -1,23 +1,22 @@
-//! One child at work on one track: what goes in, what comes out, what it costs, and whether it still answers.
+//! One conversion of one track at work: what goes in, what comes out, what it costs, and whether it still answers.
 
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use media::Frame;
-use media::broadcast::{TrackId, TrackInfo};
+use media::broadcast::{Broadcast, TrackId, TrackInfo};
 use media::codec::Codec;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::BITRATE_PERCENT;
-use super::argv::{self, Wanted};
+use super::argv;
 use super::child::Child;
+use super::goal::{Goal, Means, Room};
 use super::input::Input;
 use super::output::{self, Made, Output};
-use super::tool::Ffmpeg;
 use crate::audience::Protocol;
 use crate::derived::{Cost, Derived};
-use crate::encoders::Rate;
+use crate::ladder::{self, Encoding};
 
 /// Who gets what it makes.
 const VIEWERS: &[Protocol] = &[Protocol::Rtmp, Protocol::Flv, Protocol::WsFlv, Protocol::Hls, Protocol::Whep];
@@ -26,24 +25,45 @@ const ANSWER_MAX: Duration = Duration::from_secs(10);
 /// How often its cost is looked up.
 const COUNT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// One child at work.
+/// One conversion at work.
 pub(super) struct Conversion {
     track: TrackId,
     codec: Arc<Codec>,
-    child: Child,
-    output: Output,
-    /// What waited for it was too much; it goes on at the next keyframe.
-    behind: bool,
+    engine: Engine,
     begun: bool,
     started: Instant,
     /// The first picture that it was given since it last said something.
     asked: Option<Instant>,
     counted: Instant,
-    cost: Cost,
-    _permit: OwnedSemaphorePermit,
+    cost: Arc<Cost>,
+    _right: (OwnedSemaphorePermit, Option<ladder::Slot>),
 }
 
-/// Why a child is of no use.
+/// What does the work.
+enum Engine {
+    Child(Box<Piped>),
+    Inside(Encoding),
+}
+
+/// A child and what is read of it.
+struct Piped {
+    child: Child,
+    output: Output,
+    /// What waited for it was too much; it goes on at the next keyframe.
+    behind: bool,
+}
+
+/// What begins one.
+pub(super) struct Begin<'a> {
+    pub(super) source: &'a Broadcast,
+    pub(super) derived: &'a Arc<Derived>,
+    pub(super) goal: Goal,
+    pub(super) info: &'a TrackInfo,
+    /// The picture that it begins with.
+    pub(super) first: &'a Frame,
+}
+
+/// Why a conversion is of no use.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
     #[error(transparent)]
@@ -57,30 +77,37 @@ pub(super) enum Failure {
 }
 
 impl Conversion {
-    /// Begins with the picture `first`.
-    pub(super) fn start(
-        ffmpeg: &Ffmpeg,
-        derived: &Arc<Derived>,
-        info: &TrackInfo,
-        first: &Frame,
-        permit: OwnedSemaphorePermit,
-    ) -> io::Result<Self> {
-        let (width, height) = info.codec.resolution().unwrap_or_default();
-        let wanted = Wanted { width, height, rate: Rate::of(info, BITRATE_PERCENT) };
-        let child = Child::start(ffmpeg, &argv::arguments(&wanted), &info.codec, first.dts)?;
+    /// Begins it.
+    pub(super) fn start(begin: &Begin<'_>, room: Room) -> io::Result<Self> {
+        let Begin { source, derived, goal, info, first } = begin;
+        let Room { means, slot, permit } = room;
+        let cost = Arc::new(derived.add(goal.name(&info.codec, &means), VIEWERS));
+        let engine = match (means, goal) {
+            (Means::Inside { decoding }, Goal::Rung(rung)) => {
+                let source = ladder::Decoded { broadcast: source, info, decoding };
+                Engine::Inside(Encoding::start(source, *rung, Arc::clone(&cost))?)
+            }
+            (Means::Inside { .. }, Goal::H264) => {
+                return Err(io::Error::other("only rungs are made in this process"));
+            }
+            (Means::Child(ffmpeg), _) => {
+                let arguments = argv::arguments(&goal.wanted(info));
+                let child = Child::start(&ffmpeg, &arguments, &info.codec, first.dts)?;
+                let output = Output::new(Input::new(first.dts).zero());
+                Engine::Child(Box::new(Piped { child, output, behind: false }))
+            }
+        };
         let now = Instant::now();
         Ok(Self {
             track: info.id,
             codec: Arc::clone(&info.codec),
-            child,
-            output: Output::new(Input::new(first.dts).zero()),
-            behind: false,
+            engine,
             begun: false,
             started: now,
             asked: None,
             counted: now,
-            cost: derived.add(name(&info.codec), VIEWERS),
-            _permit: permit,
+            cost,
+            _right: (permit, slot),
         })
     }
 
@@ -103,25 +130,37 @@ impl Conversion {
     }
 
     pub(super) fn push(&mut self, frame: &Frame) {
-        if self.behind && !frame.sync {
-            return;
+        match &mut self.engine {
+            Engine::Child(piped) if piped.behind && !frame.sync => return,
+            Engine::Child(piped) => piped.behind = !piped.child.push(frame),
+            Engine::Inside(encoding) => encoding.push(&self.codec, frame),
         }
-        self.behind = !self.child.push(frame);
         self.asked.get_or_insert_with(Instant::now);
     }
 
     pub(super) fn finish(&mut self) {
-        self.child.finish();
+        match &mut self.engine {
+            Engine::Child(piped) => piped.child.finish(),
+            Engine::Inside(encoding) => encoding.finish(),
+        }
     }
 
     /// What comes out next; `None` at the end. May be cancelled.
     pub(super) async fn made(&mut self) -> Result<Option<Vec<Made>>, Failure> {
-        let bytes = self.child.read().await?;
-        if bytes.is_empty() {
-            return Ok(None);
-        }
         let mut made = Vec::new();
-        self.output.handle_input(&bytes, &mut made)?;
+        match &mut self.engine {
+            Engine::Child(piped) => {
+                let bytes = piped.child.read().await?;
+                if bytes.is_empty() {
+                    return Ok(None);
+                }
+                piped.output.handle_input(&bytes, &mut made)?;
+            }
+            Engine::Inside(encoding) => match encoding.made().await {
+                Some(one) => made.push(one),
+                None => return Ok(None),
+            },
+        }
         if made.iter().any(|made| matches!(made, Made::Picture(_))) {
             self.begun = true;
             self.asked = None;
@@ -137,36 +176,38 @@ impl Conversion {
     pub(super) fn count(&mut self) {
         if self.counted.elapsed() >= COUNT_INTERVAL {
             self.counted = Instant::now();
-            self.cost.count(self.child.busy());
+            match &mut self.engine {
+                Engine::Child(piped) => self.cost.count(piped.child.busy()),
+                // It counts by itself.
+                Engine::Inside(_) => {}
+            }
         }
     }
 
     /// How it ended and what it said last.
     pub(super) async fn last_words(self) -> String {
-        self.child.last_words().await
-    }
-}
-
-fn name(source: &Codec) -> &'static str {
-    match source {
-        Codec::H265(_) => "H.264 from H.265",
-        Codec::Av1(_) => "H.264 from AV1",
-        Codec::Vp9(_) => "H.264 from VP9",
-        Codec::Vp8(_) => "H.264 from VP8",
-        Codec::H264(_) | Codec::Aac(_) | Codec::Opus(_) | Codec::G711(_) | Codec::Data(_) => "H.264",
+        match self.engine {
+            Engine::Child(piped) => piped.child.last_words().await,
+            Engine::Inside(encoding) => encoding.last_words(),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use media::broadcast::TrackStats;
     use media::codec::{Kind, vp8};
-    use media::{Span, Timestamp};
+    use media::{Path, Span, Timestamp, hub};
 
+    use super::super::tool::Ffmpeg;
     use super::*;
     use crate::encoders::Capacity;
+
+    fn source() -> Broadcast {
+        let options = hub::Options { grace: Duration::ZERO, broadcasts_max: 1, ring_bytes_max: 1 << 20 };
+        let path = Path::new("live/x").unwrap();
+        hub::Hub::new(options).claim(&path, hub::Takeover::Newest, Instant::now()).unwrap().broadcast()
+    }
 
     /// A conversion by a program that is no FFmpeg.
     fn by(program: &str) -> Conversion {
@@ -177,9 +218,13 @@ mod tests {
         let payload = vec![0; 10].into();
         let first = Frame { dts: Timestamp::ZERO, cts: Span::ZERO, sync: true, payload };
         let permit = Capacity::of_this_machine().take((160, 120), 25.0).expect("nobody else encodes");
-        let program =
-            Ffmpeg::find(Path::new(program), std::env::var_os("PATH")).expect("every system has it");
-        Conversion::start(&program, &Arc::default(), &info, &first, permit).expect("it starts")
+        let program = Ffmpeg::find(std::path::Path::new(program), std::env::var_os("PATH"))
+            .expect("every system has it");
+        let source = source();
+        let (derived, goal) = (Arc::default(), Goal::H264);
+        let begin = Begin { source: &source, derived: &derived, goal, info: &info, first: &first };
+        let room = Room { means: Means::Child(program), slot: None, permit };
+        Conversion::start(&begin, room).expect("it starts")
     }
 
     #[tokio::test]

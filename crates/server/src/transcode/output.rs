@@ -15,7 +15,7 @@ pub(super) struct Output {
 
 /// What is in it.
 #[derive(Debug, PartialEq)]
-pub(super) enum Made {
+pub(crate) enum Made {
     /// Parameters of the pictures that follow.
     Codec(Codec),
     /// One picture.

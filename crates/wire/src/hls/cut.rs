@@ -43,6 +43,9 @@ pub(super) struct Lengths {
     pub(super) segment_min: Span,
     /// No part is longer.
     pub(super) part: Span,
+    /// Segments begin where time, cut into lengths of `segment_min` from zero, has gone on to another one: all renditions
+    /// of a broadcast are then cut at the same keyframes, whenever each was begun.
+    pub(super) aligned: bool,
 }
 
 impl Lengths {
@@ -56,6 +59,11 @@ impl Lengths {
         let frames = (part + interval - 1) / interval;
         let millis = (frames * interval * 26 / 25).div_euclid(1_000) + 1;
         self.part = Span::from_millis(millis.min(self.target.micros() / 2_000));
+    }
+
+    /// Which length of `segment_min` a time falls into.
+    fn cell(&self, at: Timestamp) -> i64 {
+        at.micros().div_euclid(self.segment_min.micros().max(1))
     }
 }
 
@@ -136,8 +144,15 @@ impl Track {
 #[derive(Clone, Copy, Debug)]
 struct Begun {
     start: Timestamp,
-    /// Whether its first picture is a keyframe; `None` before there is one.
-    sync: Option<bool>,
+    /// Whether its first picture is a keyframe, and when it is shown; `None` before there is one.
+    first: Option<First>,
+}
+
+/// The picture, or sound where there are no pictures, that a segment begins with.
+#[derive(Clone, Copy, Debug)]
+struct First {
+    sync: bool,
+    pts: Timestamp,
 }
 
 /// See the module.
@@ -369,9 +384,13 @@ impl Cutter {
 
     /// A keyframe begins a segment once the last one is long enough, or if that began without one.
     fn begins_segment(&self, merged: &Merged) -> bool {
-        let Some(Begun { start, sync }) = self.segment else { return false };
-        let long = merged.frame.dts - start >= self.lengths.segment_min;
-        self.is_master(merged.lane) && merged.frame.sync && (long || sync == Some(false))
+        let Some(Begun { start, first }) = self.segment else { return false };
+        let long = match first.filter(|_| self.lengths.aligned) {
+            Some(first) => self.lengths.cell(merged.frame.pts()) > self.lengths.cell(first.pts),
+            None => merged.frame.dts - start >= self.lengths.segment_min,
+        };
+        let ill = first.is_some_and(|first| !first.sync);
+        self.is_master(merged.lane) && merged.frame.sync && (long || ill)
     }
 
     /// Ends the segment if another part might not fit into the target duration.
@@ -389,13 +408,13 @@ impl Cutter {
         let Some(hz) = fmp4::timescale(&merged.codec) else { return };
         if self.pending.is_empty() && self.segment.is_none() {
             self.part_start = merged.frame.dts;
-            self.segment = Some(Begun { start: merged.frame.dts, sync: None });
+            self.segment = Some(Begun { start: merged.frame.dts, first: None });
         }
         let (lane, frame) = (merged.lane, merged.frame);
         if self.is_master(lane)
             && let Some(begun) = &mut self.segment
         {
-            begun.sync.get_or_insert(frame.sync);
+            begun.first.get_or_insert(First { sync: frame.sync, pts: frame.pts() });
         }
         let length = match fmp4::unit_ticks(&merged.codec, &frame.payload) {
             Some(unit) => Length::Counted { ticks: unit.into(), tolerance: SOUND_TOLERANCE.ticks(hz) },
@@ -429,7 +448,7 @@ impl Cutter {
                 wall: self.wall.map(|(at, unix)| unix + (first.pts - at)),
                 discontinuity: std::mem::take(&mut self.discontinuity),
                 init: self.init.unwrap_or(0),
-                independent: self.first_sync(&taken) == Some(true),
+                independent: self.first(&taken).is_some_and(|first| first.sync),
                 parts: Vec::new(),
             });
         }
@@ -443,13 +462,14 @@ impl Cutter {
     /// Completes the segment; samples that are left begin the next one.
     fn end_segment(&mut self, store: &mut Store) {
         store.close();
-        let sync = self.first_sync(&self.pending);
-        self.segment = (!self.pending.is_empty()).then_some(Begun { start: self.part_start, sync });
+        let first = self.first(&self.pending);
+        self.segment = (!self.pending.is_empty()).then_some(Begun { start: self.part_start, first });
     }
 
-    /// Whether the first sample that decides it is a keyframe.
-    fn first_sync(&self, samples: &[Pending]) -> Option<bool> {
-        samples.iter().find(|p| self.is_master(p.lane)).map(|p| p.sample.sync)
+    /// The first sample that decides where segments begin.
+    fn first(&self, samples: &[Pending]) -> Option<First> {
+        let first = samples.iter().find(|p| self.is_master(p.lane));
+        first.map(|p| First { sync: p.sample.sync, pts: p.pts })
     }
 
     fn typical_of(&self, lane: Lane) -> Span {

@@ -15,7 +15,8 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-pub use packager::{Answer, Options, Packager, TrackKey, UnixMicros};
+pub use multivariant::{Variant, multivariant};
+pub use packager::{Answer, Mark, Options, Packager, Report, TrackKey, UnixMicros};
 pub use request::{
-    Directives, DirectivesError, Position, Resource, SESSION_BYTES_MAX, is_session, media_uri,
+    Directives, DirectivesError, Position, Resource, SESSION_BYTES_MAX, is_session, media_uri, rendition_uri,
 };

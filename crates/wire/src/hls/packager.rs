@@ -9,7 +9,7 @@ use media::{Codec, Frame, Span, Timestamp};
 
 use super::cut::{Cutter, Lengths};
 use super::merge::{Lane, Merger};
-use super::multivariant;
+use super::multivariant::Variant;
 use super::playlist;
 use super::request::{Directives, Position};
 use super::store::{Store, Window};
@@ -53,6 +53,29 @@ pub struct Options {
     pub segments_listed: usize,
     /// The broadcast is known to have pictures and sound: its start waits longer for whichever of them comes late.
     pub both: bool,
+    /// It is one of several renditions, which are all cut alike: segments begin at the first keyframe of each length of
+    /// `segment_min` since the broadcast's zero.
+    pub aligned: bool,
+}
+
+/// Where a segment stands among all of a rendition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// When it begins.
+    pub wall: UnixMicros,
+    /// Its media sequence number.
+    pub msn: u64,
+    /// Discontinuities up to its start.
+    pub discontinuities: u64,
+}
+
+/// How far another rendition is (EXT-X-RENDITION-REPORT).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// Its playlist's address, relative to this one's.
+    pub uri: String,
+    /// Its newest part.
+    pub last: Position,
 }
 
 impl Default for Options {
@@ -63,6 +86,7 @@ impl Default for Options {
             part_target: Span::from_millis(500),
             segments_listed: 24,
             both: false,
+            aligned: false,
         }
     }
 }
@@ -94,6 +118,8 @@ pub struct Packager {
     delta: OnceLock<Bytes>,
     /// Stands before the names of segments and parts.
     directory: String,
+    /// How far other renditions are.
+    reports: Vec<Report>,
     refused: u64,
 }
 
@@ -105,7 +131,8 @@ impl Packager {
         let half = Span::from_micros(target.micros() / 2);
         options.part_target = options.part_target.clamp(Span::from_millis(100), half);
         options.segment_min = options.segment_min.clamp(Span::ZERO, target);
-        let lengths = Lengths { target, segment_min: options.segment_min, part: options.part_target };
+        let Options { segment_min, part_target: part, aligned, .. } = options;
+        let lengths = Lengths { target, segment_min, part, aligned };
         Self {
             sources: [None, None],
             merger: Merger::new(options.both),
@@ -115,6 +142,7 @@ impl Packager {
             full: OnceLock::new(),
             delta: OnceLock::new(),
             directory: String::new(),
+            reports: Vec::new(),
             refused: 0,
         }
     }
@@ -124,6 +152,37 @@ impl Packager {
     pub fn share_segments(&mut self, session: &str) {
         self.directory = format!("../{session}/");
         self.forget_texts();
+    }
+
+    /// Says how far other renditions are. Playlists tell it from their next version on.
+    pub fn set_reports(&mut self, reports: Vec<Report>) {
+        self.reports = reports;
+    }
+
+    /// When its first segment began; `None` before there is one, and where the clock is not known.
+    pub fn first_wall(&self) -> Option<UnixMicros> {
+        self.store.first_wall()
+    }
+
+    /// Where its segments from number `from` on stand, newest first; none where the clock is not known.
+    pub fn marks(&self, from: u64) -> impl Iterator<Item = Mark> {
+        self.store.marks(from)
+    }
+
+    /// Gives its first segment the number that another rendition's of the same time has. To be done before anybody has
+    /// read a playlist.
+    pub fn renumber(&mut self, mark: Mark) {
+        self.store.renumber(mark);
+        self.forget_texts();
+    }
+
+    /// Its newest part; `None` before there is one.
+    pub fn last(&self) -> Option<Position> {
+        if let Some(growing) = self.store.growing() {
+            return Some(Position { msn: growing.msn, part: (growing.parts.len() as u64).saturating_sub(1) });
+        }
+        let last = self.store.listed().next_back()?;
+        Some(Position { msn: last.msn, part: (last.parts.len() as u64).saturating_sub(1) })
     }
 
     /// Takes a frame of a track, in order of arrival among all tracks; `codec` is what the frame's group is
@@ -245,10 +304,14 @@ impl Packager {
         self.store.init(n).cloned()
     }
 
-    /// The multivariant playlist with one variant at `uri` ([`super::media_uri`]); `None` until the codecs
-    /// and a first bit rate are known.
-    pub fn multivariant(&self, uri: &str) -> Option<Bytes> {
-        multivariant::render(&self.cutter, &self.store, uri)
+    /// It as a variant of a multivariant playlist, at `uri`; `None` until the codecs and a first bit rate are known.
+    pub fn variant(&self, uri: &str) -> Option<Variant> {
+        Variant::of(&self.cutter, &self.store, uri)
+    }
+
+    /// Whether all segments that it lists begin with a keyframe.
+    pub fn is_independent(&self) -> bool {
+        self.store.listed().chain(self.store.growing()).all(|segment| segment.independent)
     }
 
     /// The part that comes next.
@@ -317,8 +380,13 @@ impl Packager {
     }
 
     fn text(&self, skip: bool) -> Bytes {
-        let render = || playlist::render(&self.store, self.cutter.lengths(), skip, &self.directory);
+        let render = || self.render(skip);
         if skip { &self.delta } else { &self.full }.get_or_init(render).clone()
+    }
+
+    fn render(&self, skip: bool) -> Bytes {
+        let names = playlist::Names { directory: &self.directory, reports: &self.reports };
+        playlist::render(&self.store, self.cutter.lengths(), skip, names)
     }
 
     fn forget_texts(&mut self) {

@@ -6,16 +6,25 @@ use bytes::Bytes;
 use media::Span;
 
 use super::cut::Lengths;
-use super::packager::UnixMicros;
+use super::packager::{Report, UnixMicros};
 use super::request::{Position, Resource};
 use super::store::{Segment, Store};
 
 /// EXT-X-SKIP needs 9 (RFC 8216bis §8); the version must not change between full and delta.
 const VERSION: u32 = 9;
 
+/// What stands in a playlist beside its own segments.
+#[derive(Clone, Copy)]
+pub(super) struct Names<'a> {
+    /// Before the name of all that it lists.
+    pub(super) directory: &'a str,
+    pub(super) reports: &'a [Report],
+}
+
 /// Renders the playlist; with `skip`, segments behind the skip boundary are replaced by EXT-X-SKIP, where there
-/// are any (RFC 8216bis §6.2.5.1). `directory` stands before the name of all that the playlist lists.
-pub(super) fn render(store: &Store, lengths: Lengths, skip: bool, directory: &str) -> Bytes {
+/// are any (RFC 8216bis §6.2.5.1).
+pub(super) fn render(store: &Store, lengths: Lengths, skip: bool, names: Names<'_>) -> Bytes {
+    let directory = names.directory;
     let mut out = String::with_capacity(4_096);
     head(&mut out, store, lengths);
     let skipped = if skip && !store.is_ended() { skippable(store, lengths) } else { 0 };
@@ -49,6 +58,11 @@ pub(super) fn render(store: &Store, lengths: Lengths, skip: bool, directory: &st
         let next = Position { msn: store.growing_msn(), part: store.growing_parts() };
         let hint = Resource::Part(next);
         line(&mut out, format_args!("#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"{directory}{hint}\""));
+        for Report { uri, last: Position { msn, part } } in names.reports {
+            let report =
+                format_args!("#EXT-X-RENDITION-REPORT:URI=\"{uri}\",LAST-MSN={msn},LAST-PART={part}");
+            line(&mut out, report);
+        }
     }
     Bytes::from(out)
 }

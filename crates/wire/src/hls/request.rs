@@ -140,6 +140,11 @@ pub fn is_session(token: &str) -> bool {
 ///
 /// The playlist stands two named levels below the stream, so that no name of a sibling stream can be it.
 pub fn media_uri(stream: &str, session: &str) -> String {
+    rendition_uri(stream, session, None)
+}
+
+/// The same of a rendition that is not the session's own: `{stream}/hls/{session}/{rendition}/media.m3u8`.
+pub fn rendition_uri(stream: &str, session: &str, rendition: Option<&str>) -> String {
     // `./` keeps a colon in the name from being read as a scheme (RFC 3986 §4.2).
     let mut uri = String::from("./");
     for byte in stream.bytes() {
@@ -150,6 +155,10 @@ pub fn media_uri(stream: &str, session: &str) -> String {
     }
     uri.push_str("/hls/");
     uri.push_str(session);
+    if let Some(rendition) = rendition {
+        uri.push('/');
+        uri.push_str(rendition);
+    }
     uri.push_str("/media.m3u8");
     uri
 }

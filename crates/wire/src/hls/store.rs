@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use media::Span;
 
-use super::packager::UnixMicros;
+use super::packager::{Mark, UnixMicros};
 
 /// Bytes of all segments of a broadcast, listed or not: half a minute at 16 Mbit/s.
 pub(super) const BYTES_MAX: usize = 64 << 20;
@@ -82,6 +82,8 @@ pub(super) struct Store {
     inits: VecDeque<(u32, Bytes)>,
     next_msn: u64,
     discontinuity_sequence: u64,
+    /// Of all segments so far.
+    discontinuities: u64,
     bytes: usize,
     /// Duration of all complete segments ever: the clock by which old ones leave.
     elapsed: Span,
@@ -102,6 +104,7 @@ impl Store {
             inits: VecDeque::new(),
             next_msn: 0,
             discontinuity_sequence: 0,
+            discontinuities: 0,
             bytes: 0,
             elapsed: Span::ZERO,
             longest: Span::ZERO,
@@ -123,7 +126,39 @@ impl Store {
     pub(super) fn open(&mut self, mut segment: Segment) {
         segment.msn = self.next_msn;
         self.next_msn += 1;
+        self.discontinuities += u64::from(segment.discontinuity);
         self.open = Some(segment);
+    }
+
+    /// Numbers what there is anew, so that its first segment has the number of `mark`.
+    pub(super) fn renumber(&mut self, mark: Mark) {
+        let first = self.kept.front().map(|kept| &kept.segment).or(self.open.as_ref());
+        let first = first.map_or(self.next_msn, |segment| segment.msn);
+        let renumbered = |msn: u64| (msn - first).saturating_add(mark.msn);
+        let all = self.kept.iter_mut().map(|kept| &mut kept.segment).chain(&mut self.open);
+        all.for_each(|segment| segment.msn = renumbered(segment.msn));
+        self.next_msn = renumbered(self.next_msn);
+        self.discontinuity_sequence = self.discontinuity_sequence.saturating_add(mark.discontinuities);
+        self.discontinuities = self.discontinuities.saturating_add(mark.discontinuities);
+    }
+
+    /// Where segments from number `from` on stand that have a part, newest first; none where the clock is not known.
+    pub(super) fn marks(&self, from: u64) -> impl Iterator<Item = Mark> {
+        let all = self.growing().into_iter().chain(self.kept.iter().rev().map(|kept| &kept.segment));
+        let mut discontinuities = self.discontinuities;
+        if let Some(open) = self.open.as_ref().filter(|open| open.parts.is_empty()) {
+            discontinuities -= u64::from(open.discontinuity);
+        }
+        all.take_while(move |segment| segment.msn >= from).filter_map(move |segment| {
+            let mark = segment.wall.map(|wall| Mark { wall, msn: segment.msn, discontinuities });
+            discontinuities -= u64::from(segment.discontinuity);
+            mark
+        })
+    }
+
+    /// When the first segment that is here began.
+    pub(super) fn first_wall(&self) -> Option<UnixMicros> {
+        self.kept.front().map(|kept| &kept.segment).or_else(|| self.growing())?.wall
     }
 
     /// Adds a part to the open segment.
@@ -149,6 +184,7 @@ impl Store {
         let Some(segment) = self.open.take() else { return };
         if segment.parts.is_empty() {
             self.next_msn = segment.msn;
+            self.discontinuities -= u64::from(segment.discontinuity);
             return;
         }
         let duration = segment.duration();

@@ -1,5 +1,6 @@
 //! A packager under test: made-up sources on one side, the rules of the draft as assertions on the other.
 
+mod aligned;
 mod answers;
 mod cutting;
 mod golden;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use axum::response::Response;
-use media::broadcast::{Broadcast, Phase, TrackInfo};
+use media::broadcast::{Broadcast, Phase, TrackInfo, TrackStats};
 use media::codec::Kind;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -16,6 +16,7 @@ use utoipa_axum::routes;
 
 use super::admin::{Admin, ToRead, ToWrite};
 use super::ask::{self, Asked};
+use super::renditions::{self, Rendition};
 use super::{fresh, history};
 use crate::access::now;
 use crate::audience::Audience;
@@ -92,6 +93,8 @@ struct BroadcastInfo {
     publisher: Option<PublisherInfo>,
     /// What is computed for viewers that cannot take it as it is, while it runs.
     conversions: Vec<Conversion>,
+    /// What can be asked for with `?rendition=`, the best first.
+    renditions: Vec<Rendition>,
     /// Of pictures that a WebRTC publisher sends in more than one, in the order that it named them.
     layers: Vec<Layer>,
 }
@@ -117,7 +120,7 @@ struct Layer {
 #[derive(Debug, Serialize, ToSchema)]
 struct Conversion {
     /// `Opus from AAC`
-    what: &'static str,
+    what: String,
     /// Whose viewers get it.
     viewers: Vec<&'static str>,
     /// The share of one core that it takes.
@@ -268,6 +271,7 @@ fn describe(context: &Context, broadcast: &Broadcast) -> BroadcastInfo {
     // The demo is published only; nobody watches by it.
     let viewers = audience.viewers().filter(|(protocol, _)| protocol.has_viewers());
     let tracks: Vec<Track> = broadcast.tracks().iter().map(track).collect();
+    let conversions = Derived::of(broadcast).conversions();
     let viewers: BTreeMap<_, _> = viewers.map(|(protocol, count)| (protocol.name(), count)).collect();
     BroadcastInfo {
         path: broadcast.path().to_string(),
@@ -282,7 +286,8 @@ fn describe(context: &Context, broadcast: &Broadcast) -> BroadcastInfo {
             address: publisher.address.map(|address| address.to_string()),
             agent: publisher.agent,
         }),
-        conversions: Derived::of(broadcast).conversions().iter().map(conversion).collect(),
+        renditions: renditions::of(context, broadcast, &conversions),
+        conversions: conversions.iter().map(conversion).collect(),
         layers: rtc::layers(broadcast).into_iter().map(layer).collect(),
     }
 }
@@ -302,11 +307,21 @@ fn layer(info: rtc::LayerInfo) -> Layer {
 
 fn conversion(running: &derived::Conversion) -> Conversion {
     Conversion {
-        what: running.what,
+        what: running.what.to_string(),
         viewers: running.viewers.iter().map(|protocol| protocol.name()).collect(),
-        // A ten-thousandth of a core is less than it varies.
-        cores: (running.cores * 1e4).round() / 1e4,
+        cores: rounded(running.cores),
     }
+}
+
+/// A ten-thousandth of a core is less than it varies.
+pub(super) fn rounded(cores: f64) -> f64 {
+    (cores * 1e4).round() / 1e4
+}
+
+/// Bits a second of the newest whole group, once there is one.
+pub(super) fn bitrate(stats: &TrackStats) -> Option<u64> {
+    let seconds = stats.group_span.to_duration().as_secs_f64();
+    (seconds > 0.0).then(|| (stats.group_bytes as f64 * 8.0 / seconds) as u64)
 }
 
 fn track(info: &TrackInfo) -> Track {
@@ -328,7 +343,7 @@ fn track(info: &TrackInfo) -> Track {
         height: resolution.map(|(_, height)| height),
         sample_rate: sound.map(|(rate, _)| rate),
         channels: sound.map(|(_, channels)| channels),
-        bitrate_bps: measured.then(|| (stats.group_bytes as f64 * 8.0 / seconds) as u64),
+        bitrate_bps: bitrate(stats),
         // Two decimals tell 29.97 from 30.
         fps: (measured && is_video)
             .then(|| (f64::from(stats.group_frames) / seconds * 100.0).round() / 100.0),

@@ -14,6 +14,7 @@ mod hooks;
 mod keys;
 mod node;
 mod rate;
+mod renditions;
 mod server;
 mod sessions;
 mod usage;

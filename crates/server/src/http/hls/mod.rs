@@ -1,6 +1,8 @@
 //! HLS: the addresses of playlists, segments and parts, answered from the broadcast's packager.
 
+mod family;
 mod stream;
+mod variants;
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -17,7 +19,7 @@ use hyper::body::{Frame, SizeHint};
 use media::Path;
 use wire::hls::{self, Answer, Directives, Resource};
 
-use super::flv::{WAIT_MS_MAX, not_in_h264, not_live};
+use super::flv::{WAIT_MS_MAX, no_such, not_live};
 use super::problem::Problem;
 use super::target;
 use crate::access::{self, Caller};
@@ -25,11 +27,14 @@ use crate::audience::Protocol;
 use crate::bridge;
 use crate::config::Permission;
 use crate::context::Context;
+use crate::ladder::{self, Asked as Wanted, Rendition};
+use crate::rtmp::query_value;
 use crate::sessions::{self, Action, Session};
 use crate::transcode::Picture;
 use crate::usage::Sums;
+use family::Touched;
 pub use stream::Ended;
-use stream::{Source, Stream, Touched};
+use stream::{Source, Stream};
 
 /// The end of an address that means HLS.
 const SUFFIX: &str = ".m3u8";
@@ -50,18 +55,26 @@ const IMMUTABLE: &str = "public, max-age=60, immutable";
 pub(super) enum Name<'a> {
     /// `/{app}/{stream}.m3u8`: where a player begins.
     Multivariant { path: &'a str },
-    /// `/{app}/{stream}/hls/{session}/{resource}`
-    Session { path: &'a str, token: &'a str, resource: Resource },
+    /// `/{app}/{stream}/hls/{session}/{resource}`, and of another rendition `…/{session}/{rendition}/{resource}`.
+    Session { path: &'a str, token: &'a str, rendition: Rendition, resource: Resource },
 }
 
 /// Reads an address; `None` if it is no HLS.
 pub(super) fn name(path: &str) -> Option<Name<'_>> {
     let session = || {
         let (rest, last) = path.rsplit_once('/')?;
-        let (rest, token) = rest.rsplit_once('/')?;
-        let path = rest.strip_suffix("/hls")?;
+        let (rest, name) = rest.rsplit_once('/')?;
         let resource = Resource::parse(last)?;
-        hls::is_session(token).then_some(Name::Session { path, token, resource })
+        let (path, token, rendition) = match rest.strip_suffix("/hls") {
+            Some(path) => (path, name, Rendition::Source),
+            None => {
+                let (rest, token) = rest.rsplit_once('/')?;
+                // One name for one thing: the source's stands above.
+                let rendition = Rendition::named(name).filter(|named| *named != Rendition::Source)?;
+                (rest.strip_suffix("/hls")?, token, rendition)
+            }
+        };
+        hls::is_session(token).then_some(Name::Session { path, token, rendition, resource })
     };
     session().or_else(|| path.ends_with(SUFFIX).then_some(Name::Multivariant { path }))
 }
@@ -75,8 +88,9 @@ pub(super) async fn serve(context: Arc<Context>, request: Request<Body>) -> Resp
         (Some(Name::Multivariant { path }), Method::GET | Method::HEAD) => {
             multivariant(&context, path, &parts).await
         }
-        (Some(Name::Session { path, token, resource }), Method::GET | Method::HEAD) => {
-            let asked = Asked { token, resource, query };
+        (Some(Name::Session { path, token, rendition, resource }), Method::GET | Method::HEAD) => {
+            let wanted = Wanted { picture: asked(token), rendition };
+            let asked = Asked { token, wanted, resource, query };
             asked.answer(&context, path).await
         }
         (Some(_), _) => Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "a stream can be read with GET")),
@@ -92,6 +106,8 @@ async fn multivariant(context: &Arc<Context>, path: &str, parts: &Parts) -> Resu
     let query = parts.uri.query().unwrap_or_default();
     let path = target::path(path, SUFFIX)?;
     let wait = target::milliseconds(query, "wait_ms", WAIT_MS_MAX)?.unwrap_or(0);
+    let wanted = Wanted::of(query).map_err(no_such)?;
+    let names_none = query_value(query, "rendition").is_none();
     if context.draining.is_cancelled() {
         return Err(Problem::draining());
     }
@@ -99,26 +115,33 @@ async fn multivariant(context: &Arc<Context>, path: &str, parts: &Parts) -> Resu
     let protocol = Protocol::Hls;
     let request = access::Request { action: Action::Play, path: &path, protocol, query, caller };
     let ticket = context.admit(&request).await?;
-    let picture = Picture::asked(query);
-    let token = token(context, &path, picture);
-    let stream = match context.shared.hls_ended.find(&path, None) {
-        Some(ended) if context.hub.get(&path).is_none() && wait == 0 => ended,
+    let token = token(context, &path, wanted.picture);
+    let (stream, broadcast) = match context.shared.hls_ended.find(&path, wanted, None) {
+        Some(ended) if context.hub.get(&path).is_none() && wait == 0 => (ended, None),
         Some(_) | None => {
-            let found = context.find(&path, Duration::from_millis(wait)).await;
-            running(context, &found.ok_or_else(not_live)?, None, picture).await?
+            let found = context.find(&path, Duration::from_millis(wait)).await.ok_or_else(not_live)?;
+            ladder::settle(&found, wanted).await;
+            (running(context, &found, None, wanted).await?, Some(found))
         }
     };
     let mover = Mover::Session(ticket.session());
     if !stream.begin(&token, ticket) && !is_open(context, &path) {
         return Err(Problem::unavailable("too many players watch this stream by HLS", 10));
     }
-    let uri = hls::media_uri(path.stream(), &token);
-    let answer = stream.answer(FIRST_PATIENCE, |packager| match packager.multivariant(&uri) {
-        Some(text) => Answer::Ready(text),
+    // Who names a rendition gets that one.
+    let listed = broadcast.filter(|found| names_none && ladder::is_listed(context, found));
+    let own = Some(wanted.rendition).filter(|own| *own != Rendition::Source).map(|own| own.to_string());
+    let uri = hls::rendition_uri(path.stream(), &token, own.as_deref());
+    let answer = stream.answer(FIRST_PATIENCE, |packager| match packager.variant(&uri) {
+        Some(variant) => Answer::Ready((variant, packager.is_independent())),
         None if packager.is_ended() => Answer::NotFound,
         None => Answer::NotYet,
     });
-    Ok(Served::new(answer.await?, Resource::Playlist.content_type(), "no-store", mover))
+    let (source, independent) = answer.await?;
+    let others = listed.map(|found| variants::others(context, &found, &source, &token)).unwrap_or_default();
+    let all: Vec<_> = [source].into_iter().chain(others).collect();
+    let text = hls::multivariant(&all, independent);
+    Ok(Served::new(text, Resource::Playlist.content_type(), "no-store", mover))
 }
 
 /// A session's name, which nobody guesses: on a server with keys it is what lets its player go on. It keeps what the
@@ -150,11 +173,11 @@ async fn running(
     context: &Arc<Context>,
     broadcast: &media::broadcast::Broadcast,
     token: Option<&str>,
-    picture: Picture,
+    wanted: Wanted,
 ) -> Result<Arc<Stream>, Problem> {
     let open = is_open(context, broadcast.path());
-    let source = Source::new(broadcast, picture);
-    let broadcast = bridge::for_players(context, broadcast, picture).map_err(not_in_h264)?;
+    let source = Source::new(context, broadcast, wanted);
+    let broadcast = bridge::for_players(context, broadcast, wanted).map_err(no_such)?;
     for _ in 0..TRIES {
         let stream = Stream::of(context, &broadcast, &source);
         match stream.touch(token, open) {
@@ -172,6 +195,7 @@ async fn running(
 /// A request within a session.
 struct Asked<'a> {
     token: &'a str,
+    wanted: Wanted,
     resource: Resource,
     query: &'a str,
 }
@@ -207,16 +231,17 @@ impl Asked<'_> {
 
     /// A broadcast that ended is read to its end by those who watched it, even if a new one of its name has begun.
     async fn stream(&self, context: &Arc<Context>, path: &Path) -> Result<Arc<Stream>, Problem> {
-        if let Some(ended) = context.shared.hls_ended.find(path, Some(self.token)) {
+        if let Some(ended) = context.shared.hls_ended.find(path, self.wanted, Some(self.token)) {
             return Ok(ended);
         }
         let Some(broadcast) = context.hub.get(path) else {
-            let ended = context.shared.hls_ended.find(path, None).filter(|_| is_open(context, path));
+            let ended =
+                context.shared.hls_ended.find(path, self.wanted, None).filter(|_| is_open(context, path));
             return ended.ok_or_else(not_live);
         };
         // Nothing is started for somebody whom nobody let in.
         match is_open(context, path) || is_ours(context, path, self.token) {
-            true => running(context, &broadcast, Some(self.token), asked(self.token)).await,
+            true => running(context, &broadcast, Some(self.token), self.wanted).await,
             false => Err(begin_again()),
         }
     }
@@ -317,8 +342,16 @@ mod tests {
     #[test]
     fn an_address_of_a_session_is_never_taken_for_the_start_of_one() {
         assert_eq!(name("/live/demo.m3u8"), Some(Name::Multivariant { path: "/live/demo.m3u8" }));
-        let session = Name::Session { path: "/live/demo", token: "ab-1", resource: Resource::Playlist };
-        assert_eq!(name("/live/demo/hls/ab-1/media.m3u8"), Some(session));
+        let session = |rendition| {
+            Some(Name::Session { path: "/live/demo", token: "ab-1", rendition, resource: Resource::Playlist })
+        };
+        assert_eq!(name("/live/demo/hls/ab-1/media.m3u8"), session(Rendition::Source));
+        assert_eq!(name("/live/demo/hls/ab-1/360p/media.m3u8"), session(Rendition::Height(360)));
+        assert_eq!(name("/live/demo/hls/ab-1/audio/media.m3u8"), session(Rendition::Sound));
+        for other in ["source", "0360p", "x"] {
+            let odd = format!("/live/demo/hls/ab-1/{other}/media.m3u8");
+            assert_eq!(name(&odd), Some(Name::Multivariant { path: &odd }), "{other}");
+        }
         assert_eq!(name("/live/demo/hls/ab-1/seg-01.m4s"), None, "one name for one thing");
         assert_eq!(name("/live/demo.flv"), None);
         let odd = "/live/demo/hls/a.b/media.m3u8";

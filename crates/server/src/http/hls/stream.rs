@@ -1,8 +1,9 @@
-//! One broadcast as HLS: a derivation that runs while somebody asks, the sessions that do, and how long it is kept
-//! when the broadcast is over.
+//! One rendition of a broadcast as HLS: a derivation that runs while somebody asks, and how long it is kept when the
+//! broadcast is over.
 
 use std::collections::HashMap;
 use std::future::poll_fn;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
@@ -13,75 +14,61 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use wire::hls::{Answer, Options, Packager, TrackKey, UnixMicros};
 
+use super::family::{Family, Touched};
 use super::token;
-use crate::audience::{Audience, Protocol, Seat};
 use crate::context::Context;
 use crate::http::problem::Problem;
+use crate::ladder::{self, Asked, Rendition};
 use crate::sessions::{self, Ticket};
-use crate::transcode::Picture;
 
 /// Players that are late read the end, and its last segments, for this long.
 const ENDED_KEPT: Duration = Duration::from_secs(30);
 /// Ended broadcasts that are kept; the oldest leave first.
 const ENDED_MAX: usize = 256;
-/// Sessions that are counted as viewers of one broadcast. More are served all the same.
-const SESSIONS_MAX: usize = 50_000;
 /// How often silent sessions are looked for.
 const SWEEP: Duration = Duration::from_secs(1);
 /// Frames taken before other tasks get their turn; a reader that starts finds a whole group waiting.
 const FRAMES_AT_ONCE: u32 = 64;
 
-/// A broadcast's packager and the people around it.
+/// A packager and who asks it.
 pub(super) struct Stream {
     packager: Mutex<Packager>,
     /// The packager's version; waiting requests listen here.
     version: watch::Sender<u64>,
-    sessions: Mutex<Sessions>,
-    audience: Arc<Audience>,
+    /// Nobody asked for too long: this packager gets no frames any more.
+    asked: Mutex<LastAsked>,
+    source: Source,
+    /// Its segments have the numbers that they keep.
+    numbered: AtomicBool,
     /// The name under which segments are for every player, where they are.
     shared: Option<String>,
 }
 
-/// What a packager is made for.
-pub(super) struct Source {
-    picture: Picture,
-    /// What is published has pictures and sound, whether or not its bridge has made any yet.
-    both: bool,
-}
-
-impl Source {
-    /// Of what is published, in the pictures that were asked for.
-    pub(super) fn new(published: &Broadcast, picture: Picture) -> Self {
-        let tracks = published.tracks();
-        let has = |kind| tracks.iter().any(|track| track.kind == kind);
-        Self { picture, both: has(Kind::Video) && has(Kind::Audio) }
-    }
-}
-
-/// What became of a request's session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Touched {
-    /// It may be answered.
-    Noted,
-    /// The packager has stopped and another one must be asked for.
-    Stopped,
-    /// Its session was sent away.
-    Kicked,
-    /// No such session was let in, and not everybody is.
-    Unknown,
-}
-
-struct Sessions {
-    by_token: HashMap<String, Session>,
-    last_request: Instant,
-    /// Nobody asked for too long: this packager gets no frames any more.
+struct LastAsked {
+    at: Instant,
     stopped: bool,
 }
 
-struct Session {
-    last_request: Instant,
-    /// `None` once it was sent away: its name is remembered so that it stays away.
-    seat: Option<Seat>,
+/// What a packager is made for.
+#[derive(Clone)]
+pub(super) struct Source {
+    asked: Asked,
+    /// What is published has pictures and sound, whether or not its bridge has made any yet.
+    both: bool,
+    /// There are several renditions, which players change between.
+    aligned: bool,
+    family: Arc<Family>,
+}
+
+impl Source {
+    /// Of what is published, as it was asked for.
+    pub(super) fn new(context: &Context, published: &Broadcast, asked: Asked) -> Self {
+        let tracks = published.tracks();
+        let has = |kind| tracks.iter().any(|track| track.kind == kind);
+        let both = has(Kind::Video) && has(Kind::Audio) && asked.rendition != Rendition::Sound;
+        let aligned = ladder::is_listed(context, published);
+        Self { asked, both, aligned, family: Family::of(published) }
+    }
 }
 
 /// The broadcasts that are over and still answered for. The packagers belong to their tasks.
@@ -102,11 +89,11 @@ impl Ended {
         all.push((path, Arc::downgrade(stream)));
     }
 
-    /// The newest ended broadcast of this path; with a token, the one that knows it.
-    pub(super) fn find(&self, path: &Path, token: Option<&str>) -> Option<Arc<Stream>> {
+    /// The newest ended broadcast of this path, as it was asked for; with a token, the one that knows it.
+    pub(super) fn find(&self, path: &Path, asked: Asked, token: Option<&str>) -> Option<Arc<Stream>> {
         let all = self.lock();
         let mut found = all.iter().rev().filter(|(ended, _)| ended == path).filter_map(|(_, s)| s.upgrade());
-        found.find(|stream| token.is_none_or(|token| stream.knows(token)))
+        found.find(|stream| stream.source.asked == asked && token.is_none_or(|token| stream.knows(token)))
     }
 }
 
@@ -129,29 +116,33 @@ impl Stream {
             part_target: hls.part.into(),
             segments_listed: hls.segments,
             both: source.both,
+            aligned: source.aligned,
         });
         let zero = context.clock.wall_of(broadcast, Timestamp::ZERO);
         let micros = zero.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros());
         let unix = UnixMicros(i64::try_from(micros).unwrap_or(i64::MAX));
         packager.handle_wall_clock(Timestamp::ZERO, unix);
-        let shared = hls.shared_segments.then(|| token(context, broadcast.path(), source.picture));
+        let shared = hls.shared_segments.then(|| token(context, broadcast.path(), source.asked.picture));
         if let Some(shared) = &shared {
-            packager.share_segments(shared);
+            match source.asked.rendition {
+                Rendition::Source => packager.share_segments(shared),
+                // Its playlist stands a level deeper.
+                rendition => packager.share_segments(&format!("../{shared}/{rendition}")),
+            }
         }
-        let sessions = Sessions { by_token: HashMap::new(), last_request: Instant::now(), stopped: false };
         Self {
             packager: Mutex::new(packager),
             version: watch::Sender::new(0),
-            sessions: Mutex::new(sessions),
-            audience: Audience::of(broadcast),
+            asked: Mutex::new(LastAsked { at: Instant::now(), stopped: false }),
+            source: source.clone(),
+            numbered: AtomicBool::new(!source.aligned),
             shared,
         }
     }
 
     /// Whether a player of this name was let in and not sent away, or segments have it for all.
     pub(super) fn knows(&self, token: &str) -> bool {
-        let stays = |session: &Session| session.seat.as_ref().is_some_and(|seat| !seat.is_kicked());
-        self.is_shared(token) || self.sessions().by_token.get(token).is_some_and(stays)
+        self.is_shared(token) || self.source.family.knows(token)
     }
 
     fn is_shared(&self, token: &str) -> bool {
@@ -162,55 +153,35 @@ impl Stream {
         self.packager.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn sessions(&self) -> MutexGuard<'_, Sessions> {
-        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    fn asked(&self) -> MutexGuard<'_, LastAsked> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Begins the session of a player that was let in; `false` where there are too many to remember another.
     pub(super) fn begin(&self, token: &str, ticket: Ticket) -> bool {
-        let mut sessions = self.sessions();
-        let has_room = sessions.by_token.len() < SESSIONS_MAX;
-        if has_room {
-            let seat = self.audience.sit(Protocol::Hls).with_ticket(ticket);
-            sessions
-                .by_token
-                .insert(token.to_owned(), Session { last_request: Instant::now(), seat: Some(seat) });
-        }
-        has_room
+        self.source.family.begin(token, ticket)
     }
 
     /// Notes a request, of a session where it has one. A session that is not known is begun where everybody is let in
     /// (`open`).
     pub(super) fn touch(&self, token: Option<&str>, open: bool) -> Touched {
-        let now = Instant::now();
-        let mut sessions = self.sessions();
-        if sessions.stopped {
+        let mut asked = self.asked();
+        if asked.stopped {
             return Touched::Stopped;
         }
-        let Some(token) = token else {
-            sessions.last_request = now;
-            return Touched::Noted;
-        };
-        let is_shared = self.is_shared(token);
-        if let Some(session) = sessions.by_token.get_mut(token) {
-            session.last_request = now;
-            session.seat.take_if(|seat| seat.is_kicked());
-            if session.seat.is_none() {
-                return Touched::Kicked;
+        if let Some(token) = token.filter(|token| !self.is_shared(token)) {
+            match self.source.family.touch(token, open) {
+                Touched::Noted => {}
+                refused @ (Touched::Stopped | Touched::Kicked | Touched::Unknown) => return refused,
             }
-        } else if !is_shared && !open {
-            return Touched::Unknown;
-        } else if !is_shared && sessions.by_token.len() < SESSIONS_MAX {
-            let session = Session { last_request: now, seat: Some(self.audience.sit(Protocol::Hls)) };
-            sessions.by_token.insert(token.to_owned(), session);
         }
-        sessions.last_request = now;
+        asked.at = Instant::now();
         Touched::Noted
     }
 
     /// The session of this name, where it was let in and not only seen.
     pub(super) fn session(&self, token: &str) -> Option<Arc<sessions::Session>> {
-        self.sessions().by_token.get(token)?.seat.as_ref()?.session()
+        self.source.family.session(token)
     }
 
     /// The answer to `ask` as soon as there is one, within `patience`.
@@ -256,32 +227,42 @@ impl Stream {
             Event::Skipped { .. } | Event::Phase(Phase::Live) => packager.handle_discontinuity(),
             Event::Phase(Phase::Waiting | Phase::Ended) => {}
         }
-        self.publish(&packager);
+        self.publish(&mut packager);
     }
 
     fn handle_end(&self) {
         let mut packager = self.packager();
         packager.handle_end();
-        self.publish(&packager);
+        self.publish(&mut packager);
     }
 
-    fn publish(&self, packager: &Packager) {
+    fn publish(&self, packager: &mut Packager) {
         let version = packager.version();
+        if self.source.aligned && *self.version.borrow() != version {
+            if packager.first_wall().is_some() && !self.numbered.swap(true, Ordering::AcqRel) {
+                self.source.family.number(packager);
+            }
+            self.source.family.note(self.source.asked, packager);
+        }
         self.version.send_if_modified(|known| std::mem::replace(known, version) != version);
     }
 
     /// Forgets sessions that are silent; tells whether the packager may rest, and then stops it for good.
     fn sweep(&self, silent: Duration, idle: Duration) -> bool {
-        let now = Instant::now();
-        let mut sessions = self.sessions();
-        sessions.by_token.retain(|_, session| {
-            session.seat.take_if(|seat| seat.is_kicked());
-            now - session.last_request < silent
-        });
-        if sessions.by_token.is_empty() && now - sessions.last_request >= idle {
-            sessions.stopped = true;
+        self.source.family.forget(silent);
+        let mut asked = self.asked();
+        // A rung costs more than its packager: who has changed to another rendition does not come back at once.
+        let rest = if self.source.asked.rendition == Rendition::Source { silent.max(idle) } else { silent };
+        if asked.at.elapsed() >= rest {
+            asked.stopped = true;
         }
-        sessions.stopped
+        asked.stopped
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.source.family.leave(self.source.asked);
     }
 }
 

@@ -1,7 +1,7 @@
 //! What is answered at once, what waits, what is refused, and for how long things stay.
 
 use super::*;
-use crate::hls::{Answer, Directives, Position, media_uri};
+use crate::hls::{Answer, Directives, Position, media_uri, multivariant};
 
 fn ask(packager: &Packager, query: &str) -> Answer<Bytes> {
     packager.poll_playlist(&Directives::parse(query).unwrap())
@@ -85,7 +85,7 @@ fn before_the_first_part_everyone_waits() {
     assert_eq!(ask(&source.packager, ""), Answer::NotYet);
     assert_eq!(ask(&source.packager, "_HLS_msn=0&_HLS_part=0"), Answer::NotYet);
     assert_eq!(source.packager.poll_part(Position { msn: 0, part: 0 }), Answer::NotYet);
-    assert_eq!(source.packager.multivariant("x"), None);
+    assert_eq!(source.packager.variant("x"), None);
     source.run(300);
     assert_eq!(ask(&source.packager, ""), Answer::NotYet);
 }
@@ -171,7 +171,7 @@ fn discontinuities_that_leave_the_playlist_are_counted() {
 #[test]
 fn the_multivariant_playlist_says_codecs_size_and_rate() {
     let source = source();
-    let text = source.packager.multivariant(&media_uri("demo", "k3")).unwrap();
+    let text = multivariant(&[source.packager.variant(&media_uri("demo", "k3")).unwrap()], true);
     let m3u8_rs::MasterPlaylist { variants, .. } = m3u8_rs::parse_master_playlist_res(&text).unwrap();
     let [variant] = &variants[..] else { panic!("one variant") };
     assert_eq!(variant.uri, "./demo/hls/k3/media.m3u8");

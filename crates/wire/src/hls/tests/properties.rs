@@ -105,13 +105,16 @@ fn check_ticks(packager: &Packager, strict: bool) {
 }
 
 fn options() -> impl Strategy<Value = Options> {
-    (2..8_u32, 0..4_000_i64, 100..1_500_i64, 1..40_usize).prop_map(|(target, min, part, listed)| Options {
-        target_seconds: target,
-        segment_min: Span::from_millis(min),
-        part_target: Span::from_millis(part),
-        segments_listed: listed,
-        both: false,
-    })
+    (2..8_u32, 0..4_000_i64, 100..1_500_i64, 1..40_usize, any::<bool>()).prop_map(
+        |(target, min, part, listed, aligned)| Options {
+            target_seconds: target,
+            segment_min: Span::from_millis(min),
+            part_target: Span::from_millis(part),
+            segments_listed: listed,
+            both: false,
+            aligned,
+        },
+    )
 }
 
 proptest! {
