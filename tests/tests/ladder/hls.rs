@@ -78,6 +78,7 @@ async fn a_stream_with_a_ladder_lists_every_rung_and_starts_none_before_its_play
 
     let named = variants(&playlist);
     let (rung, text) = media(&app, &named["64p"]).await;
+    assert!(!text.contains("#EXT-X-DISCONTINUITY\n"), "nothing came before its first segment: {text}");
     assert_eq!(conversions(&app).await.len(), 2, "a decoder and one rung");
     assert!(text.contains("#EXT-X-RENDITION-REPORT:URI=\"../media.m3u8\",LAST-MSN="), "{text}");
     let viewers = get(app.addresses().http, "/api/v1/broadcasts/live/x").await.json();

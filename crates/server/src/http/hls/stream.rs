@@ -213,19 +213,25 @@ impl Stream {
         tokio::time::timeout(patience, asking).await.unwrap_or_else(|_| Err(late()))
     }
 
-    fn handle_event(&self, event: Event, codecs: &mut HashMap<TrackId, Arc<Codec>>) {
+    fn handle_event(&self, event: Event, reading: &mut Reading) {
         let mut packager = self.packager();
         match event {
             Event::Frame { track, codec, frame, .. } => {
                 if let Some(codec) = codec {
-                    codecs.insert(track, codec);
+                    reading.codecs.insert(track, codec);
                 }
-                if let Some(codec) = codecs.get(&track) {
+                if let Some(codec) = reading.codecs.get(&track) {
                     packager.handle_frame(TrackKey(track.0.into()), codec, &frame);
                 }
             }
-            Event::Skipped { .. } | Event::Phase(Phase::Live) => packager.handle_discontinuity(),
-            Event::Phase(Phase::Waiting | Phase::Ended) => {}
+            Event::Skipped { .. } => packager.handle_discontinuity(),
+            Event::Phase(Phase::Live) if reading.interrupted => {
+                reading.interrupted = false;
+                packager.handle_discontinuity();
+            }
+            // What is made begins after its reader, who is told of it behind its first frames.
+            Event::Phase(Phase::Live) => {}
+            Event::Phase(Phase::Waiting | Phase::Ended) => reading.interrupted = true,
         }
         self.publish(&mut packager);
     }
@@ -282,6 +288,13 @@ async fn run(context: Arc<Context>, broadcast: Broadcast, stream: Arc<Stream>) {
     let _ = tokio::time::timeout(ENDED_KEPT, context.draining.cancelled()).await;
 }
 
+/// What is known of the tracks that are read.
+struct Reading {
+    codecs: HashMap<TrackId, Arc<Codec>>,
+    /// The publisher vanished: what another one sends does not continue what was.
+    interrupted: bool,
+}
+
 #[derive(PartialEq, Eq)]
 enum Over {
     Ended,
@@ -289,8 +302,9 @@ enum Over {
 }
 
 async fn feed(context: &Context, broadcast: &Broadcast, stream: &Stream) -> Over {
+    let interrupted = broadcast.phase() != Phase::Live && broadcast.epoch() > 0;
+    let mut reading = Reading { codecs: HashMap::new(), interrupted };
     let mut reader = broadcast.read(Selection::Best);
-    let mut codecs = HashMap::new();
     let mut sweep = interval(SWEEP);
     sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let silent = context.config().hls.segment_max * 3;
@@ -298,7 +312,7 @@ async fn feed(context: &Context, broadcast: &Broadcast, stream: &Stream) -> Over
     loop {
         tokio::select! {
             event = poll_fn(|cx| reader.poll_next(cx)) => match event {
-                Some(event) => stream.handle_event(event, &mut codecs),
+                Some(event) => stream.handle_event(event, &mut reading),
                 None => return Over::Ended,
             },
             _ = sweep.tick() => {
