@@ -181,7 +181,7 @@ async fn three_layers_are_three_tracks_and_others_go_on_with_the_next_when_the_b
         .collect();
     assert_eq!(layers, [("l".into(), 2.into()), ("m".into(), 1.into()), ("h".into(), 0.into())]);
     let kbps = told["layers"][2]["bitrate_bps"].as_u64().expect("a bitrate") / 1_000;
-    assert!((1_200..4_000).contains(&kbps), "{told}");
+    assert!((600..2_000).contains(&kbps), "{told}");
     publisher.stop(2, true).await;
     until_flv_is(&mut flv, 1).await;
     publisher.stop(2, false).await;
@@ -229,7 +229,7 @@ async fn a_narrow_way_gets_a_small_layer_while_others_lose_nothing_and_a_large_o
     settle(&mut wide, 2).await;
     let rate =
         |kbps| Impairment { rate_kbps: Some(kbps), queue_ms: 500, delay_ms: 20, ..Impairment::default() };
-    narrow.tell(move |driver| driver.narrow = Some(Link::new(rate(450), 1))).await;
+    narrow.tell(move |driver| driver.narrow = Some(Link::new(rate(350), 1))).await;
     let began = Instant::now();
     let (slices, _) = see(&mut narrow, |slice| slice.layer == 0).await;
     let down = began.elapsed();

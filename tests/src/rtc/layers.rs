@@ -20,9 +20,9 @@ pub struct Layer {
 
 /// Three, in the order of Chromium's offer, the smallest first.
 pub const LAYERS: [Layer; 3] = [
-    Layer { rid: "l", size: (320, 192), kbps: 150 },
-    Layer { rid: "m", size: (640, 384), kbps: 500 },
-    Layer { rid: "h", size: (1_280, 768), kbps: 2_000 },
+    Layer { rid: "l", size: (320, 192), kbps: 100 },
+    Layer { rid: "m", size: (640, 384), kbps: 300 },
+    Layer { rid: "h", size: (1_280, 768), kbps: 900 },
 ];
 /// Pictures a second.
 pub const FPS: u32 = 25;

@@ -14,7 +14,7 @@ use crate::sessions::Session;
 
 /// What a way is taken to carry before it has been reckoned: the middle one of a browser's layers, with room to spare.
 pub(super) const ESTIMATE_FIRST: u64 = 1_500_000;
-/// A floor is put under the estimate no more often: each time it is reckoned anew.
+/// A floor is put under the estimate no more often: each time, all is reckoned anew.
 const FLOOR_EVERY: Duration = Duration::from_secs(1);
 
 /// One viewer's choice.

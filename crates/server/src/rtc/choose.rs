@@ -102,7 +102,7 @@ pub(super) struct Decision {
     pub(super) reason: Reason,
     /// What is to be looked for room for.
     pub(super) desired_bps: u64,
-    /// The estimate is to be no lower than this: what is lost is not for want of room.
+    /// The estimate is to be no lower than this: it fell for another reason than want of room.
     pub(super) floor_bps: Option<u64>,
 }
 
@@ -121,6 +121,10 @@ pub(super) struct Chooser {
     went_up: Option<Instant>,
     up_after: Duration,
     changed: Option<Instant>,
+    /// When what was chosen did not fit, and nothing was chosen since.
+    fell: Option<Instant>,
+    /// What was estimated while the choice still fitted, or it was last gone down from.
+    before: u64,
     /// When there was a queue or loss last.
     crowded: Option<Instant>,
     probed: Option<Instant>,
@@ -141,6 +145,8 @@ impl Default for Chooser {
             went_up: None,
             up_after: UP_AFTER,
             changed: None,
+            fell: None,
+            before: 0,
             crowded: None,
             probed: None,
             least: None,
@@ -215,14 +221,29 @@ impl Chooser {
         }
         // Of a source that is silent nothing is known: what was chosen stays.
         let pictures = self.pictures.unwrap_or(Pictures::Lane(0));
-        let floor = offer.needs(offer.least()) * SPARE_PERCENT / 100;
-        let is_low = offer.is_lossy && conditions.estimate_bps.is_some_and(|estimate| estimate < floor);
         Decision {
             pictures,
             reason: self.reason,
             desired_bps: self.desired(now, &offer, wished),
-            floor_bps: is_low.then_some(floor),
+            floor_bps: self.floor(now, &offer),
         }
+    }
+
+    /// Below what the estimate is not believed, if it is below that.
+    fn floor(&self, now: Instant, offer: &Offer<'_>) -> Option<u64> {
+        let estimate = offer.estimate_bps?;
+        let least = offer.needs(offer.least()) * SPARE_PERCENT / 100;
+        // By then a queue or loss would have been told of.
+        let is_forgiven = self.fell.is_some_and(|fell| {
+            let is_about = self.crowded.is_some_and(|crowded| crowded + ABOUT >= fell);
+            now.duration_since(fell) >= ABOUT && !is_about
+        });
+        let floor = match (is_forgiven, offer.is_lossy) {
+            (true, _) => self.before.max(least),
+            (false, true) => least,
+            (false, false) => return None,
+        };
+        (estimate < floor).then_some(floor)
     }
 
     fn choose(&mut self, now: Instant, offer: &Offer<'_>, wished: usize, behind: Duration) {
@@ -256,15 +277,20 @@ impl Chooser {
         let least = offer.least();
         let is_unfit = !offer.fits(current, 95) || behind > BEHIND_MAX && current < least;
         let patience = if current < least { DOWN_AFTER } else { WITHHOLD_AFTER };
+        if !is_unfit && !self.short {
+            self.before = offer.estimate_bps.unwrap_or(0);
+        }
         self.short |= is_unfit || current > wished && !offer.fits(wished, SPARE_PERCENT);
         if held(&mut self.unfit, is_unfit, now, patience) {
             if self.went_up.take().is_some_and(|at| now.duration_since(at) < REGRET) {
                 self.up_after = (self.up_after * 2).min(UP_AFTER_MAX);
             }
-            return match current < least {
+            match current < least {
                 true => self.take(now, offer, offer.best(current + 1, 100), Reason::Bandwidth),
                 false => self.set(now, Pictures::Withheld, Reason::Bandwidth),
-            };
+            }
+            self.fell = Some(now);
+            return;
         }
         if held(&mut self.oversized, current < wished, now, SIZE_AFTER) {
             return self.take(now, offer, wished, Reason::Size);
@@ -292,7 +318,7 @@ impl Chooser {
         if self.pictures == Some(pictures) {
             return;
         }
-        (self.pictures, self.reason) = (Some(pictures), reason);
+        (self.pictures, self.reason, self.fell) = (Some(pictures), reason, None);
         (self.unfit, self.oversized, self.better, self.short) =
             (None, None, None, reason == Reason::Bandwidth);
         // What was just found too much is not looked for at once.
@@ -436,12 +462,15 @@ mod tests {
     fn a_way_that_becomes_narrow_is_followed_within_a_second_and_one_that_widens_within_two() {
         let mut viewer = Viewer::new(5_000);
         viewer.run(10_000);
-        viewer.estimate_kbps = Some(400);
+        (viewer.estimate_kbps, viewer.round_trip_ms) = (Some(400), 400);
         viewer.run(1_000);
         assert_eq!(viewer.changes.last(), Some(&(10_300, Pictures::Lane(0), Reason::Bandwidth)));
+        viewer.round_trip_ms = 50;
+        viewer.run(5_000);
+        assert_eq!(viewer.last.expect("it ran").floor_bps, None, "there was a queue");
         viewer.estimate_kbps = Some(5_000);
         viewer.run(2_000);
-        assert_eq!(viewer.changes.last(), Some(&(11_700, Pictures::Lane(2), Reason::Bandwidth)));
+        assert_eq!(viewer.changes.last(), Some(&(16_700, Pictures::Lane(2), Reason::Bandwidth)));
     }
 
     #[test]
@@ -488,6 +517,9 @@ mod tests {
             viewer.estimate_kbps = Some(400);
             viewer.run(700);
             assert_eq!(viewer.pictures(), Pictures::Lane(0));
+            assert_eq!(viewer.last.expect("it ran").floor_bps, None, "loss may yet be told of");
+            viewer.run(1_500);
+            assert_eq!(viewer.last.expect("it ran").floor_bps, Some(5_000_000), "as it was before");
             viewer.estimate_kbps = Some(5_000);
         }
     }

@@ -37,6 +37,10 @@ pub(super) const BURST_PAUSE: Duration = Duration::from_millis(5);
 const FRESH: Span = Span::from_millis(300);
 /// A change waits for the end of the picture that is being sent, but no longer.
 const BOUNDARY_MAX: Duration = Duration::from_millis(60);
+/// A viewer that is this far behind in the layer it has goes on with the next keyframe of that.
+const LAG_MAX: Duration = Duration::from_millis(1_500);
+/// And one that changes because of it is sent nothing more of what it has.
+const LAG_CHANGING: Duration = Duration::from_millis(300);
 /// What is given to the machine beyond what it has sent: so much time of the way, and at least a few packets. The rest waits
 /// in the ring, where it can still be left out.
 const AHEAD: Duration = Duration::from_millis(120);
@@ -263,7 +267,15 @@ impl Watch {
         let estimate = choice.as_ref().and_then(|choice| choice.estimate_bps());
         for stream in &mut self.streams {
             let is_video = stream.place.kind() == Kind::Video;
-            if is_video && (is_withheld || estimate.is_some_and(|bps| !stream.has_room(rtc, bps))) {
+            // Whatever the machine has to send: the sooner it is the smaller one, the better.
+            if let Some(opening) = stream.poll_change(cx).filter(|_| !is_withheld) {
+                stream.forget(rtc);
+                stream.write(rtc, &self.lanes, opening);
+                self.choice.iter_mut().for_each(|choice| choice.handle_lane(stream.place.layer()));
+                return Poll::Ready(Ok(()));
+            }
+            let has_room = estimate.is_none_or(|bps| stream.has_room(rtc, bps) && !stream.is_left());
+            if is_video && (is_withheld || !has_room) {
                 // The machine's own clock, or the next choice, comes back to it.
                 stream.flow.is_withheld |= is_withheld;
                 ended &= stream.consumer.ended();
@@ -271,12 +283,6 @@ impl Watch {
             }
             if is_video && std::mem::take(&mut stream.flow.is_withheld) {
                 stream.join(&self.lanes);
-            }
-            if let Some(opening) = stream.poll_change(cx) {
-                stream.forget(rtc);
-                stream.write(rtc, &self.lanes, opening);
-                self.choice.iter_mut().for_each(|choice| choice.handle_lane(stream.place.layer()));
-                return Poll::Ready(Ok(()));
             }
             match stream.poll_read(cx, &self.lanes, &self.seat) {
                 Poll::Ready(Ok(Some(packet))) => {
@@ -327,7 +333,7 @@ impl Stream {
             return;
         }
         self.next = None;
-        if self.place == Place::of_layer(layer) {
+        if self.place == Place::of_layer(layer) && self.behind() <= LAG_MAX {
             return;
         }
         let mut consumer = lanes.read(Place::of_layer(layer));
@@ -365,6 +371,11 @@ impl Stream {
         self.told.numbers.base = None;
         self.told.line.join(packet.at);
         Some(packet)
+    }
+
+    /// It is far behind in a layer that it is about to leave.
+    fn is_left(&self) -> bool {
+        self.next.is_some() && self.behind() > LAG_CHANGING
     }
 
     /// What was lost of a layer that is left is not sent again: where room is short, it would stand in the way of the next.
