@@ -219,7 +219,7 @@ async fn a_viewer_gets_the_layer_that_its_element_shows_without_a_gap() {
     assert!(gap < Duration::from_millis(400), "no picture for {gap:?}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_narrow_way_gets_a_small_layer_while_others_lose_nothing_and_a_large_one_when_it_widens() {
     let app = serve(|_| {}).await;
     let _publisher = Publisher::start(&app).await;
@@ -235,21 +235,21 @@ async fn a_narrow_way_gets_a_small_layer_while_others_lose_nothing_and_a_large_o
     let down = began.elapsed();
     let gap = longest_gap(&slices);
     println!("down in {down:?}, longest gap {gap:?}");
-    assert!(down < Duration::from_millis(4_500), "it took {down:?} down");
+    assert!(down < Duration::from_secs(8), "it took {down:?} down");
     settle(&mut narrow, 0).await;
     narrow.tell(move |driver| driver.narrow = Some(Link::new(rate(20_000), 1))).await;
     let began = Instant::now();
     see(&mut narrow, |slice| slice.layer == 2).await;
     let up = began.elapsed();
     println!("up in {up:?}");
-    assert!(up < Duration::from_secs(10), "it took {up:?} up");
+    assert!(up < Duration::from_secs(15), "it took {up:?} up");
     let (seen, _) = see(&mut wide, |slice| slice.at >= began.into_std()).await;
     for pair in seen.windows(2) {
         assert_eq!((pair[1].layer, pair[1].number - pair[0].number <= 1), (2, true), "{pair:?}");
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn where_not_even_the_smallest_fits_sound_goes_on_alone_and_is_said_to() {
     let app = serve(|_| {}).await;
     let _publisher = Publisher::start(&app).await;

@@ -17,6 +17,9 @@ pub(super) const ESTIMATE_FIRST: u64 = 1_500_000;
 /// A floor is put under the estimate no more often: each time, all is reckoned anew.
 const FLOOR_EVERY: Duration = Duration::from_secs(1);
 
+/// A round trip measured longer ago tells nothing of a way that loses the reports it is measured by.
+const MEASURED_MAX: Duration = Duration::from_secs(4);
+
 /// One viewer's choice.
 pub(super) struct Choice {
     chooser: Chooser,
@@ -42,6 +45,8 @@ struct Known {
     estimate_bps: Option<u64>,
     loss: f32,
     round_trip: Option<Duration>,
+    /// When that was measured.
+    measured: Option<Instant>,
 }
 
 impl Choice {
@@ -81,9 +86,12 @@ impl Choice {
         self.known.estimate_bps = Some(bps);
     }
 
-    pub(super) fn handle_way(&mut self, loss: Option<f32>, round_trip: Option<Duration>) {
+    pub(super) fn handle_way(&mut self, now: Instant, loss: Option<f32>, round_trip: Option<Duration>) {
         self.known.loss = loss.unwrap_or(self.known.loss);
-        self.known.round_trip = round_trip.or(self.known.round_trip);
+        // The same to the nanosecond is the same measurement, told once more.
+        if round_trip.is_some() && round_trip != self.known.round_trip {
+            (self.known.round_trip, self.known.measured) = (round_trip, Some(now));
+        }
     }
 
     pub(super) fn poll_timeout(&self) -> Instant {
@@ -134,7 +142,9 @@ impl Choice {
     fn decide(&mut self, now: Instant, behind: Duration) {
         self.look = now + LOOK_EVERY;
         self.layers.look(now, &mut self.seen);
-        let Known { estimate_bps, loss, round_trip } = self.known;
+        let Known { estimate_bps, loss, round_trip, measured } = self.known;
+        let round_trip =
+            round_trip.filter(|_| measured.is_some_and(|at| now.duration_since(at) <= MEASURED_MAX));
         let conditions = Conditions { layers: &self.seen, estimate_bps, loss, round_trip, behind };
         let before = self.decision.pictures;
         self.decision = self.chooser.handle_conditions(now, &conditions);

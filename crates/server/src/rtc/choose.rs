@@ -73,6 +73,7 @@ pub(super) struct Conditions<'a> {
     pub(super) estimate_bps: Option<u64>,
     /// Of what was sent lately, 0 to 1.
     pub(super) loss: f32,
+    /// As it was lately; `None` where nobody can tell.
     pub(super) round_trip: Option<Duration>,
     /// How long the next packet has waited to be sent.
     pub(super) behind: Duration,

@@ -246,7 +246,7 @@ impl Watch {
         // A publisher of layers may have taken over from one of a single rendering.
         self.follow_layers(stats.timestamp);
         if let Some(choice) = &mut self.choice {
-            choice.handle_way(stats.loss, stats.rtt);
+            choice.handle_way(stats.timestamp, stats.loss, stats.rtt);
         }
         let Some(stream) = self.streams.iter_mut().find(|stream| stream.mid == stats.mid) else { return };
         if let (Some(repeat), Some(loss)) = (&mut stream.repeat, stats.loss) {
