@@ -205,7 +205,7 @@ async function levels() {
       await pause(watchMs);
     }
     clearInterval(watching);
-    return { plays, heights, changes, stillMs, playedS: video.currentTime - begin, errors };
+    return { plays, changes, stillMs, playedS: video.currentTime - begin, errors };
   }, [origin, stream, START_MS, WATCH_MS]);
   tell('hls_levels', seen);
 }

@@ -138,8 +138,6 @@ pub(crate) fn deltas(server: &Server, stream: &str, seconds: f64, dir: &Path) ->
 pub(crate) struct Levels {
     /// It began to play, and found more than one level.
     pub(crate) plays: bool,
-    /// Of all levels, in pixels.
-    pub(crate) heights: Vec<u32>,
     /// To the largest, the smallest and the largest again.
     pub(crate) changes: Vec<Change>,
     /// The longest that its picture stood still.

@@ -164,7 +164,7 @@ impl Packager {
         self.store.first_wall()
     }
 
-    /// Where its segments from number `from` on stand, newest first; none where the clock is not known.
+    /// Where its listed segments from number `from` on stand, oldest first; none where the clock is not known.
     pub fn marks(&self, from: u64) -> impl Iterator<Item = Mark> {
         self.store.marks(from)
     }

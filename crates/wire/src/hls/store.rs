@@ -82,8 +82,6 @@ pub(super) struct Store {
     inits: VecDeque<(u32, Bytes)>,
     next_msn: u64,
     discontinuity_sequence: u64,
-    /// Of all segments so far.
-    discontinuities: u64,
     bytes: usize,
     /// Duration of all complete segments ever: the clock by which old ones leave.
     elapsed: Span,
@@ -104,7 +102,6 @@ impl Store {
             inits: VecDeque::new(),
             next_msn: 0,
             discontinuity_sequence: 0,
-            discontinuities: 0,
             bytes: 0,
             elapsed: Span::ZERO,
             longest: Span::ZERO,
@@ -126,7 +123,6 @@ impl Store {
     pub(super) fn open(&mut self, mut segment: Segment) {
         segment.msn = self.next_msn;
         self.next_msn += 1;
-        self.discontinuities += u64::from(segment.discontinuity);
         self.open = Some(segment);
     }
 
@@ -139,21 +135,16 @@ impl Store {
         all.for_each(|segment| segment.msn = renumbered(segment.msn));
         self.next_msn = renumbered(self.next_msn);
         self.discontinuity_sequence = self.discontinuity_sequence.saturating_add(mark.discontinuities);
-        self.discontinuities = self.discontinuities.saturating_add(mark.discontinuities);
     }
 
-    /// Where segments from number `from` on stand that have a part, newest first; none where the clock is not known.
+    /// Where listed segments from number `from` on stand that have a part; none where the clock is not known.
     pub(super) fn marks(&self, from: u64) -> impl Iterator<Item = Mark> {
-        let all = self.growing().into_iter().chain(self.kept.iter().rev().map(|kept| &kept.segment));
-        let mut discontinuities = self.discontinuities;
-        if let Some(open) = self.open.as_ref().filter(|open| open.parts.is_empty()) {
-            discontinuities -= u64::from(open.discontinuity);
-        }
-        all.take_while(move |segment| segment.msn >= from).filter_map(move |segment| {
-            let mark = segment.wall.map(|wall| Mark { wall, msn: segment.msn, discontinuities });
-            discontinuities -= u64::from(segment.discontinuity);
-            mark
-        })
+        let mut discontinuities = self.discontinuity_sequence;
+        let all = self.listed().chain(self.growing()).filter_map(move |segment| {
+            discontinuities += u64::from(segment.discontinuity);
+            segment.wall.map(|wall| Mark { wall, msn: segment.msn, discontinuities })
+        });
+        all.skip_while(move |mark| mark.msn < from)
     }
 
     /// When the first segment that is here began.
@@ -184,7 +175,6 @@ impl Store {
         let Some(segment) = self.open.take() else { return };
         if segment.parts.is_empty() {
             self.next_msn = segment.msn;
-            self.discontinuities -= u64::from(segment.discontinuity);
             return;
         }
         let duration = segment.duration();

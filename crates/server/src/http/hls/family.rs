@@ -151,9 +151,7 @@ impl Board {
     /// Remembers where segments stand that nobody has had before.
     fn extend(&mut self, packager: &Packager) {
         let from = self.marks.back().map_or(0, |mark| mark.msn + 1);
-        let mut news: Vec<Mark> = packager.marks(from).collect();
-        news.reverse();
-        self.marks.extend(news);
+        self.marks.extend(packager.marks(from));
         let surplus = self.marks.len().saturating_sub(MARKS_MAX);
         self.marks.drain(..surplus);
     }

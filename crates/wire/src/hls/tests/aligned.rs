@@ -34,7 +34,8 @@ fn renditions_are_cut_at_the_same_keyframes_and_numbered_alike_whenever_they_wer
         let mut other = begun_at(from, 20, 18_000);
         // The first segment began within one of the leader's.
         let start = other.packager.first_wall().expect("the clock is known");
-        let mark = leader.packager.marks(0).find(|mark| mark.wall <= start).expect("the leader was there");
+        let mark =
+            leader.packager.marks(0).filter(|mark| mark.wall <= start).last().expect("the leader was there");
         other.packager.renumber(mark);
         let ours = segments(&other.packager);
         let marks = segments(&leader.packager);

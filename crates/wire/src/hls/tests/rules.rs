@@ -89,6 +89,13 @@ impl Playlist {
                     assert_eq!(attributes(value)["TYPE"], "PART");
                     list.hint = Some(attributes(value)["URI"].clone());
                 }
+                "#EXT-X-RENDITION-REPORT" => {
+                    let report = attributes(value);
+                    assert!(
+                        report["LAST-MSN"].parse::<u64>().is_ok()
+                            && report["LAST-PART"].parse::<u64>().is_ok()
+                    );
+                }
                 "#EXT-X-ENDLIST" => list.ended = true,
                 name => {
                     let msn = list.msn + list.skipped + list.segments.len() as u64;
