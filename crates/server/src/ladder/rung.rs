@@ -12,9 +12,10 @@ use crate::transcode::{self, Means, Room};
 
 /// A rung this close to the source in its shorter side, in percent, is not worth its cost.
 const CLOSE_PERCENT: u64 = 90;
-/// Decoding alone, of what decoding and encoding cost.
+/// Decoding alone, of what decoding and encoding cost: an estimate, not measured yet.
 const DECODE_PERCENT: u32 = 25;
-/// FFmpeg with x264 at its fastest useful setting, decoding included, of what we take for encoding ourselves.
+/// FFmpeg with x264, decoding included, of what we take for encoding ourselves. FFmpeg 5.1 took 0.17 of a core for 480p30 and
+/// 0.14 for 360p30 of a source of 720p, which are 37 and 57 %.
 const CHILD_PERCENT: u32 = 60;
 /// Less than this is no picture, whatever the source takes.
 const BITRATE_MIN_BPS: u32 = 50_000;
