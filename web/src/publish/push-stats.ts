@@ -39,8 +39,7 @@ export function readPushSample(stats: Iterable<unknown>): PushSample {
   const all = [...stats].map((each) => each as Stats);
   const reports = all.filter(({ type }) => type === 'remote-inbound-rtp');
   const pair = selectedPair(all);
-  const trips = reports.map((each) => numberOf(each['roundTripTime'])).filter((trip) => trip > 0);
-  const tripS = trips.length > 0 ? Math.min(...trips) : numberOf(pair?.['currentRoundTripTime']);
+  const tripS = newestTripOf(reports) ?? numberOf(pair?.['currentRoundTripTime']);
   const available = numberOf(pair?.['availableOutgoingBitrate']);
   return {
     video: sentOf(all, 'video'),
@@ -83,6 +82,16 @@ function reportOf(reports: readonly Stats[]): ReportSample | undefined {
     jitterS: Math.min(...reports.map((each) => numberOf(each['jitter']))),
     atMs: Math.max(...reports.map((each) => numberOf(each['timestamp']))),
   };
+}
+
+/** Reports get lost too: the last of a stream may tell of a queue that is long gone, or not yet of one that stands. */
+function newestTripOf(reports: readonly Stats[]): number | undefined {
+  const timed = reports.filter((each) => numberOf(each['roundTripTime']) > 0);
+  const newest = timed.reduce<Stats | undefined>(
+    (best, each) => (best === undefined || numberOf(each['timestamp']) > numberOf(best['timestamp']) ? each : best),
+    undefined,
+  );
+  return newest === undefined ? undefined : numberOf(newest['roundTripTime']);
 }
 
 function selectedPair(all: readonly Stats[]): Stats | undefined {

@@ -22,7 +22,7 @@ describe('readPushSample', () => {
     expect(sample.audio.bytes).toBe(6_000);
   });
 
-  it('takes_the_worst_loss_the_least_jitter_and_the_shortest_trip_of_the_reports', () => {
+  it('takes_the_worst_loss_the_least_jitter_and_the_newest_trip_of_the_reports', () => {
     const { report, roundTripMs, availableKbps } = readPushSample(STATS);
     expect(report).toEqual({ lossShare: 0.25, jitterS: 0.004, atMs: 7 });
     expect(roundTripMs).toBe(100);
