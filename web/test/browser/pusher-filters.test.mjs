@@ -207,7 +207,7 @@ function residentBytes() {
   return total;
 }
 
-test(`take_no_more_memory_after_${RUN_S}_seconds_than_before`, { timeout: (RUN_S + WARM_S + 60) * 1_000 }, async (context) => {
+test(`take_no_more_memory_after_${RUN_S}_seconds_than_before`, { timeout: (2 * RUN_S + WARM_S + 60) * 1_000 }, async (context) => {
   const page = await openPreview({ mode: 'HD', orientation: 'horizontal', fps: '15', beauty: '6', whiteness: '4', filter: 'romantic' });
   await shown(page);
   const names = ['pink', 'standard', 'cool', 'nostalgia'];
@@ -232,10 +232,14 @@ test(`take_no_more_memory_after_${RUN_S}_seconds_than_before`, { timeout: (RUN_S
     await page.waitForTimeout(1_000);
   }
   const before = await measure();
-  await drive(RUN_S);
-  const after = await measure();
+  const course = [before];
+  for (let minute = 0; minute < RUN_S / 60; minute += 1) {
+    await drive(60);
+    course.push(await measure());
+  }
+  const after = course.at(-1);
   const grown = after - before;
-  context.diagnostic(`${Math.round(before / 2 ** 20)} MB before, ${Math.round(after / 2 ** 20)} MB after ${RUN_S} s`);
+  context.diagnostic(`MB by minute: ${course.map((bytes) => Math.round(bytes / 2 ** 20)).join(' ')}`);
   await page.screenshot({ path: outputFile('pusher-filters.png') });
   assert.ok(grown < GROWTH_BYTES_MAX, `grew by ${Math.round(grown / 2 ** 20)} MB`);
   await page.close();

@@ -48,7 +48,6 @@ export class FakePeer extends EventTarget {
   localDescription: RTCSessionDescriptionInit | null = null;
   remoteDescription: RTCSessionDescriptionInit | null = null;
   signalingState: RTCSignalingState = 'stable';
-  readonly channels: (EventTarget & { readonly label: string })[] = [];
   readonly sendEncodings: (readonly object[] | undefined)[] = [];
   readonly answers: string[] = [];
   readonly transceivers: { kind: string; direction: string; codecs: readonly string[] }[] = [];
@@ -59,7 +58,7 @@ export class FakePeer extends EventTarget {
   closed = false;
 
   createDataChannel(label: string) {
-    const channel = Object.assign(new EventTarget(), { label });
+    const channel = new FakeChannel(label);
     this.channels.push(channel);
     return channel;
   }
@@ -73,12 +72,6 @@ export class FakePeer extends EventTarget {
         made.codecs = codecs.map(({ mimeType }) => mimeType);
       },
     };
-  }
-
-  createDataChannel(label: string) {
-    const channel = new FakeChannel(label);
-    this.channels.push(channel);
-    return channel;
   }
 
   getReceivers() {
