@@ -35,6 +35,8 @@ export class PushLink {
   /** The browser says that the path is another one, whatever ICE still believes. */
   #isSuspect = false;
   #isAccepted = false;
+  /** ICE has given its path up and will not heal by itself. */
+  #isIceOver = false;
 
   constructor(nowMs: number) {
     this.#sinceMs = nowMs;
@@ -47,8 +49,10 @@ export class PushLink {
   /** To be told on every change, and before each tick. */
   handleStates(ice: IceState, peer: PeerState, nowMs: number): void {
     if (this.#stage === 'over') return;
-    if (peer === 'failed' && ice !== 'failed') return this.#lose('DTLS failed');
+    this.#isIceOver = ice === 'failed';
     if (ice === 'connected' || ice === 'completed') {
+      // With a way to the server, only what runs over it can have failed.
+      if (peer === 'failed') return this.#lose('DTLS failed');
       const isRestarted = this.#stage === 'restarting' && this.#isAccepted;
       const isSpared = this.#stage !== 'restarting' && this.#stage !== 'up' && !this.#isSuspect;
       if (isRestarted || isSpared) this.#heal(nowMs);
@@ -91,7 +95,7 @@ export class PushLink {
         if (forMs >= (this.#brokenMs === this.#sinceMs ? DISCONNECTED_MS : PROBE_EVERY_MS)) this.#probe(nowMs);
         break;
       case 'probed':
-        if (forMs >= HEAL_MS) this.#restart(nowMs);
+        if (forMs >= HEAL_MS || this.#isIceOver) this.#restart(nowMs);
         break;
       case 'restarting':
         if (forMs >= RESTARTING_MS) this.#lose(`the restart took ${RESTARTING_MS} ms`);

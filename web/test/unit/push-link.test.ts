@@ -96,6 +96,16 @@ describe('PushLink', () => {
     expect(outputs.filter((each) => each === 'lost')).toHaveLength(1);
   });
 
+  it('takes_a_peer_that_failed_before_its_ice_for_an_outage_and_restarts_at_once_when_the_server_is_back', () => {
+    const link = new PushLink(0);
+    link.handleStates('disconnected', 'failed', 1_000);
+    expect(outputsOf(link)).toEqual(['interrupted']);
+    expect(run(link, 1_200, 8_000, 'failed', false)).not.toContain('lost');
+    // At most one interval to the next probe, and no wait for what cannot heal.
+    const outputs = run(link, 8_200, 8_200 + PROBE_EVERY_MS + TICK_MS, 'failed', true);
+    expect(outputs).toEqual(['probe', 'restart']);
+  });
+
   it('is_lost_at_once_when_dtls_fails', () => {
     const link = new PushLink(0);
     link.handleStates('connected', 'failed', 1_000);
