@@ -19,7 +19,7 @@ export const DISCONNECTED_MS = 1_200;
 /** The server answers HTTP and ICE has not healed by then: the path is another one. */
 export const HEAL_MS = 400;
 /** Between two probes of a network that is away. */
-export const PROBE_EVERY_MS = 1_000;
+export const PROBE_EVERY_MS = 500;
 /** A restart takes one PATCH and a few checks. */
 export const RESTARTING_MS = 5_000;
 /** After this without a way to the server its session is over too (30 s of silence). */
@@ -49,7 +49,8 @@ export class PushLink {
   /** To be told on every change, and before each tick. */
   handleStates(ice: IceState, peer: PeerState, nowMs: number): void {
     if (this.#stage === 'over') return;
-    this.#isIceOver = ice === 'failed';
+    // Browsers say it of the peer while ICE still calls itself disconnected.
+    this.#isIceOver = ice === 'failed' || peer === 'failed';
     if (ice === 'connected' || ice === 'completed') {
       // With a way to the server, only what runs over it can have failed.
       if (peer === 'failed') return this.#lose('DTLS failed');

@@ -42,7 +42,7 @@ export interface BroadcastListener {
 const TICK_MS = 200;
 const SAMPLE_EVERY_MS = 1_000;
 /** A server that is there answers anything within this. */
-const PROBE_MS = 1_500;
+const PROBE_MS = 1_000;
 /** From this level on the uplink is told to be too small, once until it is better. */
 const WEAK_LEVEL = 4;
 const LEVEL_NOTICES: Readonly<Record<VideoLevel, Notice>> = { full: 'video-back', base: 'video-base', off: 'video-off' };
