@@ -49,6 +49,7 @@ const NOTICES: Readonly<Record<Notice, string>> = {
   'camera-lost': 'The camera is gone; viewers see the waiting picture',
   'microphone-switched': 'The microphone is gone; another one has taken over',
   'microphone-lost': 'The microphone is gone; viewers hear nothing',
+  'voice-lost': 'The voice changer cannot be loaded, and you are not heard; choose your own voice',
   'screen-ended': 'The screen is no longer shared',
   'file-ended': 'The file is over',
 };

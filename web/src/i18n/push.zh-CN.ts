@@ -43,6 +43,7 @@ const NOTICES: Readonly<Record<Notice, string>> = {
   'camera-lost': '摄像头断开了，观众看到的是等待画面',
   'microphone-switched': '麦克风断开了，已换用另一个',
   'microphone-lost': '麦克风断开了，观众听不到声音',
+  'voice-lost': '变声加载失败，观众听不到您；请改用原声',
   'screen-ended': '已停止共享屏幕',
   'file-ended': '文件播放完了',
 };

@@ -16,5 +16,7 @@ export type Notice =
   | 'camera-lost'
   | 'microphone-switched'
   | 'microphone-lost'
+  /** The voice changer could not be loaded: silence, rather than the voice as it is. */
+  | 'voice-lost'
   | 'screen-ended'
   | 'file-ended';

@@ -43,7 +43,10 @@ export async function startRealServer(config = '') {
   };
 }
 
-/** Pages of `context` get the bundle from `web/dist`, under the server's own policy. */
+/**
+ * Pages of `context` get the bundle from `web/dist`, under the server's own policy. What the audio thread loads is not
+ * asked for by the page, and comes from the server itself.
+ */
 export async function serveBundle(context, origin) {
   const policy = (await fetch(origin)).headers.get('content-security-policy') ?? '';
   await context.route(`${origin}/**`, async (route) => {

@@ -16,6 +16,8 @@ export interface VoiceWish {
 export interface SoundListener extends BgmListener {
   /** Another track is to be sent. */
   handleSoundTrack(track: MediaStreamTrack): void;
+  /** The voice changer could not be loaded. */
+  handleVoiceLost(): void;
 }
 
 /** Beside the script that this is part of, wherever that was loaded from. */
@@ -152,7 +154,13 @@ export class Sound {
   /** The file comes over the network; until it is there, the voice is silent rather than recognised. */
   async #appendPitch(from: AudioNode, to: AudioNode, ratio: number): Promise<void> {
     this.#worklet ??= this.#context.audioWorklet.addModule(new URL(/* @vite-ignore */ WORKLET, import.meta.url));
-    await this.#worklet;
+    try {
+      await this.#worklet;
+    } catch {
+      this.#worklet = undefined;
+      this.#listener.handleVoiceLost();
+      return;
+    }
     // Another voice may have been chosen meanwhile.
     if (!this.#chain.includes(to)) return;
     const shifter = this.#keep(new AudioWorkletNode(this.#context, 'openmic-pitch', { outputChannelCount: [1] }));

@@ -57,6 +57,7 @@ export class Studio {
     this.#listener = listener;
     this.sound = new Sound({
       handleSoundTrack: (track) => listener.handleTrack('audio', track),
+      handleVoiceLost: () => listener.handleNotice('voice-lost'),
       handleBgm: (type, detail) => listener.handleBgm(type, detail),
     });
     this.picture = new Picture({
