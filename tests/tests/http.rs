@@ -188,8 +188,16 @@ async fn what_is_not_live_or_not_an_address_is_a_problem_that_says_what_to_do() 
 async fn pages_come_with_a_policy_that_lets_nothing_foreign_in_and_their_files_are_cached_by_content() {
     let app = serve(|_| {}).await;
     let http = app.addresses().http;
-    for target in ["/", "/play/live/x", "/metrics", "/api/v1/server", "/healthz", "/nothing", "/assets/no.js"]
-    {
+    for target in [
+        "/",
+        "/play/live/x",
+        "/publish/live/x",
+        "/metrics",
+        "/api/v1/server",
+        "/healthz",
+        "/nothing",
+        "/assets/no.js",
+    ] {
         let answer = get(http, target).await;
         let policy = answer.header("content-security-policy").unwrap_or_default();
         assert!(policy.contains("default-src 'self'") && policy.contains("base-uri 'none'"), "{target}");
@@ -360,7 +368,8 @@ async fn every_page_of_the_web_may_show_a_stream_and_none_may_use_the_api() {
         assert_eq!(preflight.status, 204, "{target}");
         assert!(preflight.header("access-control-allow-methods").is_some(), "{target}");
     }
-    for target in ["/", "/api/v1/server", "/api/v1/broadcasts", "/metrics", "/play/live/x"] {
+    for target in ["/", "/api/v1/server", "/api/v1/broadcasts", "/metrics", "/play/live/x", "/publish/live/x"]
+    {
         for method in ["GET", "OPTIONS", "POST"] {
             let own = request(http, method, target, &[FROM_ELSEWHERE, ("Content-Length", "0")]).await;
             assert_eq!(own.header("access-control-allow-origin"), None, "{method} {target}");
@@ -374,7 +383,8 @@ async fn every_page_of_the_web_may_show_a_stream_and_none_may_use_the_api() {
 async fn a_foreign_name_that_resolves_to_loopback_sees_neither_pages_nor_api() {
     let app = serve(|config| config.http.hosts = vec!["studio.example".into()]).await;
     let http = app.addresses().http;
-    for target in ["/", "/play/live/x", "/api/v1/server", "/api/v1/broadcasts", "/metrics"] {
+    for target in ["/", "/play/live/x", "/publish/live/x", "/api/v1/server", "/api/v1/broadcasts", "/metrics"]
+    {
         for host in
             ["evil.example", "evil.example:8080", "127.0.0.1.evil.example", "localhost.evil.example", ""]
         {
