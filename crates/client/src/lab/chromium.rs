@@ -39,6 +39,9 @@ const FLAGS: &[&str] = &[
 const ANSWER_MAX: Duration = Duration::from_secs(20);
 /// An answer holds some thousand pictures' times; beyond this it is none.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
+/// A profile is gone after so many tries, two seconds, or it is swept away later.
+const REMOVALS_MAX: usize = 40;
+const REMOVE_EVERY: Duration = Duration::from_millis(50);
 const LOADED_EVERY: Duration = Duration::from_millis(100);
 
 /// A running browser; it ends with this.
@@ -55,8 +58,15 @@ pub(super) struct Chromium {
 struct Profile(PathBuf);
 
 impl Drop for Profile {
+    /// Processes of a browser that was killed write on for a moment.
     fn drop(&mut self) {
-        drop(std::fs::remove_dir_all(&self.0));
+        for _ in 0..REMOVALS_MAX {
+            drop(std::fs::remove_dir_all(&self.0));
+            std::thread::sleep(REMOVE_EVERY);
+            if !self.0.exists() {
+                return;
+            }
+        }
     }
 }
 
