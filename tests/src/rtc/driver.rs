@@ -131,9 +131,7 @@ pub struct Driver {
     pub sending: Sending,
     /// What becomes of datagrams that come, beside loss.
     pub narrow: Option<Narrow>,
-    channel: Option<ChannelId>,
     mids: Mids,
-    events: mpsc::Sender<Event>,
     run: Run,
 }
 
@@ -141,6 +139,8 @@ pub struct Driver {
 struct Run {
     began: Instant,
     closed: bool,
+    channel: Option<ChannelId>,
+    events: mpsc::Sender<Event>,
 }
 
 impl Driver {
@@ -156,10 +156,8 @@ impl Driver {
             forger: None,
             sending: Sending::default(),
             narrow: None,
-            channel: None,
             mids,
-            events,
-            run: Run { began: Instant::now(), closed: false },
+            run: Run { began: Instant::now(), closed: false, channel: None, events },
         }
     }
 
@@ -259,7 +257,7 @@ impl Driver {
                 self.sending.handle_request(request.rid);
                 self.say(Event::KeyframeWanted(Instant::now()));
             }
-            RtcEvent::ChannelOpen(id, _) => self.channel = Some(id),
+            RtcEvent::ChannelOpen(id, _) => self.run.channel = Some(id),
             RtcEvent::ChannelData(data) => {
                 let text = String::from_utf8(data.data).expect("JSON");
                 self.sending.handle_said(&text);
@@ -292,7 +290,7 @@ impl Driver {
 
     fn say(&mut self, event: Event) {
         // A test that no longer looks has dropped the receiver.
-        drop(self.events.try_send(event));
+        drop(self.run.events.try_send(event));
     }
 
     /// What was agreed on for this kind.
@@ -343,14 +341,14 @@ impl Driver {
 
     /// Says something on the control channel, which is open.
     pub fn say_on_channel(&mut self, text: &str) {
-        let id = self.channel.expect("the channel is open");
+        let id = self.run.channel.expect("the channel is open");
         let mut channel = self.rtc.channel(id).expect("it is known");
         assert!(channel.write(false, text.as_bytes()).expect("a channel of ours"), "it takes so much");
     }
 
     /// The control channel is open.
     pub fn has_channel(&self) -> bool {
-        self.channel.is_some()
+        self.run.channel.is_some()
     }
 
     fn put(&mut self, kind: Kind, pt: Pt, packet: &Packet, payload: Arc<[u8]>) {

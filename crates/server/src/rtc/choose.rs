@@ -113,17 +113,11 @@ pub(super) struct Chooser {
     view: View,
     pictures: Option<Pictures>,
     reason: Reason,
-    /// Since when the choice does not fit, is larger than is shown, or a better one fits.
-    unfit: Option<Instant>,
-    oversized: Option<Instant>,
-    better: Option<Instant>,
+    holds: Holds,
+    moments: Moments,
     /// Room was short since the last change.
     short: bool,
-    went_up: Option<Instant>,
     up_after: Duration,
-    changed: Option<Instant>,
-    /// When what was chosen did not fit, and nothing was chosen since.
-    fell: Option<Instant>,
     /// What was estimated while the choice still fitted, or it was last gone down from.
     before: u64,
     /// When there was a queue or loss last.
@@ -139,20 +133,32 @@ impl Default for Chooser {
             view: View::default(),
             pictures: None,
             reason: Reason::Source,
-            unfit: None,
-            oversized: None,
-            better: None,
+            holds: Holds::default(),
+            moments: Moments::default(),
             short: false,
-            went_up: None,
             up_after: UP_AFTER,
-            changed: None,
-            fell: None,
             before: 0,
             crowded: None,
             probed: None,
             least: None,
         }
     }
+}
+
+/// Since when the choice does not fit, is larger than is shown, or a better one fits.
+#[derive(Debug, Default)]
+struct Holds {
+    unfit: Option<Instant>,
+    oversized: Option<Instant>,
+    better: Option<Instant>,
+}
+
+/// When something was chosen last, when that was better than before, and when it was because that did not fit.
+#[derive(Debug, Default)]
+struct Moments {
+    changed: Option<Instant>,
+    went_up: Option<Instant>,
+    fell: Option<Instant>,
 }
 
 /// The layers that can be had, and what fits of them.
@@ -235,7 +241,7 @@ impl Chooser {
         let estimate = offer.estimate_bps?;
         let least = offer.needs(offer.least()) * SPARE_PERCENT / 100;
         // By then a queue or loss would have been told of.
-        let is_forgiven = self.fell.is_some_and(|fell| {
+        let is_forgiven = self.moments.fell.is_some_and(|fell| {
             let is_about = self.crowded.is_some_and(|crowded| crowded + ABOUT >= fell);
             now.duration_since(fell) >= ABOUT && !is_about
         });
@@ -259,7 +265,7 @@ impl Chooser {
             Some(Pictures::Withheld) if self.reason == Reason::Bandwidth => {
                 let fits = offer.fits(offer.least(), SPARE_PERCENT);
                 let patience = self.patience();
-                if held(&mut self.better, fits, now, patience) {
+                if held(&mut self.holds.better, fits, now, patience) {
                     self.take(now, offer, offer.least(), Reason::Bandwidth);
                 }
             }
@@ -282,30 +288,30 @@ impl Chooser {
             self.before = offer.estimate_bps.unwrap_or(0);
         }
         self.short |= is_unfit || current > wished && !offer.fits(wished, SPARE_PERCENT);
-        if held(&mut self.unfit, is_unfit, now, patience) {
-            if self.went_up.take().is_some_and(|at| now.duration_since(at) < REGRET) {
+        if held(&mut self.holds.unfit, is_unfit, now, patience) {
+            if self.moments.went_up.take().is_some_and(|at| now.duration_since(at) < REGRET) {
                 self.up_after = (self.up_after * 2).min(UP_AFTER_MAX);
             }
             match current < least {
                 true => self.take(now, offer, offer.best(current + 1, 100), Reason::Bandwidth),
                 false => self.set(now, Pictures::Withheld, Reason::Bandwidth),
             }
-            self.fell = Some(now);
+            self.moments.fell = Some(now);
             return;
         }
-        if held(&mut self.oversized, current < wished, now, SIZE_AFTER) {
+        if held(&mut self.holds.oversized, current < wished, now, SIZE_AFTER) {
             return self.take(now, offer, wished, Reason::Size);
         }
         let better = offer.best(wished, SPARE_PERCENT);
         let patience = if self.short { self.patience() } else { SIZE_AFTER };
-        if held(&mut self.better, better < current && !is_unfit, now, patience) {
+        if held(&mut self.holds.better, better < current && !is_unfit, now, patience) {
             let reason = if self.short { Reason::Bandwidth } else { Reason::Size };
-            self.went_up = Some(now);
+            self.moments.went_up = Some(now);
             self.take(now, offer, better, reason);
         }
         // What has held for long is no longer doubted.
-        if self.went_up.is_some_and(|at| now.duration_since(at) >= REGRET) {
-            (self.went_up, self.up_after) = (None, UP_AFTER);
+        if self.moments.went_up.is_some_and(|at| now.duration_since(at) >= REGRET) {
+            (self.moments.went_up, self.up_after) = (None, UP_AFTER);
         }
     }
 
@@ -319,11 +325,11 @@ impl Chooser {
         if self.pictures == Some(pictures) {
             return;
         }
-        (self.pictures, self.reason, self.fell) = (Some(pictures), reason, None);
-        (self.unfit, self.oversized, self.better, self.short) =
+        (self.pictures, self.reason, self.moments.fell) = (Some(pictures), reason, None);
+        (self.holds.unfit, self.holds.oversized, self.holds.better, self.short) =
             (None, None, None, reason == Reason::Bandwidth);
         // What was just found too much is not looked for at once.
-        (self.probed, self.changed) = (Some(now), Some(now));
+        (self.probed, self.moments.changed) = (Some(now), Some(now));
     }
 
     /// Room is looked for when what is desired rises: now and then it is let fall for a moment.
@@ -340,7 +346,7 @@ impl Chooser {
 
     /// How long what fits has to fit before it is gone up to.
     fn patience(&self) -> Duration {
-        match (self.changed, self.crowded) {
+        match (self.moments.changed, self.crowded) {
             (Some(changed), Some(crowded)) if crowded + ABOUT >= changed => self.up_after,
             (Some(_) | None, _) => UP_AFTER,
         }
