@@ -117,7 +117,7 @@ pub struct Room {
 }
 
 impl Room {
-    /// A room nobody has entered. Its broadcasts are `{app}/{id}/{member}` and, for the audience, `{app}/{id}`.
+    /// A room nobody has entered, to be kept whole by [`Room::snapshot`] before anybody is. Its broadcasts are `{app}/{id}/{member}` and, for the audience, `{app}/{id}`.
     pub fn new(id: RoomId, app: &str, settings: Settings, now: Moment) -> (Self, Outputs) {
         let state = State::new(settings, String::new(), now);
         let mut room = Self::of(Snapshot { id, app: app.to_owned(), state }, now);
@@ -360,10 +360,11 @@ impl Room {
         let had = std::mem::replace(reads, wants);
         let tracks = [(Track::Stage, had.stage, wants.stage), (Track::Hosts, had.hosts, wants.hosts)];
         for (track, had, wants) in tracks {
-            match (had, wants, self.state.view(track)) {
-                (false, true, Some(view)) => out.push(Output::Show { to: member, view: Box::new(view) }),
-                (true, false, _) => out.push(Output::Hide { to: member, track }),
-                (false, true, None) | (true, true, _) | (false, false, _) => {}
+            if had && !wants {
+                out.push(Output::Hide { to: member, track });
+            } else if wants && !had {
+                let view = self.state.view(track);
+                out.extend(view.map(|view| Output::Show { to: member, view: Box::new(view) }));
             }
         }
     }

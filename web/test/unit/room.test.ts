@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { RoomClock, roomUsAt } from '../../src/room/clock.ts';
 import { type Down, type Up, MESSAGE_BYTES_MAX, parseDown, writeUp } from '../../src/room/messages.ts';
+import { type Right, type Standing, holds, may } from '../../src/room/rights.ts';
 import { ShapeError } from '../../src/room/shape.ts';
 import { RoomState } from '../../src/room/state.ts';
 import { wishes } from './room-wishes.ts';
@@ -110,6 +111,33 @@ describe('RoomState', () => {
     expect(strange && state.handleMessage(strange)).toBe('resume');
     expect(state.seen().all).toBeNull();
     expect(state.seen().own).not.toBeNull();
+  });
+});
+
+describe('rights', () => {
+  const table = golden<Readonly<Record<string, Readonly<Record<Standing, readonly Right[]>>>>>('rights');
+  const all = [...new Set(Object.values(table).flatMap((standings) => Object.values(standings).flat()))];
+
+  it('are_those_of_the_server_for_every_template_and_standing', () => {
+    expect(all.length).toBe(17);
+    for (const [template, standings] of Object.entries(table)) {
+      for (const [standing, rights] of Object.entries(standings)) {
+        const held = all.filter((right) => holds(right, standing as Standing, template));
+        expect(held.toSorted(), `${template} ${standing}`).toEqual(rights.toSorted());
+      }
+    }
+  });
+
+  it('follow_role_place_and_exceptions', () => {
+    const state = new RoomState();
+    for (const message of heard.slice(0, 1)) if (message) state.handleMessage(message);
+    const [own, room] = [state.own?.state, state.all?.state];
+    if (own === undefined || room === undefined) throw new Error('the welcome has both');
+    expect([may(own, room, 'hand'), may(own, room, 'sound'), may(own, room, 'end')]).toEqual([true, false, false]);
+    const up = { ...room, stage: [...room.stage, { member: own.id, since: 0, sending: { sound: false, picture: false, screen: false } }] };
+    expect([may(own, up, 'hand'), may(own, up, 'sound')]).toEqual([false, true]);
+    expect(may({ ...own, exceptions: [{ right: 'sound', allowed: false }] }, up, 'sound')).toBe(false);
+    expect(may({ ...own, role: 'cohost' }, room, 'mute')).toBe(true);
   });
 });
 

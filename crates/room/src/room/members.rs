@@ -14,6 +14,10 @@ use crate::track::{Change, Person, Sending, State, all, hidden, own};
 
 /// Tabs and devices of one user in a room that lets all stay.
 const DEVICES_MAX: usize = 4;
+/// Guests leave so many memberships of a large room to its hosts, who would stand before a full house otherwise.
+const KEPT_FOR_HOSTS: u32 = 5;
+/// A large room.
+const LARGE: u32 = 50;
 
 impl State {
     /// Members that are not listed.
@@ -93,7 +97,9 @@ impl Room {
         if role == Role::Guest && !self.state.all.state.open.door {
             return Err(Refusal::Locked);
         }
-        let full = self.state.own.len() >= self.state.settings.limits.members as usize;
+        let members = self.state.settings.limits.members;
+        let kept = if role == Role::Guest && members >= LARGE { KEPT_FOR_HOSTS } else { 0 };
+        let full = self.state.own.len() >= (members - kept) as usize;
         if full { Err(Refusal::Full) } else { Ok(()) }
     }
 

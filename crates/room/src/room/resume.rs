@@ -63,10 +63,10 @@ impl Room {
 
     fn catch_up_track(&self, track: Track, seen: Option<u64>, welcome: &mut Welcome) {
         welcome.tracks.push(track.into());
-        let Some(view) = self.state.view(track) else { return };
-        match seen.and_then(|seen| self.log.after(track, seen, view.n())) {
+        let Some(now) = self.state.n(track) else { return };
+        match seen.and_then(|seen| self.log.after(track, seen, now)) {
             Some(missed) => welcome.deltas.extend(missed),
-            None => welcome.states.push(view),
+            None => welcome.states.extend(self.state.view(track)),
         }
     }
 

@@ -189,6 +189,16 @@ impl State {
         self.hidden.apply(change);
     }
 
+    /// How many changes made a track; nothing for a member that is not there.
+    pub fn n(&self, track: Track) -> Option<u64> {
+        match track {
+            Track::All => Some(self.all.n),
+            Track::Stage => Some(self.stage.n),
+            Track::Hosts => Some(self.hosts.n),
+            Track::Own(member) => self.own.get(&member).map(|own| own.n),
+        }
+    }
+
     /// A track as its readers get it whole; nothing for a member that is not there.
     pub fn view(&self, track: Track) -> Option<View> {
         Some(match track {

@@ -469,6 +469,19 @@ fn an_audience_beyond_the_list_is_counted_and_its_joins_are_not_told() {
 }
 
 #[test]
+fn a_large_room_is_full_for_guests_a_little_earlier_than_for_hosts() {
+    let mut settings = Template::Show.settings();
+    settings.limits.members = 50;
+    let mut scene = Scene::new(settings);
+    for at in 0..45 {
+        scene.join(&format!("u{at}"), Role::Guest);
+    }
+    assert_eq!(scene.try_join("late", Role::Guest), Err(Refusal::Full));
+    let host = scene.join("host", Role::Host);
+    assert_eq!(scene.role(host), Role::Host);
+}
+
+#[test]
 fn data_is_set_read_by_its_track_alone_and_limited() {
     let (mut scene, teacher, pupil) = large();
     let set = |track, key: &str, value: Option<&str>| Command::SetData {

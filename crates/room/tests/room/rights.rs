@@ -157,3 +157,34 @@ fn commands_about_the_room_take_their_rights_too() {
         assert_eq!(scene.try_do(audience, command.clone()), Err(Refusal::NoRight), "{command:?}");
     }
 }
+
+/// What pages read: which rights each standing has in each template, by their names on the wire.
+fn as_golden() -> serde_json::Value {
+    let name = |value: serde_json::Value| value.as_str().unwrap().to_owned();
+    let rights = |template, standing| Right::all().filter(move |right| right.holds(standing, template));
+    let columns = [
+        ("host", Standing::Host),
+        ("cohost", Standing::Cohost),
+        ("speaker", Standing::Speaker),
+        ("audience", Standing::Audience),
+    ];
+    let of = |template| {
+        let columns =
+            columns.map(|(name, standing)| (name, rights(template, standing).collect::<Vec<Right>>()));
+        serde_json::to_value(std::collections::BTreeMap::from(columns)).unwrap()
+    };
+    Template::ALL
+        .into_iter()
+        .map(|template| (name(serde_json::to_value(template).unwrap()), of(template)))
+        .collect()
+}
+
+#[test]
+fn pages_are_told_the_same_table() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/signalling/rights.json");
+    if std::env::var_os("OPENMIC_WRITE_SIGNALLING").is_some() {
+        std::fs::write(path, serde_json::to_string_pretty(&as_golden()).unwrap() + "\n").unwrap();
+    }
+    let golden: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    assert_eq!(golden, as_golden(), "OPENMIC_WRITE_SIGNALLING=1 writes it anew");
+}
