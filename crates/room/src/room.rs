@@ -14,8 +14,9 @@ mod reactions;
 mod resume;
 mod stage;
 mod timeouts;
+mod turn;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -32,7 +33,9 @@ use crate::settings::Settings;
 use crate::time::Moment;
 use crate::timers::Timers;
 use crate::track::own::Own;
-use crate::track::{Change, Delta, State, Track, View, all, hidden};
+use crate::track::{Change, State, Track, View, hidden};
+
+use turn::{Reads, Turn};
 
 /// What a verified token says. Nothing of it was said by the member.
 #[derive(Clone, Debug, PartialEq)]
@@ -78,27 +81,6 @@ pub struct Snapshot {
 
 /// What a decision comes to.
 type Done = Result<(), Refusal>;
-
-/// The tracks a connection reads beside those of all and its own.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Reads {
-    stage: bool,
-    hosts: bool,
-}
-
-/// What has come of the input at hand so far.
-#[derive(Default)]
-struct Turn {
-    changes: Vec<Change>,
-    deltas: Vec<(Track, Delta)>,
-    /// Members whose role or place changed.
-    touched: BTreeSet<MemberId>,
-    answers: Outputs,
-    closes: Outputs,
-    /// Who came in, and what it has seen.
-    welcome: Option<(MemberId, Seen)>,
-    ended: Option<Goodbye>,
-}
 
 /// One room.
 pub struct Room {
@@ -299,79 +281,6 @@ impl Room {
             | Command::Chat { .. }
             | Command::React { .. } => Err(Refusal::NotAMember),
         }
-    }
-
-    /// Opens a turn: what has run out by now happens first, so that it never matters how often somebody looks.
-    fn begin(&mut self, now: Moment) -> Moment {
-        self.latest = self.latest.max(now);
-        self.catch_up(self.latest);
-        self.latest
-    }
-
-    /// Makes a change and notes whom to tell.
-    fn put(&mut self, change: Change) {
-        if let Change::All(all::Change::Up { place }) = &change {
-            self.turn.touched.insert(place.member);
-        }
-        if let Change::All(all::Change::Down { member } | all::Change::Role { member, .. }) = &change {
-            self.turn.touched.insert(*member);
-        }
-        if let Some((track, delta)) = self.state.apply(&change) {
-            self.log.push(track, delta.clone());
-            self.turn.deltas.push((track, delta));
-        }
-        self.turn.changes.push(change);
-    }
-
-    fn put_all(&mut self, change: all::Change) {
-        self.put(Change::All(change));
-    }
-
-    fn put_hidden(&mut self, change: hidden::Change) {
-        self.put(Change::Hidden(change));
-    }
-
-    /// Closes a turn: written first, then told, then answered.
-    fn commit(&mut self, now: Moment) -> Outputs {
-        let turn = std::mem::take(&mut self.turn);
-        let mut out = Outputs::new();
-        if !turn.changes.is_empty() {
-            out.push(Output::Persist(turn.changes));
-        }
-        out.extend(turn.deltas.into_iter().map(|(to, delta)| Output::Delta { to, delta }));
-        for member in turn.touched {
-            if turn.welcome.is_none_or(|(newcomer, _)| newcomer != member) {
-                self.reread(member, &mut out);
-            }
-        }
-        out.extend(turn.answers);
-        out.extend(turn.closes);
-        if let Some((member, seen)) = turn.welcome {
-            out.extend(self.welcome(member, seen, now));
-        }
-        out.extend(turn.ended.map(|reason| Output::Ended { reason }));
-        out
-    }
-
-    /// Shows and hides tracks after a change of role or place.
-    fn reread(&mut self, member: MemberId, out: &mut Outputs) {
-        let wants = self.reads(member);
-        let Some(reads) = self.connected.get_mut(&member) else { return };
-        let had = std::mem::replace(reads, wants);
-        let tracks = [(Track::Stage, had.stage, wants.stage), (Track::Hosts, had.hosts, wants.hosts)];
-        for (track, had, wants) in tracks {
-            if had && !wants {
-                out.push(Output::Hide { to: member, track });
-            } else if wants && !had {
-                let view = self.state.view(track);
-                out.extend(view.map(|view| Output::Show { to: member, view: Box::new(view) }));
-            }
-        }
-    }
-
-    fn reads(&self, member: MemberId) -> Reads {
-        let hosts = self.own(member).is_some_and(|own| own.role > Role::Guest);
-        Reads { stage: hosts || self.is_on_stage(member), hosts }
     }
 
     fn own(&self, member: MemberId) -> Option<&Own> {
