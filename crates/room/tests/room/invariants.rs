@@ -15,12 +15,31 @@ const USERS: u32 = 9;
 
 #[derive(Clone, Debug)]
 enum Step {
-    Join { user: u32, role: Role },
-    Lose { member: MemberId },
-    Resume { user: u32, member: MemberId },
-    Do { member: MemberId, command: Command },
-    Backend { command: Command },
-    Wait { ms: u64 },
+    Join {
+        user: u32,
+        role: Role,
+    },
+    Lose {
+        member: MemberId,
+    },
+    Resume {
+        user: u32,
+        member: MemberId,
+    },
+    Do {
+        member: MemberId,
+        command: Command,
+    },
+    /// The host does something, if there is one: most of what changes others is up to it.
+    Lead {
+        command: Command,
+    },
+    Backend {
+        command: Command,
+    },
+    Wait {
+        ms: u64,
+    },
     Restart,
 }
 
@@ -54,7 +73,8 @@ fn about_oneself() -> impl Strategy<Value = Command> {
 }
 
 fn about_others() -> impl Strategy<Value = Command> {
-    let rights = Right::all().collect::<Vec<_>>();
+    let mut rights = Right::all().collect::<Vec<_>>();
+    rights.extend([Right::Sound, Right::Picture, Right::Screen].repeat(5));
     prop_oneof![
         2 => member().prop_map(|member| Command::BringUp { member }),
         3 => Just(Command::NextHand {}),
@@ -65,7 +85,7 @@ fn about_others() -> impl Strategy<Value = Command> {
         2 => (member(), media()).prop_map(|(member, media)| Command::Mute { member, media }),
         1 => Just(Command::MuteAll {}),
         2 => (member(), media()).prop_map(|(member, media)| Command::AskUnmute { member, media }),
-        2 => (member(), prop::sample::select(rights), any::<bool>())
+        4 => (member(), prop::sample::select(rights), any::<bool>())
             .prop_map(|(member, right, allowed)| Command::Allow { member, right, allowed }),
         1 => member().prop_map(|member| Command::Remove { member }),
         1 => member().prop_map(|member| Command::Ban { member }),
@@ -98,7 +118,8 @@ fn step() -> impl Strategy<Value = Step> {
         8 => (0..USERS, role()).prop_map(|(user, role)| Step::Join { user, role }),
         3 => member().prop_map(|member| Step::Lose { member }),
         3 => (0..USERS, member()).prop_map(|(user, member)| Step::Resume { user, member }),
-        30 => (member(), command()).prop_map(|(member, command)| Step::Do { member, command }),
+        20 => (member(), command()).prop_map(|(member, command)| Step::Do { member, command }),
+        12 => prop_oneof![4 => about_others(), 1 => about_the_room()].prop_map(|command| Step::Lead { command }),
         2 => command().prop_map(|command| Step::Backend { command }),
         4 => prop_oneof![3 => 0..2_000_u64, 1 => 0..200_000_u64].prop_map(|ms| Step::Wait { ms }),
         1 => Just(Step::Restart),
@@ -123,24 +144,56 @@ impl Scene {
                 let _ = self.try_join(&format!("u{user}"), role);
             }
             Step::Lose { member } => {
+                let member = self.somebody(member);
                 if self.clients.get(&member).is_some_and(|client| client.connected) {
                     self.lose(member);
                 }
             }
             Step::Resume { user, member } => {
-                let _ = self.resume(&format!("u{user}"), member);
+                let member = self.somebody(member);
+                let own = self.room.state().own.get(&member).map(|own| own.state.user.as_str().to_owned());
+                // One in nine tries to be somebody else.
+                let user = own.filter(|_| user != 0).unwrap_or_else(|| format!("u{user}"));
+                let _ = self.resume(&user, member);
             }
             Step::Do { member, command } => {
+                let (member, command) = (self.somebody(member), self.aim(command));
                 if self.clients.contains_key(&member) {
                     let _ = self.try_do(member, command);
                 }
             }
+            Step::Lead { command } => {
+                let members = self.room.state().own.values();
+                let host = members.map(|own| &own.state).find(|own| own.role == Role::Host).map(|own| own.id);
+                if let Some(host) = host {
+                    let command = self.aim(command);
+                    let _ = self.try_do(host, command);
+                }
+            }
             Step::Backend { command } => {
+                let command = self.aim(command);
                 let _ = self.send(Actor::Backend, 0, command);
             }
             Step::Wait { ms } => self.wait(Millis(ms)),
             Step::Restart => self.restart(),
         }
+    }
+
+    /// A member of the room for most numbers; numbers rise as members come and go, and random ones would miss.
+    fn somebody(&self, member: MemberId) -> MemberId {
+        let members: Vec<MemberId> = self.room.state().own.keys().copied().collect();
+        let miss = members.is_empty() || member.0 == 13;
+        if miss { member } else { members[member.0 as usize % members.len()] }
+    }
+
+    /// The same command about a member that is there.
+    fn aim(&self, command: Command) -> Command {
+        let mut json = serde_json::to_value(command).unwrap();
+        if let Some(number) = json.get("member").and_then(serde_json::Value::as_u64) {
+            let member = self.somebody(MemberId(u32::try_from(number).unwrap()));
+            json["member"] = serde_json::to_value(member).unwrap();
+        }
+        serde_json::from_value(json).unwrap()
     }
 
     /// As a server that was killed: what was written is all there is.
