@@ -20,7 +20,10 @@ fn the_example_configuration_is_that_of_a_server_without_one() {
         let names = [field.to_owned(), format!("{field}_ms")];
         let has = |line: &str| {
             let key = line.trim_start_matches('#').trim_start_matches('[').split([' ', ']']).next();
-            names.iter().any(|name| key == Some(name))
+            let in_table = |name: &String| {
+                [format!("{{ {name} = "), format!(", {name} = ")].iter().any(|key| line.contains(key))
+            };
+            names.iter().any(|name| key == Some(name) || in_table(name))
         };
         assert!(text.lines().any(has), "{field} is missing");
     }

@@ -185,6 +185,7 @@ async fn ffmpeg_plays_every_variant_with_its_sound_in_step() {
         let (pictures, sounds) = (times("0,"), times("1,"));
         assert!(pictures.len() >= 25 && sounds.len() >= 40, "{name}: {told}");
         let apart = (pictures[0] - sounds[0]).abs();
-        assert!(apart <= 0.040, "{name}: sound begins {apart} s from the picture");
+        // Of a segment that is joined, sound begins with the next whole frame of 23 ms, and pictures are 40 ms apart.
+        assert!(apart <= 0.065, "{name}: sound begins {apart} s from the picture");
     }
 }

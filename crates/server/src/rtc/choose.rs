@@ -36,6 +36,9 @@ const LOSS_HIGH: f32 = 0.08;
 /// A way this much longer than its least has a queue.
 const QUEUE_MIN: Duration = Duration::from_millis(40);
 
+/// A way of which nothing else is known has no queue when it is this short.
+const SHORT_MAX: Duration = Duration::from_millis(300);
+
 /// A layer as a viewer sees it. They come in order, the best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Layer {
@@ -357,10 +360,14 @@ impl Chooser {
             self.crowded = Some(now);
         }
         let Some(round_trip) = conditions.round_trip else { return false };
-        // Two percent longer a second, at ten questions a second: ways change.
-        let least = self.least.map_or(round_trip, |least| round_trip.min(least + least / 500));
-        self.least = Some(least);
-        let has_queue = round_trip > least + least / 4 + QUEUE_MIN;
+        // Learnt in calm alone, or a way that was crowded from the start would pass for a long one. Two percent longer a
+        // second, at ten questions a second: ways change.
+        if conditions.loss < LOSS_HIGH {
+            let least = self.least.map_or(round_trip, |least| round_trip.min(least + least / 500));
+            self.least = Some(least);
+        }
+        let longest = self.least.map_or(SHORT_MAX, |least| least + least / 4 + QUEUE_MIN);
+        let has_queue = round_trip > longest;
         if has_queue {
             self.crowded = Some(now);
         }
