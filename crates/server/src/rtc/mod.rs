@@ -1,5 +1,6 @@
 //! WebRTC in and out: WHIP publishers and WHEP viewers, all behind one UDP port and the TCP port of the same number.
 
+mod beat;
 mod choice;
 mod choose;
 mod control;

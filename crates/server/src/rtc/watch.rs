@@ -15,6 +15,7 @@ use str0m::media::{MediaKind, Mid, Pt};
 use str0m::rtp::RtpWrite;
 use str0m::stats::MediaEgressStats;
 
+use super::beat::Beat;
 use super::choice::Choice;
 use super::choose::{Pictures, View};
 use super::control::Told;
@@ -95,6 +96,8 @@ struct Flow {
 /// What its packets say of themselves.
 struct Telling {
     line: Line,
+    /// Of sound.
+    beat: Option<Beat>,
     marks: Marks,
     numbers: Numbers,
 }
@@ -143,6 +146,7 @@ impl Watch {
             consumer: self.lanes.read(place),
             told: Telling {
                 line: Line::default(),
+                beat: (kind == Kind::Audio).then(Beat::default),
                 marks,
                 numbers: Numbers { base: None, next: first_sequence() },
             },
@@ -427,14 +431,15 @@ impl Stream {
         self.flow.at_boundary = packet.marker;
         self.flow.queued.1 += packet.payload.len();
         let marks = self.told.marks.mark(packet.at, captured);
+        let at = self.told.beat.as_mut().map_or(told, |beat| beat.map(told));
         let (pt, payload) = match &mut self.repeat {
-            Some(repeat) => repeat.wrap(&packet),
+            Some(repeat) => repeat.wrap(&Packet { at, ..packet.clone() }),
             None => (self.pt, packet.payload),
         };
         let write = RtpWrite::new(
             pt,
             sequence.into(),
-            told.ticks(self.format.clock_rate()) as u32,
+            at.ticks(self.format.clock_rate()) as u32,
             wall(lanes.broadcast().started(), told),
             payload,
         );
