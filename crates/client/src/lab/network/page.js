@@ -118,10 +118,12 @@
     return () => peer.close();
   };
 
-  const publishByElement = async (url, stream, simulcast) => {
+  // As fast and as good as a browser left to itself sends, or figures with and without it could not be compared.
+  const publishByElement = async (stream, { url, simulcast, width, height, fps }) => {
     const element = document.createElement('live-pusher');
+    const wished = { url, fps, 'video-width': width, 'video-height': height, 'max-bitrate': 2500 };
+    for (const [name, value] of Object.entries(wished)) element.setAttribute(name, value);
     if (simulcast) element.setAttribute('simulcast', '');
-    element.setAttribute('url', url);
     document.body.replaceChildren(element);
     await element.updateComplete;
     element.stream = stream;
@@ -130,12 +132,13 @@
   };
 
   let source;
-  const publishOnce = async ({ url, plain, simulcast, limitMs }) => {
+  const publishOnce = async (options) => {
+    const { url, plain, limitMs } = options;
     const asked = wall();
     const way = plain ? 'plain' : customElements.get('live-pusher') ? 'live-pusher' : 'publish';
     let stop;
     if (way === 'plain') stop = await publishPlainly(url, source.stream);
-    else if (way === 'live-pusher') stop = await publishByElement(url, source.stream, simulcast);
+    else if (way === 'live-pusher') stop = await publishByElement(source.stream, options);
     else stop = await (await import('/assets/openmic.js')).publish(url, source.stream).then((made) => () => made.stop());
     await connected(limitMs);
     return { asked, connected: wall(), way, stop };
