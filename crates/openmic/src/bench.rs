@@ -255,8 +255,8 @@ mod tests {
     }
 
     #[test]
-    fn all_scenarios_are_six() {
-        assert_eq!(Scenario::expand(&[Scenario::All]).len(), 6);
+    fn all_scenarios_are_all_but_all_itself() {
+        assert_eq!(Scenario::expand(&[Scenario::All]).len(), Scenario::value_variants().len() - 1);
         assert_eq!(Scenario::expand(&[Scenario::Join]), [scenario::Scenario::Join]);
     }
 }
