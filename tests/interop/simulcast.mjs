@@ -9,17 +9,17 @@ const [origin, stream, browser] = process.argv.slice(2);
 
 /** Sent into the page: publishes a canvas and a tone, rests what it is told to, and counts that. */
 async function publish({ url }) {
-  const canvas = Object.assign(document.createElement('canvas'), { width: 960, height: 540 });
+  const canvas = Object.assign(document.createElement('canvas'), { width: 960, height: 544 });
   document.body.append(canvas);
   const paint = canvas.getContext('2d');
   let frame = 0;
   setInterval(() => {
     frame += 1;
     paint.fillStyle = '#333';
-    paint.fillRect(0, 0, 960, 540);
+    paint.fillRect(0, 0, 960, 544);
     for (let at = 0; at < 60; at += 1) {
       paint.fillStyle = `hsl(${(frame * 3 + at * 20) % 360} 80% 50%)`;
-      paint.fillRect((at * 97 + frame * 5) % 960, (at * 61 + frame * 3) % 540, 60, 40);
+      paint.fillRect((at * 97 + frame * 5) % 960, (at * 61 + frame * 3) % 544, 60, 40);
     }
   }, 40);
   const context = new AudioContext();
@@ -72,6 +72,8 @@ async function watch({ url }) {
   const answer = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/sdp' }, body: peer.localDescription.sdp });
   if (answer.status !== 201) throw new Error(`${answer.status} ${await answer.text()}`);
   await peer.setRemoteDescription({ type: 'answer', sdp: await answer.text() });
+  const session = new URL(answer.headers.get('location'), url);
+  window.leave = () => fetch(session, { method: 'DELETE' });
   window.view = (width, height) => channel.send(JSON.stringify({ type: 'view', width, height, visible: true }));
   window.until = async (height, limitMs) => {
     const begin = performance.now();
@@ -111,12 +113,13 @@ try {
   }
   await viewer.evaluate(watch, { url: `${origin}/${stream}/whep` });
   const steps = [];
-  for (const [width, height, expected] of [[960, 540, 540], [240, 135, 135], [480, 270, 270], [960, 540, 540]]) {
+  for (const [width, height, expected] of [[960, 544, 544], [240, 136, 136], [480, 272, 272], [960, 544, 544]]) {
     if (steps.length > 0) await viewer.evaluate(([w, h]) => window.view(w, h), [width, height]);
     steps.push({ height: expected, tookMs: await viewer.evaluate((h) => window.until(h, 30_000), expected) });
   }
   const longestMs = await viewer.evaluate(() => window.longest());
   const said = await viewer.evaluate(() => window.said);
+  await viewer.evaluate(() => window.leave());
   await viewer.close();
   let told = [];
   for (let tries = 0; tries < 100 && told.at(-1)?.length !== 1; tries += 1) {

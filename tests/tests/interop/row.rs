@@ -250,7 +250,7 @@ impl Row {
     /// How much its publisher skips at times when it encodes live beside a dozen players, in seconds, half as much a step.
     pub(crate) fn stutter_s(&self) -> f64 {
         match self.from {
-            From::Gst => 0.1,
+            From::Gst => 0.2,
             // It draws, captures, encodes and sends in a browser.
             From::ChromiumWhip(_) | From::FirefoxWhip => 0.25,
             From::Ffmpeg(_) | From::NewFfmpeg(_) | From::FfmpegWhip(_) | From::Push(_) => 0.0,
