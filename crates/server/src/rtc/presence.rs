@@ -138,6 +138,8 @@ mod tests {
         assert_eq!(presence.gone(seconds(start, 51)), Some(Gone::Away));
         presence.handle_check(seconds(start, 31));
         assert_eq!(presence.gone(seconds(start, 31)), None, "it is back");
+        presence.handle_check(seconds(start, 36));
+        presence.handle_check(seconds(start, 41));
         assert_eq!(presence.gone(seconds(start, 46)), Some(Gone::Idle(Duration::from_secs(15))), "and owes media");
     }
 
