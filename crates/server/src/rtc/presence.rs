@@ -140,7 +140,11 @@ mod tests {
         assert_eq!(presence.gone(seconds(start, 31)), None, "it is back");
         presence.handle_check(seconds(start, 36));
         presence.handle_check(seconds(start, 41));
-        assert_eq!(presence.gone(seconds(start, 46)), Some(Gone::Idle(Duration::from_secs(15))), "and owes media");
+        assert_eq!(
+            presence.gone(seconds(start, 46)),
+            Some(Gone::Idle(Duration::from_secs(15))),
+            "and owes media"
+        );
     }
 
     #[test]
