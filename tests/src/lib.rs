@@ -5,6 +5,7 @@ pub mod folder;
 pub mod healthy;
 pub mod http;
 pub mod keys;
+pub mod live;
 pub mod raw;
 pub mod receiver;
 pub mod recording;

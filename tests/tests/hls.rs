@@ -14,15 +14,13 @@ const OTHER_RECORDING: &[u8] = include_bytes!("../fixtures/h264_bframes_aac.flv"
 const LOOP_MS: u32 = 4_000;
 
 async fn serve(change: impl FnOnce(&mut Config)) -> App {
-    let mut config = Config::default();
-    config.data.dir = e2e::scratch::folder();
-    config.http.listen.set_port(0);
-    config.rtmp.listen.set_port(0);
-    config.hls.segment_min = Duration::from_millis(500);
-    config.hls.segment_max = Duration::from_secs(2);
-    config.hls.part = Duration::from_millis(200);
-    change(&mut config);
-    App::start(config).await.expect("port 0 is free")
+    e2e::healthy::serve(|config| {
+        config.hls.segment_min = Duration::from_millis(500);
+        config.hls.segment_max = Duration::from_secs(2);
+        config.hls.part = Duration::from_millis(200);
+        change(config);
+    })
+    .await
 }
 
 /// A publisher whose media clock the test turns: nothing here waits for real time.

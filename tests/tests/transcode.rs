@@ -3,12 +3,13 @@
 use std::path::Path;
 use std::time::Duration;
 
+use e2e::healthy::until;
 use e2e::http::{get, request};
+use e2e::live::{Live, Tape};
 use e2e::rtmp::{PATIENCE, Peer, Viewer, is_frame, tags};
 use server::{App, Config};
-use tokio::sync::{Mutex, MutexGuard, oneshot};
-use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::{Instant, timeout};
 use wire::flv::TagKind;
 use wire::flv::file::Tag;
 use wire::rtmp::client::{Event, Purpose};
@@ -17,8 +18,6 @@ use wire::rtmp::message::Kind;
 const AV1: &[u8] = include_bytes!("../fixtures/av1_opus.flv");
 const VP9: &[u8] = include_bytes!("../fixtures/vp9_opus.flv");
 const H265: &[u8] = include_bytes!("../fixtures/hevc_aac.flv");
-/// Of every recording here, to its next round.
-const ROUND_MS: u32 = 4_000;
 /// Pictures of a recording are so far apart.
 const PICTURE_MS: u32 = 40;
 /// What a viewer watches: more than one group of pictures.
@@ -34,65 +33,16 @@ async fn alone() -> MutexGuard<'static, ()> {
 async fn serve(change: impl FnOnce(&mut Config)) -> App {
     let ffmpeg = std::process::Command::new("ffmpeg").arg("-version").output();
     ffmpeg.expect("these tests need ffmpeg in PATH: apt install ffmpeg");
-    let mut config = Config::default();
-    config.data.dir = e2e::scratch::folder();
-    config.http.listen.set_port(0);
-    config.rtmp.listen.set_port(0);
-    change(&mut config);
-    App::start(config).await.expect("port 0 is free")
+    e2e::healthy::serve(change).await
 }
 
-/// A publisher in real time, round after round.
-struct Live {
-    stop: oneshot::Sender<()>,
-    publishing: JoinHandle<()>,
+async fn publish(app: &App, recording: &[u8]) -> Live {
+    publish_tags(app, tags(recording), 2).await
 }
 
-impl Live {
-    async fn publish(app: &App, recording: &[u8]) -> Self {
-        Self::publish_tags(app, tags(recording), 2).await
-    }
-
-    /// Of so many tracks.
-    async fn publish_tags(app: &App, tags: Vec<Tag>, tracks: usize) -> Self {
-        let mut peer = Peer::publish(app.addresses().rtmp, "live/x").await;
-        let (stop, mut stopped) = oneshot::channel();
-        let publishing = tokio::spawn(async move {
-            let start = Instant::now();
-            for number in 0.. {
-                let (round, tag) = ((number / tags.len()) as u32, &tags[number % tags.len()]);
-                if round > 0 && !is_frame(tag) {
-                    continue;
-                }
-                let timestamp_ms = round * ROUND_MS + tag.timestamp_ms;
-                tokio::select! {
-                    _ = &mut stopped => break,
-                    () = sleep_until(start + Duration::from_millis(timestamp_ms.into())) => {}
-                }
-                peer.send(&Tag { timestamp_ms, ..tag.clone() }).await;
-            }
-            peer.finish().await;
-        });
-        let live = Self { stop, publishing };
-        let path = media::Path::new("live/x").expect("well-formed");
-        let broadcast = app.context().find(&path, PATIENCE).await.expect("somebody publishes");
-        until("its tracks are known", || broadcast.tracks().len() >= tracks).await;
-        live
-    }
-
-    async fn end(self) {
-        self.stop.send(()).expect("the publisher still runs");
-        self.publishing.await.expect("the publisher was left alone");
-    }
-}
-
-async fn until(what: &str, condition: impl Fn() -> bool) {
-    let holds = async {
-        while !condition() {
-            tokio::task::yield_now().await;
-        }
-    };
-    timeout(PATIENCE, holds).await.unwrap_or_else(|_| panic!("never came true: {what}"));
+/// Of so many tracks.
+async fn publish_tags(app: &App, tags: Vec<Tag>, tracks: usize) -> Live {
+    Live::publish(app, Tape { tags, tracks, again: is_frame }).await
 }
 
 /// FFmpegs that this process runs, by number.
@@ -136,7 +86,7 @@ fn stamps(seen: &[Tag], kind: TagKind) -> Vec<u32> {
 async fn a_viewer_that_asks_for_h264_gets_every_picture_of(recording: &'static [u8]) {
     let _alone = alone().await;
     let app = serve(|_| {}).await;
-    let live = Live::publish(&app, recording).await;
+    let live = publish(&app, recording).await;
     let (plain, made) = tokio::join!(watch(&app, "/live/x.flv"), watch(&app, "/live/x.flv?video=h264"));
     assert!(made.iter().filter(|tag| tag.kind == TagKind::Video).all(is_h264));
     assert!(!plain.iter().any(is_h264), "whoever did not ask gets what is published");
@@ -212,7 +162,7 @@ fn vp8() -> Vec<Tag> {
 async fn vp8_becomes_h264_for_players_that_did_not_ask() {
     let _alone = alone().await;
     let app = serve(|_| {}).await;
-    let _live = Live::publish_tags(&app, vp8(), 1).await;
+    let _live = publish_tags(&app, vp8(), 1).await;
     let seen = watch(&app, "/live/x.flv").await;
     assert!(seen.iter().all(is_h264) && seen.len() as u32 >= WATCHED_MS / PICTURE_MS - 1, "{}", seen.len());
     let first = get(app.addresses().http, "/live/x.m3u8").await;
@@ -225,7 +175,7 @@ async fn one_child_serves_all_viewers_is_listed_with_its_cost_and_ends_soon_afte
     let _alone = alone().await;
     let app = serve(|_| {}).await;
     let http = app.addresses().http;
-    let _live = Live::publish(&app, VP9).await;
+    let _live = publish(&app, VP9).await;
     let mut viewers = Vec::new();
     for _ in 0..3 {
         let mut viewer = Viewer::watch_target(http, "/live/x.flv?video=h264").await;
@@ -265,7 +215,7 @@ async fn one_child_serves_all_viewers_is_listed_with_its_cost_and_ends_soon_afte
 async fn a_child_that_dies_is_replaced_and_its_viewers_stay() {
     let _alone = alone().await;
     let app = serve(|_| {}).await;
-    let _live = Live::publish(&app, VP9).await;
+    let _live = publish(&app, VP9).await;
     let mut viewer = Viewer::watch_target(app.addresses().http, "/live/x.flv?video=h264").await;
     viewer.frame().await.expect("a picture");
     let first = children();
@@ -285,7 +235,7 @@ async fn a_child_that_dies_is_replaced_and_its_viewers_stay() {
 async fn a_player_of_rtmp_asks_with_the_name_of_the_stream() {
     let _alone = alone().await;
     let app = serve(|_| {}).await;
-    let _live = Live::publish(&app, H265).await;
+    let _live = publish(&app, H265).await;
     let mut player = Peer::ask(app.addresses().rtmp, Purpose::Play, "live/x?video=h264").await;
     let mut pictures = 0;
     while pictures < 5 {
@@ -306,7 +256,7 @@ async fn hls_keeps_what_its_player_asked_for() {
     let _alone = alone().await;
     let app = serve(|config| config.hls.segment_min = Duration::from_millis(500)).await;
     let http = app.addresses().http;
-    let _live = Live::publish(&app, AV1).await;
+    let _live = publish(&app, AV1).await;
     let first = get(http, "/live/x.m3u8?video=h264&wait_ms=10000").await;
     let codecs = first.text();
     assert!(codecs.contains("avc1.") && codecs.contains("mp4a.40.2"), "{codecs}");
@@ -320,7 +270,7 @@ async fn hls_keeps_what_its_player_asked_for() {
 async fn without_ffmpeg_whoever_asks_is_told_what_is_missing_and_others_are_served() {
     let app = serve(|config| config.transcode.ffmpeg = "".into()).await;
     let http = app.addresses().http;
-    let _live = Live::publish(&app, VP9).await;
+    let _live = publish(&app, VP9).await;
     for target in ["/live/x.flv?video=h264", "/live/x.m3u8?video=h264"] {
         let refused = get(http, target).await;
         assert_eq!(refused.status, 406, "{target}");
@@ -359,7 +309,7 @@ async fn offer(app: &App) -> e2e::http::Answer {
 async fn a_browser_without_the_published_codec_is_answered_with_h264() {
     let _alone = alone().await;
     let app = serve(|_| {}).await;
-    let _live = Live::publish(&app, AV1).await;
+    let _live = publish(&app, AV1).await;
     let answer = offer(&app).await;
     assert_eq!(answer.status, 201, "{}", answer.text());
     assert!(
@@ -377,7 +327,7 @@ async fn a_browser_without_the_published_codec_is_answered_with_h264() {
 async fn a_browser_without_the_published_codec_is_told_what_the_server_lacks() {
     let missing = Path::new("/nowhere/ffmpeg");
     let app = serve(|config| config.transcode.ffmpeg = missing.into()).await;
-    let _live = Live::publish(&app, AV1).await;
+    let _live = publish(&app, AV1).await;
     let answer = offer(&app).await;
     assert_eq!(answer.status, 406, "{}", answer.text());
     let detail = answer.problem();
@@ -388,7 +338,7 @@ async fn a_browser_without_the_published_codec_is_told_what_the_server_lacks() {
 async fn a_program_that_is_no_ffmpeg_is_given_up_and_its_viewers_come_to_an_end() {
     let app = serve(|config| config.transcode.ffmpeg = "echo".into()).await;
     let http = app.addresses().http;
-    let _live = Live::publish(&app, VP9).await;
+    let _live = publish(&app, VP9).await;
     let mut viewer = Viewer::watch_target(http, "/live/x.flv?video=h264").await;
     while let Some(tag) = viewer.frame().await {
         assert_eq!(tag.kind, TagKind::Audio, "there is nothing but sound");

@@ -9,17 +9,13 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::{Subcommand, ValueEnum};
 use client::lab::endpoints::Endpoints;
+use client::lab::ready::Ready;
 use client::lab::source::Shape;
 use client::lab::{self, Browser, Options, html};
 use client::url::Url;
-use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::bench::bits;
-
-/// A server of our own is up within this time or not at all.
-const READY_MAX: Duration = Duration::from_secs(20);
 
 /// What to measure.
 #[derive(Debug, Subcommand)]
@@ -161,18 +157,8 @@ impl Own {
             .kill_on_drop(true)
             .spawn()
             .context("starting openmic serve")?;
-        let stdout = child.stdout.take().context("its standard output is ours")?;
-        let mut lines = BufReader::new(stdout).lines();
-        let line = tokio::time::timeout(READY_MAX, lines.next_line()).await;
-        let line = line.context("openmic serve was not ready in time")??;
-        let line = line.context("openmic serve ended before it was ready")?;
-        let ready: Value =
-            serde_json::from_str(&line).with_context(|| format!("its ready line is {line:?}"))?;
-        let address = |name: &str| {
-            ready[name].as_str().map(str::to_owned).with_context(|| format!("no {name} in {line:?}"))
-        };
-        let http = Url::parse(&format!("http://{}", address("http")?))?;
-        Ok(Self { http, rtmp: address("rtmp")?, _child: child })
+        let ready = Ready::of(&mut child).await?;
+        Ok(Self { http: ready.http()?, rtmp: ready.rtmp, _child: child })
     }
 }
 

@@ -61,12 +61,12 @@ impl Bans {
         Ok(())
     }
 
-    /// Lets publishers of this path come again; whether it was banned.
+    /// Lets publishers of this path come again; whether it was banned. It writes the file, too.
     pub fn lift(&self, path: &Path, now: u64) -> bool {
         let mut bans = self.lock();
-        let was_banned = bans.remove(path).is_some_and(|until| until > now);
+        let Some(until) = bans.remove(path) else { return false };
         self.save(&bans);
-        was_banned
+        until > now
     }
 
     /// What is banned, and until when.

@@ -84,7 +84,8 @@ fn is_needed(broadcast: &Broadcast, asked: Asked) -> bool {
     is_classic && (is_foreign || Audience::of(broadcast).is_of_browser())
 }
 
-fn is_of_browsers(codec: &Codec) -> bool {
+/// Sound that players get as AAC.
+pub(crate) fn is_of_browsers(codec: &Codec) -> bool {
     matches!(codec, Codec::Opus(_) | Codec::G711(_))
 }
 

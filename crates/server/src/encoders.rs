@@ -64,8 +64,7 @@ impl Rate {
     pub(crate) fn of(source: &TrackInfo, percent: u64) -> Self {
         let stats = &source.stats;
         let span_us = u64::try_from(stats.group_span.micros()).unwrap_or_default();
-        let measured = |count: u64| count.saturating_mul(1_000_000).checked_div(span_us);
-        let bits = measured(stats.group_bytes * 8).unwrap_or(BITRATE_UNKNOWN_BPS) * percent / 100;
+        let bits = stats.bitrate_bps().unwrap_or(BITRATE_UNKNOWN_BPS) * percent / 100;
         let told = source.codec.frame_rate().map(|rate| rate.fps() as f32);
         let seen = (span_us > 0).then(|| stats.group_frames as f32 * 1e6 / span_us as f32);
         Self {

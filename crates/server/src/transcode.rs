@@ -168,7 +168,7 @@ pub(crate) fn readers(broadcast: &Broadcast, height: u32) -> Option<usize> {
 /// The picture that readers of the best tracks get.
 fn picture(broadcast: &Broadcast) -> Option<TrackInfo> {
     let tracks = broadcast.tracks().into_iter().filter(|track| track.kind == Kind::Video);
-    tracks.min_by_key(|track| (track.rendition.map_or(0, |rendition| rendition.rank), track.id))
+    tracks.min_by_key(TrackInfo::place)
 }
 
 /// What a conversion begins with.

@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use e2e::healthy::until;
 use e2e::http::get;
 use e2e::rtmp::PATIENCE;
 use m3u8_rs::{MasterPlaylist, MediaPlaylist};
 use server::App;
 use tokio::time::timeout;
 
-use crate::stage::{H264, Live, conversions, publish_layers, serve, until};
+use crate::stage::{H264, conversions, publish, publish_layers, serve};
 
 const SOUND: &[u8] = include_bytes!("../../fixtures/aac_only.flv");
 
@@ -55,7 +56,7 @@ async fn a_stream_with_a_ladder_lists_every_rung_and_starts_none_before_its_play
         config.transcode.ffmpeg = "".into();
     });
     let app = app.await;
-    let _live = Live::publish(&app, H264, 2).await;
+    let _live = publish(&app, H264, 2).await;
     let playlist = multivariant(&app, "").await;
     let told: Vec<_> = playlist
         .variants
@@ -110,7 +111,7 @@ async fn a_stream_with_a_ladder_lists_every_rung_and_starts_none_before_its_play
 #[tokio::test]
 async fn whoever_names_a_rendition_gets_that_one_and_others_get_the_source_where_no_ladder_is_configured() {
     let app = serve(|_| {}).await;
-    let _live = Live::publish(&app, H264, 2).await;
+    let _live = publish(&app, H264, 2).await;
     let plain = variants(&multivariant(&app, "").await);
     assert_eq!(plain.len(), 1);
     assert!(plain.contains_key(""));
@@ -158,7 +159,7 @@ fn media_path() -> media::Path {
 #[tokio::test]
 async fn sound_alone_is_one_variant_and_has_no_ladder() {
     let app = serve(|config| config.ladder.streams = vec!["*".into()]).await;
-    let _live = Live::publish(&app, SOUND, 1).await;
+    let _live = publish(&app, SOUND, 1).await;
     let playlist = multivariant(&app, "").await;
     assert_eq!(playlist.variants.len(), 1);
     assert_eq!(playlist.variants[0].codecs.as_deref(), Some("mp4a.40.2"));
@@ -168,7 +169,7 @@ async fn sound_alone_is_one_variant_and_has_no_ladder() {
 #[tokio::test]
 async fn ffmpeg_plays_every_variant_with_its_sound_in_step() {
     let app = serve(|config| config.ladder.streams = vec!["live/*".into()]).await;
-    let _live = Live::publish(&app, H264, 2).await;
+    let _live = publish(&app, H264, 2).await;
     for (name, size) in [("source", "160,120"), ("96p", "128,96"), ("64p", "86,64")] {
         let url = format!("http://{}/live/x.m3u8?rendition={name}", app.addresses().http);
         let arguments = "-v error -read_intervals %+2 -show_entries stream=width,height,start_time:frame=pts_time,stream_index \

@@ -5,10 +5,11 @@ mod stage;
 
 use std::time::Duration;
 
+use e2e::healthy::until;
 use e2e::http::get;
 use e2e::rtmp::{PATIENCE, Peer, Viewer};
 use server::config::OnRequest;
-use stage::{H264, Live, conversions, keyframes, publish_layers, serve, shown, size, stamps, until, watch};
+use stage::{H264, conversions, keyframes, publish, publish_layers, serve, shown, size, stamps, watch};
 use tokio::time::timeout;
 use wire::flv::TagKind;
 use wire::flv::file::Tag;
@@ -23,7 +24,7 @@ const PICTURE_MS: u32 = 40;
 
 async fn a_viewer_gets_smaller_pictures_of(recording: &'static [u8]) {
     let app = serve(|config| config.transcode.ffmpeg = "".into()).await;
-    let live = Live::publish(&app, recording, 2).await;
+    let live = publish(&app, recording, 2).await;
     let (plain, made) = tokio::join!(watch(&app, "/live/x.flv"), watch(&app, "/live/x.flv?rendition=64p"));
     assert_eq!((size(&plain), size(&made)), ((160, 120), (86, 64)));
 
@@ -71,7 +72,7 @@ async fn smaller_pictures_of_a_source_with_b_frames_are_in_order_and_at_their_ti
 async fn viewers_share_a_rung_rungs_share_a_decoder_and_nothing_runs_after_the_last_has_left() {
     let app = serve(|config| config.transcode.ffmpeg = "".into()).await;
     let http = app.addresses().http;
-    let _live = Live::publish(&app, H264, 2).await;
+    let _live = publish(&app, H264, 2).await;
     let mut viewers = Vec::new();
     for rendition in ["64p", "64p", "96p"] {
         let mut viewer = Viewer::watch_target(http, &format!("/live/x.flv?rendition={rendition}")).await;
@@ -105,7 +106,7 @@ async fn viewers_share_a_rung_rungs_share_a_decoder_and_nothing_runs_after_the_l
 #[tokio::test]
 async fn a_rung_of_what_this_process_does_not_decode_is_made_by_a_child() {
     let app = serve(|_| {}).await;
-    let _live = Live::publish(&app, VP9, 2).await;
+    let _live = publish(&app, VP9, 2).await;
     let made = watch(&app, "/live/x.flv?rendition=64p").await;
     assert_eq!(size(&made), (86, 64));
     assert!(made.iter().filter(|tag| tag.kind == TagKind::Audio).all(|tag| tag.body[0] >> 4 == 10), "AAC");
@@ -116,7 +117,7 @@ async fn a_rung_of_what_this_process_does_not_decode_is_made_by_a_child() {
 #[tokio::test]
 async fn sound_alone_and_the_source_by_name_are_passed_on_as_they_are() {
     let app = serve(|_| {}).await;
-    let live = Live::publish(&app, H264, 2).await;
+    let live = publish(&app, H264, 2).await;
     let (sound, named) =
         tokio::join!(watch(&app, "/live/x.flv?rendition=audio"), watch(&app, "/live/x.flv?rendition=120p"));
     assert!(stamps(&sound, TagKind::Video).is_empty() && stamps(&sound, TagKind::Audio).len() > 50);
@@ -133,7 +134,7 @@ async fn sound_alone_and_the_source_by_name_are_passed_on_as_they_are() {
 async fn a_source_of_sound_alone_has_no_pictures_to_offer() {
     let app = serve(|_| {}).await;
     let http = app.addresses().http;
-    let _live = Live::publish(&app, SOUND, 1).await;
+    let _live = publish(&app, SOUND, 1).await;
     let sound = watch(&app, "/live/x.flv?rendition=audio").await;
     assert!(stamps(&sound, TagKind::Audio).len() > 50);
     let refused = get(http, "/live/x.flv?rendition=64p").await;
@@ -163,7 +164,7 @@ async fn layers_of_a_publisher_are_chosen_by_their_height_and_nothing_is_made_be
 async fn what_cannot_be_had_is_refused_in_words_that_say_what_can() {
     let app = serve(|config| config.ladder.max = 1).await;
     let http = app.addresses().http;
-    let _live = Live::publish(&app, H264, 2).await;
+    let _live = publish(&app, H264, 2).await;
     let refused = async |query: &str| {
         let answer = get(http, &format!("/live/x.flv?{query}")).await;
         (answer.status, answer.problem().to_owned())
@@ -188,7 +189,7 @@ async fn what_cannot_be_had_is_refused_in_words_that_say_what_can() {
 #[tokio::test]
 async fn no_address_starts_a_rung_where_the_configuration_says_so_and_patterns_allow_it_again() {
     let app = serve(|config| config.ladder.on_request = OnRequest::Never).await;
-    let _live = Live::publish(&app, H264, 2).await;
+    let _live = publish(&app, H264, 2).await;
     let refused = get(app.addresses().http, "/live/x.flv?rendition=64p").await;
     assert_eq!(refused.status, 403);
     assert!(refused.problem().contains("ladder.on_request"), "{}", refused.problem());
@@ -198,14 +199,14 @@ async fn no_address_starts_a_rung_where_the_configuration_says_so_and_patterns_a
         config.ladder.streams = vec!["live/*".into()];
     });
     let listed = listed.await;
-    let _live = Live::publish(&listed, H264, 2).await;
+    let _live = publish(&listed, H264, 2).await;
     assert_eq!(size(&watch(&listed, "/live/x.flv?rendition=64p").await), (86, 64));
 }
 
 #[tokio::test]
 async fn a_player_of_rtmp_asks_for_a_rendition_with_the_name_of_the_stream() {
     let app = serve(|_| {}).await;
-    let _live = Live::publish(&app, H264, 2).await;
+    let _live = publish(&app, H264, 2).await;
     let mut player = Peer::ask(app.addresses().rtmp, Purpose::Play, "live/x?rendition=64p").await;
     let mut seen = Vec::new();
     while seen.len() < 20 {

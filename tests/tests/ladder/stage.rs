@@ -3,86 +3,39 @@
 use std::time::Duration;
 
 use e2e::http::get;
-use e2e::rtmp::{PATIENCE, Peer, Viewer, is_frame, tags};
+use e2e::live::{Live, ROUND_MS, Tape};
+use e2e::rtmp::{Viewer, is_frame, tags};
 use media::broadcast::{Producer, Rendition, TrackId};
 use media::codec::{Codec, aac, h264};
 use media::hub::Takeover;
 use media::{Frame, Span, Timestamp};
 use server::config::Rung;
 use server::{App, Config};
-use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 use wire::flv::TagKind;
 use wire::flv::file::Tag;
 
 /// 160×120.
 pub(crate) const H264: &[u8] = include_bytes!("../../fixtures/h264_aac.flv");
-/// Of every recording here, to its next round.
-const ROUND_MS: u32 = 4_000;
 /// What a viewer watches: more than one group of pictures.
 const WATCHED_MS: u32 = 2_400;
 
 pub(crate) async fn serve(change: impl FnOnce(&mut Config)) -> App {
-    let mut config = Config::default();
-    config.data.dir = e2e::scratch::folder();
-    config.http.listen.set_port(0);
-    config.rtmp.listen.set_port(0);
-    config.hls.segment_min = Duration::from_millis(500);
-    config.hls.segment_max = Duration::from_secs(2);
-    config.hls.part = Duration::from_millis(200);
-    config.ladder.rungs = vec![Rung { height: 96, kbps: 150 }, Rung { height: 64, kbps: 100 }];
-    change(&mut config);
-    App::start(config).await.expect("port 0 is free")
+    e2e::healthy::serve(|config| {
+        config.hls.segment_min = Duration::from_millis(500);
+        config.hls.segment_max = Duration::from_secs(2);
+        config.hls.part = Duration::from_millis(200);
+        config.ladder.rungs = vec![Rung { height: 96, kbps: 150 }, Rung { height: 64, kbps: 100 }];
+        change(config);
+    })
+    .await
 }
 
-/// A publisher in real time, round after round.
-pub(crate) struct Live {
-    stop: oneshot::Sender<()>,
-    publishing: JoinHandle<()>,
-}
-
-impl Live {
-    pub(crate) async fn publish(app: &App, recording: &[u8], tracks: usize) -> Self {
-        let mut peer = Peer::publish(app.addresses().rtmp, "live/x").await;
-        let (stop, mut stopped) = oneshot::channel();
-        let tags = tags(recording);
-        let publishing = tokio::spawn(async move {
-            let start = Instant::now();
-            for number in 0.. {
-                let (round, tag) = ((number / tags.len()) as u32, &tags[number % tags.len()]);
-                if round > 0 && !is_frame(tag) && tag.kind == TagKind::Script {
-                    continue;
-                }
-                let timestamp_ms = round * ROUND_MS + tag.timestamp_ms;
-                tokio::select! {
-                    _ = &mut stopped => break,
-                    () = sleep_until(start + Duration::from_millis(timestamp_ms.into())) => {}
-                }
-                peer.send(&Tag { timestamp_ms, ..tag.clone() }).await;
-            }
-            peer.finish().await;
-        });
-        let live = Self { stop, publishing };
-        let path = media::Path::new("live/x").expect("well-formed");
-        let broadcast = app.context().find(&path, PATIENCE).await.expect("somebody publishes");
-        until("its tracks are known", || broadcast.tracks().len() >= tracks).await;
-        live
-    }
-
-    pub(crate) async fn end(self) {
-        self.stop.send(()).expect("the publisher still runs");
-        self.publishing.await.expect("the publisher was left alone");
-    }
-}
-
-pub(crate) async fn until(what: &str, condition: impl Fn() -> bool) {
-    let holds = async {
-        while !condition() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    timeout(PATIENCE, holds).await.unwrap_or_else(|_| panic!("never came true: {what}"));
+/// Parameters come again with each round.
+pub(crate) async fn publish(app: &App, recording: &[u8], tracks: usize) -> Live {
+    let again = |tag: &Tag| is_frame(tag) || tag.kind != TagKind::Script;
+    Live::publish(app, Tape { tags: tags(recording), tracks, again }).await
 }
 
 /// What a viewer gets from the first picture on, for [`WATCHED_MS`] of it, parameters among it.

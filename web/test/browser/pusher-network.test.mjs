@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { FAKE_DEVICES, openBrowser, openServer, until } from './harness.mjs';
 import { installLoopback } from './whep-loopback.mjs';
+import { placePusher } from './pusher-page.mjs';
 
 let server;
 let browser;
@@ -21,16 +22,8 @@ after(async () => {
 
 async function openPusher(attributes) {
   const page = await browser.context.newPage();
-  await page.goto(`${server.origin}/publish/none/none`);
-  await page.evaluate(async (attributes) => {
-    document.body.replaceChildren();
-    await import('/assets/openmic.js');
-    const pusher = document.createElement('live-pusher');
-    for (const [name, value] of Object.entries(attributes)) pusher.setAttribute(name, value);
-    document.body.append(pusher);
-    window.pusher = pusher;
-    await pusher.start();
-  }, attributes);
+  await placePusher(page, server.origin, attributes);
+  await page.evaluate(() => window.pusher.start());
   await until(() => page.evaluate(() => window.pusher.view.kind), (kind) => kind === 'live', 20_000);
   return page;
 }

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { FAKE_DEVICES, openBrowser, readPixels, readPlayer, until } from './harness.mjs';
 import { serveBundle, skip, startRealServer } from './real-server.mjs';
+import { placePusher } from './pusher-page.mjs';
 
 let server;
 let browser;
@@ -32,15 +33,7 @@ async function openPusher(attributes) {
   const complaints = [];
   page.on('pageerror', (error) => complaints.push(String(error)));
   page.on('console', (message) => message.type() === 'error' && complaints.push(`${message.text()} ${message.location().url}`));
-  await page.goto(`${server.origin}/publish/none/none`);
-  await page.evaluate(async (attributes) => {
-    document.body.replaceChildren();
-    await import('/assets/openmic.js');
-    const pusher = document.createElement('live-pusher');
-    for (const [name, value] of Object.entries(attributes)) pusher.setAttribute(name, value);
-    document.body.append(pusher);
-    window.pusher = pusher;
-  }, attributes);
+  await placePusher(page, server.origin, attributes);
   return { page, complaints };
 }
 

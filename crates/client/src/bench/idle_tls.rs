@@ -7,12 +7,11 @@ use anyhow::{Context, ensure};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinSet;
 
-use super::measure::{Cell, SETTLE_MAX, Stage};
+use super::measure::{Cell, Stage};
 use super::report::Run;
-use super::scenario::{Bench, JOIN_PAUSE, JOINERS};
+use super::scenario::Bench;
 use super::subject::Subject;
 use super::target::Protocol;
-use super::viewer::Role;
 use crate::net::{self, Stream};
 use crate::url::Url;
 
@@ -55,13 +54,7 @@ fn measure(bench: &Bench<'_>, count: usize, data: &str) -> anyhow::Result<Run> {
     let mut held = runtime.block_on(open(https, count))?;
     let (after, opened) = (subject.usage()?, began.elapsed());
     let mut run = stage.window("idle-tls")?;
-    stage.load.tally.open();
-    for _ in 0..JOINERS {
-        stage.load.open(1, Role::Watch)?;
-        stage.load.run_for(JOIN_PAUSE)?;
-    }
-    stage.load.settle(SETTLE_MAX)?;
-    run.join = stage.load.tally.joins.percentiles();
+    run.join = stage.join()?;
     let mut open = 0;
     for connection in &mut held {
         open += usize::from(runtime.block_on(ask(connection)).is_ok());

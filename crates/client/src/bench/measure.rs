@@ -12,6 +12,7 @@ use super::source::Shape;
 use super::subject::Subject;
 use super::target::{Protocol, Target};
 use super::viewer::Role;
+use crate::stats::Percentiles;
 
 /// Viewers must all have the stream this long after the last one connected.
 pub(super) const SETTLE_MAX: Duration = Duration::from_secs(20);
@@ -19,6 +20,10 @@ pub(super) const SETTLE_MAX: Duration = Duration::from_secs(20);
 const DRAIN_MAX: Duration = Duration::from_secs(5);
 /// Between joining and measuring: what was sent for joining has passed.
 const CALM: Duration = Duration::from_secs(1);
+
+/// Viewers that join one by one, and the time between.
+const JOINERS: usize = 100;
+const JOIN_PAUSE: Duration = Duration::from_millis(47);
 
 /// What is asked of a subject.
 #[derive(Clone, Copy, Debug)]
@@ -115,6 +120,17 @@ impl<'a> Stage<'a> {
             load_busy: load_used_after.cpu.saturating_sub(load_used.cpu).as_secs_f64() / wall.as_secs_f64(),
             note: None,
         })
+    }
+
+    /// More viewers come one by one while all others watch; how long each took to its first keyframe.
+    pub fn join(&mut self) -> anyhow::Result<Option<Percentiles>> {
+        self.load.tally.open();
+        for _ in 0..JOINERS {
+            self.load.open(1, Role::Watch)?;
+            self.load.run_for(JOIN_PAUSE)?;
+        }
+        self.load.settle(SETTLE_MAX)?;
+        Ok(self.load.tally.joins.percentiles())
     }
 
     /// Ends the publishers; fails if one of them had.

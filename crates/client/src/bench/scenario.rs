@@ -18,9 +18,6 @@ use crate::stats::Percentiles;
 
 /// Groups are long when joining is measured, so that a server that waits for the next keyframe shows.
 const JOIN_GROUP: Duration = Duration::from_secs(5);
-/// Viewers that join one by one, and the time between.
-pub(super) const JOINERS: usize = 100;
-pub(super) const JOIN_PAUSE: Duration = Duration::from_millis(47);
 /// How long idle connections are kept: shorter than the time after which servers close them.
 const IDLE_SPAN: Duration = Duration::from_secs(5);
 
@@ -149,13 +146,7 @@ impl Bench<'_> {
             let mut stage = Stage::set(&subject, cell, self.cores)?;
             stage.fill()?;
             let mut run = stage.window("join")?;
-            stage.load.tally.open();
-            for _ in 0..JOINERS {
-                stage.load.open(1, Role::Watch)?;
-                stage.load.run_for(JOIN_PAUSE)?;
-            }
-            stage.load.settle(SETTLE_MAX)?;
-            run.join = stage.load.tally.joins.percentiles();
+            run.join = stage.join()?;
             stage.strike()?;
             done(run);
         }

@@ -13,7 +13,8 @@ use super::stats::{Summary, offsets, thinned};
 use super::{Options, Output};
 use crate::url::Url;
 
-const READER: &str = include_str!("reader.js");
+const READER: &str =
+    concat!("(() => {\n", include_str!("blocks.js"), "return (\n", include_str!("reader.js"), ");\n})()");
 /// Until the player has come near live.
 const SETTLE: Duration = Duration::from_secs(4);
 /// Without a first picture for so long, joining has failed.

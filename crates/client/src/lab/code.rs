@@ -1,7 +1,7 @@
 //! The block code: when a picture was drawn and which one it is, as sixty-four black and white blocks on its left half.
 //!
 //! Blocks survive scaling, 4:2:0 and lossy coding, only light counts, and a checksum tells when they did not. A browser reads
-//! the same code (`reader.js`).
+//! the same code (`blocks.js`).
 
 /// Blocks of a row and of a column.
 pub const SIDE: usize = 8;

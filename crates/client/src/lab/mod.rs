@@ -15,6 +15,7 @@ mod peer;
 mod plot;
 mod publish;
 mod read;
+pub mod ready;
 pub mod report;
 pub mod source;
 pub mod stats;

@@ -55,6 +55,21 @@ pub struct TrackStats {
     pub reordered: bool,
 }
 
+impl TrackInfo {
+    /// Of several tracks of a kind the least of these is the best: unranked ones as rank 0, equals by number.
+    pub fn place(&self) -> (u8, TrackId) {
+        (self.rendition.map_or(0, |rendition| rendition.rank), self.id)
+    }
+}
+
+impl TrackStats {
+    /// Bits a second of the newest whole group, once there is one.
+    pub fn bitrate_bps(&self) -> Option<u64> {
+        let span_us = u64::try_from(self.group_span.micros()).ok()?;
+        self.group_bytes.saturating_mul(8_000_000).checked_div(span_us)
+    }
+}
+
 pub(super) struct Slot {
     pub(super) info: TrackInfo,
     pub(super) ring: track::Producer<Frame>,
@@ -124,7 +139,7 @@ impl State {
 
     /// The track whose groups all readers join at: the best picture, or the first sound.
     pub(super) fn primary(&self) -> Option<&Slot> {
-        let rank = |slot: &&Slot| (slot.info.kind, slot.info.rendition.map_or(0, |r| r.rank), slot.info.id);
+        let rank = |slot: &&Slot| (slot.info.kind, slot.info.place());
         self.slots.iter().filter(|slot| slot.info.kind != Kind::Data).min_by_key(rank)
     }
 

@@ -175,7 +175,7 @@ pub(crate) fn is_listed(context: &Context, broadcast: &Broadcast) -> bool {
 /// All renditions of the same thing, the best first.
 fn pictures(tracks: &[TrackInfo]) -> Vec<TrackInfo> {
     let mut pictures: Vec<_> = tracks.iter().filter(|track| track.kind == Kind::Video).cloned().collect();
-    pictures.sort_by_key(|track| (track.rendition.map_or(0, |rendition| rendition.rank), track.id));
+    pictures.sort_by_key(TrackInfo::place);
     // Further pictures that are no rendition show something else.
     let set = pictures.iter().find_map(|track| track.rendition).map(|rendition| rendition.set);
     let mut index = 0;

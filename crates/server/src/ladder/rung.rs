@@ -61,10 +61,8 @@ impl Rung {
     /// How fast it is encoded: every picture of the source, and never more bits than the source takes.
     pub(crate) fn rate(self, source: &TrackInfo) -> Rate {
         let Rate { fps, .. } = Rate::of(source, 100);
-        let stats = &source.stats;
-        let span_us = u64::try_from(stats.group_span.micros()).unwrap_or_default();
-        let measured = stats.group_bytes.saturating_mul(8_000_000).checked_div(span_us);
-        let most = measured.map_or(u32::MAX, |bits| u32::try_from(bits).unwrap_or(u32::MAX));
+        let most =
+            source.stats.bitrate_bps().map_or(u32::MAX, |bits| u32::try_from(bits).unwrap_or(u32::MAX));
         Rate { bitrate_bps: self.bitrate_bps.min(most).max(BITRATE_MIN_BPS), fps }
     }
 

@@ -432,8 +432,9 @@ impl Stream {
         self.flow.queued.1 += packet.payload.len();
         let marks = self.told.marks.mark(packet.at, captured);
         let at = self.told.beat.as_mut().map_or(told, |beat| beat.map(told));
+        let packet = Packet { at, ..packet };
         let (pt, payload) = match &mut self.repeat {
-            Some(repeat) => repeat.wrap(&Packet { at, ..packet.clone() }),
+            Some(repeat) => repeat.wrap(&packet),
             None => (self.pt, packet.payload),
         };
         let write = RtpWrite::new(

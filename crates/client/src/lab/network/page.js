@@ -1,18 +1,9 @@
 // Installed in a page of the server before the link becomes bad: publishes a picture that carries its own age and the speech
 // of a fake microphone, or watches and listens. `code.rs` says what the blocks mean. Calls return what they found.
 (() => {
-  const SIDE = 8;
-  const CONTRAST_MIN = 60;
   const SAMPLE_MS = 250;
   const HEARD_HZ = 10_000;
   const pause = (ms) => new Promise((done) => setTimeout(done, ms));
-
-  // Date.now() is cut to milliseconds: its greatest distance from the fine clock is the true one.
-  let epoch = -Infinity;
-  const wall = (fine = performance.now()) => {
-    epoch = Math.max(epoch, Date.now() - performance.now());
-    return epoch + fine;
-  };
 
   // Whoever makes connections in this page makes them here.
   const peers = [];
@@ -24,13 +15,6 @@
     }
   };
   const live = () => peers.findLast((peer) => peer.connectionState !== 'closed');
-
-  const checksum = (bytes) =>
-    bytes.reduce((crc, byte) => {
-      let sum = crc ^ (byte << 8);
-      for (let bit = 0; bit < 8; bit += 1) sum = (sum & 0x8000 ? (sum << 1) ^ 0x1021 : sum << 1) & 0xffff;
-      return sum;
-    }, 0xffff);
 
   // --- publishing ---------------------------------------------------------------------------------------------------------
 
@@ -159,25 +143,6 @@
 
   // --- watching -----------------------------------------------------------------------------------------------------------
 
-  const canvas = Object.assign(document.createElement('canvas'), { width: 2 * SIDE * SIDE, height: SIDE * SIDE });
-  const paint = canvas.getContext('2d', { willReadFrequently: true });
-  const codeOf = (video) => {
-    paint.drawImage(video, 0, 0, canvas.width, canvas.height);
-    const { data } = paint.getImageData(0, 0, SIDE * SIDE, SIDE * SIDE);
-    const lights = Array.from({ length: SIDE * SIDE }, (_, block) => {
-      const [x, y] = [(block % SIDE) * SIDE + 3, Math.floor(block / SIDE) * SIDE + 3];
-      const at = (dx, dy) => data[((y + dy) * SIDE * SIDE + x + dx) * 4];
-      return (at(0, 0) + at(1, 0) + at(0, 1) + at(1, 1)) / 4;
-    });
-    const [dark, bright] = [Math.min(...lights), Math.max(...lights)];
-    if (bright - dark < CONTRAST_MIN) return undefined;
-    const middle = (dark + bright) / 2;
-    const bytes = Array.from({ length: 8 }, (_, byte) =>
-      lights.slice(byte * 8, byte * 8 + 8).reduce((sum, light, bit) => sum | (light > middle ? 1 << bit : 0), 0));
-    if (checksum(bytes.slice(0, 6)) !== (bytes[6] | (bytes[7] << 8))) return undefined;
-    return bytes[0] | (bytes[1] << 8) | (bytes[2] << 16) | (bytes[3] << 24);
-  };
-
   let seen = { pictures: [], heard: [], heardAt: null };
 
   /** Follows every picture that `find()` shows, even when it becomes another element. */
@@ -188,7 +153,7 @@
       which.requestVideoFrameCallback(look(which));
       const shown = wall(Math.max(now, expectedDisplayTime));
       const code = codeOf(which);
-      const age = code === undefined ? null : ((Math.floor((shown * 10) % 2 ** 32) - code) | 0) / 10;
+      const age = code === undefined ? null : ((Math.floor((shown * 10) % 2 ** 32) - code.ticks) | 0) / 10;
       // A busy page is not told of each picture, but of how many there were.
       const fresh = presented === 0 || presentedFrames <= presented ? 1 : presentedFrames - presented;
       presented = presentedFrames;

@@ -20,7 +20,8 @@ use super::told::Told;
 use super::{Options, Subject};
 use crate::link::Impairment;
 
-const PAGE: &str = include_str!("page.js");
+const PAGE: &str =
+    concat!("(() => {\n", include_str!("../blocks.js"), "return (\n", include_str!("page.js"), ");\n})()");
 /// Any page of the server that knows this element.
 const ELEMENT: &str = "live-player";
 const ADDRESS: &str = "/play/lab/none";

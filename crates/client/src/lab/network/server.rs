@@ -2,18 +2,13 @@
 
 use std::path::Path;
 use std::process::Stdio;
-use std::time::Duration;
 
 use anyhow::Context;
-use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
+use super::super::ready::Ready;
 use super::bed::{Bed, NEAR};
 use crate::url::Url;
-
-/// It is up within this time or not at all.
-const READY_MAX: Duration = Duration::from_secs(20);
 
 /// A server, which ends with this.
 pub(super) struct Server {
@@ -43,15 +38,8 @@ impl Server {
                 .spawn()
         })?;
         let mut child = spawned.context("starting openmic serve by setpriv, of util-linux")?;
-        let stdout = child.stdout.take().context("its standard output is ours")?;
-        let mut lines = BufReader::new(stdout).lines();
-        let line = tokio::time::timeout(READY_MAX, lines.next_line()).await;
-        let line = line.context("openmic serve was not ready in time")??;
-        let line = line.context("openmic serve ended before it was ready")?;
-        let ready: Value =
-            serde_json::from_str(&line).with_context(|| format!("its ready line is {line:?}"))?;
-        let http = ready["http"].as_str().with_context(|| format!("no http in {line:?}"))?;
-        Ok(Self { http: Url::parse(&format!("http://{http}"))?, _child: child })
+        let http = Ready::of(&mut child).await?.http()?;
+        Ok(Self { http, _child: child })
     }
 
     /// An address of it.

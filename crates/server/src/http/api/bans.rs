@@ -12,7 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::admin::{Admin, ToRead, ToWrite};
-use super::fresh;
+use super::{blocking, fresh};
 use crate::access::now;
 use crate::audit::Outcome;
 use crate::context::Context;
@@ -73,7 +73,8 @@ async fn lift(
     uri: Uri,
 ) -> Result<StatusCode, Problem> {
     let path = target::path(uri.path().strip_prefix(BANS).unwrap_or_default(), "")?;
-    if !context.operation.bans.lift(&path, now()) {
+    let (bans, lifted) = (Arc::clone(&context), path.clone());
+    if !blocking(move || bans.operation.bans.lift(&lifted, now())).await? {
         return Err(Problem::new(
             StatusCode::NOT_FOUND,
             "this stream is not banned; GET /api/v1/bans lists those that are",

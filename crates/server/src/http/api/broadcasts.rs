@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use axum::response::Response;
-use media::broadcast::{Broadcast, Phase, TrackInfo, TrackStats};
+use media::broadcast::{Broadcast, Phase, TrackInfo};
 use media::codec::Kind;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -17,7 +17,7 @@ use utoipa_axum::routes;
 use super::admin::{Admin, ToRead, ToWrite};
 use super::ask::{self, Asked};
 use super::renditions::{self, Rendition};
-use super::{fresh, history};
+use super::{blocking, fresh, history};
 use crate::access::now;
 use crate::audience::Audience;
 use crate::audit::Outcome;
@@ -242,7 +242,8 @@ async fn end(
         }
         let lasts = Duration::from_secs(seconds);
         let full = |_| Problem::unavailable("the list of banned streams is full; wait until some end", 60);
-        context.operation.bans.ban(&path, lasts, now()).map_err(full)?;
+        let (bans, banned) = (Arc::clone(&context), path.clone());
+        blocking(move || bans.operation.bans.ban(&banned, lasts, now())).await?.map_err(full)?;
         admin.record(&context, "ban", &format!("{path} for {seconds} s"), Outcome::Done);
     }
     // Its publisher hears that it was sent away; viewers see a stream that ends.
@@ -318,12 +319,6 @@ pub(super) fn rounded(cores: f64) -> f64 {
     (cores * 1e4).round() / 1e4
 }
 
-/// Bits a second of the newest whole group, once there is one.
-pub(super) fn bitrate(stats: &TrackStats) -> Option<u64> {
-    let seconds = stats.group_span.to_duration().as_secs_f64();
-    (seconds > 0.0).then(|| (stats.group_bytes as f64 * 8.0 / seconds) as u64)
-}
-
 fn track(info: &TrackInfo) -> Track {
     let (stats, codec) = (&info.stats, &info.codec);
     let seconds = stats.group_span.to_duration().as_secs_f64();
@@ -343,7 +338,7 @@ fn track(info: &TrackInfo) -> Track {
         height: resolution.map(|(_, height)| height),
         sample_rate: sound.map(|(rate, _)| rate),
         channels: sound.map(|(_, channels)| channels),
-        bitrate_bps: bitrate(stats),
+        bitrate_bps: stats.bitrate_bps(),
         // Two decimals tell 29.97 from 30.
         fps: (measured && is_video)
             .then(|| (f64::from(stats.group_frames) / seconds * 100.0).round() / 100.0),

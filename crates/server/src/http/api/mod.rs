@@ -86,6 +86,12 @@ async fn wrong_method() -> Problem {
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail)
 }
 
+/// Does what writes a file where blocking is allowed.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+    let broken = |_| Problem::unavailable("it broke off; see the server's log", 60);
+    tokio::task::spawn_blocking(work).await.map_err(broken)
+}
+
 /// What is true now and not later.
 fn fresh(body: impl Serialize) -> Response {
     let mut response = Json(body).into_response();

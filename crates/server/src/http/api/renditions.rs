@@ -38,7 +38,7 @@ pub(super) fn of(
 fn told(broadcast: &Broadcast, offer: &Offer, running: &[derived::Conversion]) -> Rendition {
     let name = offer.rendition.to_string();
     let (origin, bitrate_bps, readers) = match &offer.origin {
-        Origin::Published(track) => ("published", super::broadcasts::bitrate(&track.stats), None),
+        Origin::Published(track) => ("published", track.stats.bitrate_bps(), None),
         Origin::Rung { rung, rate } => {
             ("made", Some(rate.bitrate_bps.into()), ladder::readers(broadcast, *rung))
         }

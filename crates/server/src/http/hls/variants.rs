@@ -2,9 +2,10 @@
 //! nothing is started before somebody asks for it.
 
 use media::broadcast::{Broadcast, TrackInfo};
-use media::codec::{Codec, Kind};
+use media::codec::Kind;
 use wire::hls::{Variant, rendition_uri};
 
+use crate::bridge::is_of_browsers;
 use crate::context::Context;
 use crate::ladder::{self, Offer, Origin};
 
@@ -64,7 +65,9 @@ struct Known<'a> {
 impl Known<'_> {
     fn variant(&mut self, offer: &Offer, uri: String) -> Option<Variant> {
         let (picture, bits) = match &offer.origin {
-            Origin::Published(track) => (Some(track.codec.rfc6381()?.into_owned()), bits(track)?),
+            Origin::Published(track) => {
+                (Some(track.codec.rfc6381()?.into_owned()), track.stats.bitrate_bps()?)
+            }
             Origin::Rung { rate, .. } => {
                 (Some(self.codec_of(offer.size?, rate.fps)), rate.bitrate_bps.into())
             }
@@ -94,27 +97,18 @@ impl Known<'_> {
 
     fn sound_codec(&self) -> Option<String> {
         let codec = &self.sound?.codec;
-        match is_converted(codec) {
+        match is_of_browsers(codec) {
             true => Some(AAC.into()),
             false => codec.rfc6381().map(String::from),
         }
     }
 
     fn sound_bits(&self) -> u64 {
-        let bits =
-            |track: &TrackInfo| bits(track).filter(|_| !is_converted(&track.codec)).unwrap_or(SOUND_BPS);
+        let bits = |track: &TrackInfo| {
+            track.stats.bitrate_bps().filter(|_| !is_of_browsers(&track.codec)).unwrap_or(SOUND_BPS)
+        };
         self.sound.map_or(0, bits)
     }
-}
-
-/// Players get AAC of it ([`crate::bridge`]).
-fn is_converted(codec: &Codec) -> bool {
-    matches!(codec, Codec::Opus(_) | Codec::G711(_))
-}
-
-fn bits(track: &TrackInfo) -> Option<u64> {
-    let span_us = u64::try_from(track.stats.group_span.micros()).ok()?;
-    track.stats.group_bytes.saturating_mul(8_000_000).checked_div(span_us)
 }
 
 /// The lowest level that holds such pictures.
