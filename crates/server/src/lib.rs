@@ -28,6 +28,7 @@ pub mod private;
 pub mod process;
 pub mod reload;
 mod remade;
+pub mod rooms;
 pub mod rtc;
 pub mod rtmp;
 pub mod sessions;
