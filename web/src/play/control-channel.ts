@@ -6,6 +6,9 @@ export const CONTROL_LABEL = 'openmic';
 /** Somebody who drags a window's edge is not followed more often; the server reads no more either. */
 export const VIEW_EVERY_MS = 250;
 
+/** The server asks for no more; whatever else says more is not believed. */
+export const HOLD_MAX_MS = 1_240;
+
 /** What a viewer shows: device pixels of its element, and whether anybody can see them. */
 export interface ShownView {
   readonly width: number;
@@ -29,10 +32,12 @@ export interface ControlState {
   readonly layer: Layer | undefined;
   /** There is no room for pictures now. */
   readonly soundOnly: boolean;
+  /** How long to hold what comes, for what is lost before it reaches the server comes late. */
+  readonly holdMs: number;
 }
 
 export class ControlChannel {
-  #state: ControlState = { layer: undefined, soundOnly: false };
+  #state: ControlState = { layer: undefined, soundOnly: false, holdMs: 0 };
   #view: ShownView | undefined;
   #told: string | undefined;
   #toldMs = -Infinity;
@@ -61,12 +66,18 @@ export class ControlChannel {
     const said = parsed(text);
     switch (said?.['type']) {
       case 'layer':
-        this.#state = { layer: layerOf(said), soundOnly: false };
+        this.#state = { ...this.#state, layer: layerOf(said), soundOnly: false };
         return true;
       case 'video': {
         const soundOnly = said['state'] === 'paused';
         if (soundOnly === this.#state.soundOnly) return false;
         this.#state = { ...this.#state, soundOnly };
+        return true;
+      }
+      case 'hold': {
+        const { ms } = said;
+        if (typeof ms !== 'number' || ms === this.#state.holdMs) return false;
+        this.#state = { ...this.#state, holdMs: Math.min(Math.max(0, ms), HOLD_MAX_MS) };
         return true;
       }
       default:

@@ -28,6 +28,7 @@ export class JitterTarget {
   readonly #baseMs: number;
   readonly #maxMs: number;
   #targetMs: number;
+  #holdMs = 0;
   #roughMs = -Infinity;
   #roughSinceMs: number | undefined;
   #changedMs = -Infinity;
@@ -40,7 +41,12 @@ export class JitterTarget {
   }
 
   get targetMs(): number {
-    return this.#targetMs;
+    return Math.max(this.#targetMs, this.#holdMs);
+  }
+
+  /** What the server asks for: it knows what is lost before it, which no measurement here shows. */
+  handleHold(holdMs: number): void {
+    this.#holdMs = holdMs;
   }
 
   /** Takes a measurement; call about twice a second. */

@@ -128,6 +128,13 @@ export class WhepLink {
     if (this.targetMs !== before) this.#tellTarget();
   }
 
+  /** How long the server asks to hold what comes. */
+  handleHold(holdMs: number): void {
+    const before = this.targetMs;
+    this.#target.handleHold(holdMs);
+    if (this.targetMs !== before && this.#stage !== 'over') this.#tellTarget();
+  }
+
   /** Call a few times a second. */
   handleTick(nowMs: number): void {
     const stageMs = nowMs - this.#sinceMs;

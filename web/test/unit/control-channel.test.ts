@@ -1,7 +1,7 @@
 //! What a viewer tells of what it shows, and what it makes of what the server tells.
 
 import { describe, expect, it } from 'vitest';
-import { ControlChannel, VIEW_EVERY_MS } from '../../src/play/control-channel.ts';
+import { ControlChannel, HOLD_MAX_MS, VIEW_EVERY_MS } from '../../src/play/control-channel.ts';
 
 const VIEW = { width: 640, height: 360, visible: true };
 
@@ -32,7 +32,7 @@ describe('the control channel', () => {
 
   it('knows the layer it sees, and when there is sound alone', () => {
     const channel = new ControlChannel();
-    expect(channel.state).toEqual({ layer: undefined, soundOnly: false });
+    expect(channel.state).toEqual({ layer: undefined, soundOnly: false, holdMs: 0 });
     expect(channel.handleMessage('{"type":"layer","rid":"m","width":640,"height":360,"reason":"size"}')).toBe(true);
     expect(channel.state.layer).toEqual({ rid: 'm', width: 640, height: 360, reason: 'size' });
     expect(channel.handleMessage('{"type":"video","state":"paused","reason":"bandwidth"}')).toBe(true);
@@ -42,11 +42,25 @@ describe('the control channel', () => {
     expect(channel.state.soundOnly).toBe(false);
   });
 
+  it('knows how long to hold what comes, within reason', () => {
+    const channel = new ControlChannel();
+    expect(channel.handleMessage('{"type":"hold","ms":240}')).toBe(true);
+    expect(channel.state.holdMs).toBe(240);
+    expect(channel.handleMessage('{"type":"hold","ms":240}')).toBe(false);
+    expect(channel.handleMessage('{"type":"hold","ms":"9"}')).toBe(false);
+    channel.handleMessage('{"type":"hold","ms":99999}');
+    expect(channel.state.holdMs).toBe(HOLD_MAX_MS);
+    channel.handleMessage('{"type":"layer","rid":"m","width":640,"height":360,"reason":"size"}');
+    expect(channel.state.holdMs).toBe(HOLD_MAX_MS);
+    channel.handleMessage('{"type":"hold","ms":0}');
+    expect(channel.state.holdMs).toBe(0);
+  });
+
   it('makes nothing of what it does not know', () => {
     const channel = new ControlChannel();
     for (const text of ['', '[]', 'null', '1', '{"type":"dance"}', '{', new ArrayBuffer(3)]) {
       expect(channel.handleMessage(text)).toBe(false);
     }
-    expect(channel.state).toEqual({ layer: undefined, soundOnly: false });
+    expect(channel.state).toEqual({ layer: undefined, soundOnly: false, holdMs: 0 });
   });
 });

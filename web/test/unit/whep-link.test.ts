@@ -240,4 +240,18 @@ describe('WhepLink', () => {
     stage.run(5_000, { arriving: true });
     expect(stage.targets).toEqual([100]);
   });
+
+  it('holds_what_comes_as_long_as_the_server_asks_and_no_shorter_than_its_own_network_wants', () => {
+    const stage = new Stage();
+    stage.up();
+    stage.link.handleHold(60);
+    stage.run(2_000, { arriving: true });
+    expect(stage.targets).toEqual([100]);
+    stage.link.handleHold(240);
+    stage.link.handleHold(240);
+    stage.run(2_000, { arriving: true });
+    stage.link.handleHold(0);
+    stage.run(500, { arriving: true });
+    expect(stage.targets).toEqual([100, 240, 100]);
+  });
 });

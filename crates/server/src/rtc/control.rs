@@ -52,6 +52,8 @@ pub(super) enum Told {
     Layer { rid: String, width: u32, height: u32, reason: &'static str },
     /// A viewer: whether there are pictures at all.
     Video { state: &'static str, reason: &'static str },
+    /// A viewer: how long to hold what comes.
+    Hold { ms: u64 },
 }
 
 /// The name of a reason.
@@ -169,6 +171,7 @@ mod tests {
             text(Told::Video { state: "paused", reason: "bandwidth" }),
             r#"{"type":"video","state":"paused","reason":"bandwidth"}"#
         );
+        assert_eq!(text(Told::Hold { ms: 240 }), r#"{"type":"hold","ms":240}"#);
     }
 
     #[test]

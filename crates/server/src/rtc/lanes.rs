@@ -1,7 +1,8 @@
 //! A broadcast as RTP packets: what WebRTC viewers read, whether a WebRTC publisher wrote it or frames were packetized.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use media::broadcast::Broadcast;
 use media::packet::Format;
@@ -24,6 +25,8 @@ pub(super) struct Lanes {
     video: [Arc<Lane>; LAYERS_MAX],
     audio: Arc<Lane>,
     layers: Arc<Layers>,
+    /// Milliseconds that viewers are to hold what comes.
+    hold_ms: AtomicU32,
     /// While WebRTC publishers write, frames need not be packetized.
     forwarded: watch::Sender<Forwarded>,
 }
@@ -118,6 +121,7 @@ impl Lanes {
                 video: std::array::from_fn(|_| lane(Kind::Video, pictures.clone())),
                 audio: lane(Kind::Audio, sound),
                 layers: Arc::new(Layers::new(broadcast.clone())),
+                hold_ms: AtomicU32::new(0),
                 forwarded,
             });
             context.spawn(feed::run(Arc::downgrade(&lanes), Arc::clone(context), watched));
@@ -132,6 +136,15 @@ impl Lanes {
     /// What is known of the layers of the pictures, where there is more than one.
     pub(super) fn layers(&self) -> &Arc<Layers> {
         &self.layers
+    }
+
+    /// How long viewers are to hold what comes, because what is lost on the publisher's way comes so late.
+    pub(super) fn hold(&self) -> Duration {
+        Duration::from_millis(self.hold_ms.load(Ordering::Relaxed).into())
+    }
+
+    pub(super) fn set_hold(&self, hold: Duration) {
+        self.hold_ms.store(hold.as_millis() as u32, Ordering::Relaxed);
     }
 
     fn lane(&self, place: Place) -> &Arc<Lane> {
@@ -249,6 +262,7 @@ impl Drop for Forward {
         // What comes next, unless another has begun already, comes in one rendering.
         if is_last {
             self.0.layers.reset(&[]);
+            self.0.set_hold(Duration::ZERO);
         }
     }
 }

@@ -10,6 +10,7 @@ mod feed;
 mod ice_tcp;
 mod keyframes;
 mod lanes;
+mod late;
 mod layered;
 mod layers;
 mod line;

@@ -20,6 +20,7 @@ use wire::rtp::{self, Clock, Depacketizer, Event, PayloadKind, red};
 use super::control::Told;
 use super::keyframes::Keyframes;
 use super::lanes::{Forward, Kind, Lanes, Place, Writer};
+use super::late::Late;
 use super::layered::Layered;
 use super::presence::{Gone, Limits, Presence};
 use crate::audience::Audience;
@@ -64,6 +65,8 @@ struct Stream {
     kind: PayloadKind,
     writer: Writer,
     depacketizer: Depacketizer,
+    /// How late its packets are when they were lost and sent again.
+    late: Late,
     /// Sequence numbers of the newest packets.
     received: VecDeque<u64>,
     /// The places of the newest frames, by RTP time.
@@ -135,8 +138,13 @@ impl Publish {
         let is_of = |params: &&PayloadParams| params.pt() == pt || params.red() == Some(pt);
         let params = rtc.codec_config().params().iter().find(is_of);
         let is_red = params.is_some_and(|params| params.red() == Some(pt));
+        let may_ask = params.is_some_and(PayloadParams::fb_nack);
         let Some(format) = params.and_then(|params| format_of(params.spec().codec)) else { return Ok(()) };
+        let known = self.streams.len();
         let Some(index) = self.stream(now, source, format) else { return Ok(()) };
+        if self.streams.len() > known && may_ask {
+            ask_again(rtc, &packet);
+        }
         self.handle_report(index, &packet);
         let (sequence, time) = (*packet.seq_no, packet.time.numer());
         let told = packet.header.ext_vals.abs_capture_time.as_ref();
@@ -182,6 +190,7 @@ impl Publish {
             discardable: rtp::is_discardable(stream.kind, &arrived.payload),
             payload: arrived.payload,
         };
+        stream.late.handle_packet(now, packet.sequence, at);
         stream.depacketizer.handle_packet(now, &packet);
         let opens = rtp::opens_group(stream.kind, &packet.payload) && stream.opened != Some(at);
         if opens {
@@ -191,6 +200,8 @@ impl Publish {
             layered.handle_packet(now, layer, packet.payload.len());
         }
         stream.writer.push(packet, opens);
+        self.lanes
+            .set_hold(self.streams.iter_mut().map(|stream| stream.late.hold(now)).max().unwrap_or_default());
         self.write_frames(now, index)
     }
 
@@ -250,6 +261,7 @@ impl Publish {
             kind: payloads,
             writer: self.lanes.write(place, format),
             depacketizer: Depacketizer::new(payloads),
+            late: Late::default(),
             received: VecDeque::with_capacity(STAMPS),
             stamps: VecDeque::with_capacity(STAMPS),
             offset: Span::ZERO,
@@ -385,6 +397,13 @@ impl Stream {
         }
         self.stamps.push_back((time, at));
         at
+    }
+}
+
+/// The machine asks again for what is lost only where it comes on a stream of its own, which sound has not.
+fn ask_again(rtc: &mut Rtc, packet: &RtpPacket) {
+    if let Some(stream) = rtc.direct_api().stream_rx(&packet.header.ssrc) {
+        stream.suppress_nack(false);
     }
 }
 

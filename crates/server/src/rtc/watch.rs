@@ -56,6 +56,8 @@ pub(super) struct Watch {
     choice: Option<Box<Choice>>,
     /// The machine reckons what the way carries.
     is_reckoned: bool,
+    /// How long the viewer was told to hold what comes.
+    held: Duration,
     session: Arc<Session>,
 }
 
@@ -120,7 +122,7 @@ pub(super) enum Over {
 impl Watch {
     /// Of a viewer whose way is reckoned or not.
     pub(super) fn new(lanes: Arc<Lanes>, seat: Seat, is_reckoned: bool, session: Arc<Session>) -> Self {
-        Self { lanes, streams: Vec::new(), seat, choice: None, is_reckoned, session }
+        Self { lanes, streams: Vec::new(), seat, choice: None, is_reckoned, held: Duration::ZERO, session }
     }
 
     /// A stream was negotiated: it begins with the newest group.
@@ -222,12 +224,16 @@ impl Watch {
 
     /// What is to be said on the control channel, where one is open.
     pub(super) fn take_told(&mut self, is_open: bool) -> Option<Told> {
-        let choice = self.choice.as_mut()?;
-        if is_open {
-            return choice.take_told();
+        if !is_open {
+            self.choice.as_mut().map(|choice| choice.forget_told());
+            return None;
         }
-        choice.forget_told();
-        None
+        let hold = self.lanes.hold();
+        if hold != self.held {
+            self.held = hold;
+            return Some(Told::Hold { ms: hold.as_millis() as u64 });
+        }
+        self.choice.as_mut()?.take_told()
     }
 
     /// The viewer cannot decode what it got.

@@ -88,7 +88,7 @@ export class WhepEngine implements Engine {
     this.#sizes.observe(this.#context.video);
     document.addEventListener('visibilitychange', () => this.#lookAtView(), { signal });
     this.#channel.addEventListener('open', () => this.#lookAtView(), { signal });
-    this.#channel.addEventListener('message', ({ data }) => this.#control.handleMessage(data), { signal });
+    this.#channel.addEventListener('message', ({ data }) => this.#handleTold(data), { signal });
     window.addEventListener('pagehide', () => this.#leave(), { signal });
     // Kept by the browser and shown again: what was left above has to be made anew.
     window.addEventListener('pageshow', ({ persisted }) => persisted && this.#fail('lost', 'the page was put away'), {
@@ -105,6 +105,12 @@ export class WhepEngine implements Engine {
     if (this.#channel.readyState !== 'open') return;
     const message = this.#control.poll(performance.now());
     if (message !== undefined) this.#channel.send(message);
+  }
+
+  #handleTold(data: unknown): void {
+    if (!this.#control.handleMessage(data)) return;
+    this.#link.handleHold(this.#control.state.holdMs);
+    this.#drain();
   }
 
   #show(track: MediaStreamTrack): void {
