@@ -21,6 +21,8 @@ export interface FloorLimits {
 export interface FloorDecision {
   /** kbit/s below which the browser must not go; undefined leaves it alone. */
   readonly floorKbps: number | undefined;
+  /** kbit/s of it for pictures: what is left is for sending again what was lost. Browsers never send more again than that. */
+  readonly pictureKbps: number | undefined;
   readonly level: VideoLevel;
 }
 
@@ -54,18 +56,24 @@ const HEADROOM = 0.85;
 const SHARE_AT_FIRST = 0.6;
 /** A floor for small pictures: sent anew as often as they have to be, which takes most of it. */
 const BASE_KBPS = 700;
+/** Room for what is lost again on its way, and for several losses at once. */
+const AGAIN_SHARE = 1.5;
+const PICTURE_MIN_KBPS = 60;
 /** Each change is applied by describing the session anew; smaller ones are not worth it. */
 const CHANGE_MIN = 0.2;
 
 export class Floor {
   readonly #limits: FloorLimits;
   #loss = 0;
+  /** What the server says is lost before it is sent again; reports count what was. */
+  #told = 0;
   #trips: { readonly atMs: number; readonly ms: number }[] = [];
   /** kbit/s that went through without a queue. */
   #provenKbps = 0;
   #ceilingKbps: number;
   #restUntilMs = -Infinity;
   #floorKbps: number | undefined;
+  #pictureKbps: number | undefined;
   #level: VideoLevel = 'full';
   #highSinceMs: number | undefined;
   #lowSinceMs: number | undefined;
@@ -78,7 +86,7 @@ export class Floor {
   }
 
   get decision(): FloorDecision {
-    return { floorKbps: this.#floorKbps, level: this.#level };
+    return { floorKbps: this.#floorKbps, pictureKbps: this.#floorKbps === undefined ? undefined : this.#pictureKbps, level: this.#level };
   }
 
   /** The smoothed loss, 0 … 1. */
@@ -93,6 +101,10 @@ export class Floor {
     const median = recent[recent.length >> 1];
     if (median === undefined || this.#trips.length < 3) return false;
     return median > least + Math.max(QUEUE_MS, least * QUEUE_SHARE);
+  }
+
+  handleToldLoss(share: number): void {
+    this.#told = share;
   }
 
   handleSample(sample: FloorSample, nowMs: number): FloorDecision {
@@ -139,9 +151,15 @@ export class Floor {
     const { minKbps, maxKbps } = this.#limits;
     const known = Math.max(this.#provenKbps * HEADROOM, maxKbps * SHARE_AT_FIRST);
     const wanted = this.#level === 'base' ? Math.min(BASE_KBPS, this.#ceilingKbps) : Math.max(Math.min(known, this.#ceilingKbps), Math.min(minKbps, this.#ceilingKbps));
-    const before = this.#floorKbps;
-    if (before !== undefined && Math.abs(wanted - before) < before * CHANGE_MIN) return;
-    this.#floorKbps = Math.round(wanted);
+    if (differs(wanted, this.#floorKbps)) this.#floorKbps = Math.round(wanted);
+    const picture = this.#pictureOf(this.#floorKbps ?? wanted);
+    if (differs(picture, this.#pictureKbps)) this.#pictureKbps = Math.round(picture);
+  }
+
+  /** The more is lost, the fewer packets a picture should have: it is whole at once only if none of them is. */
+  #pictureOf(floorKbps: number): number {
+    const arrives = 1 - Math.min(Math.max(this.#loss, this.#told), LOSS_OFF);
+    return Math.max(PICTURE_MIN_KBPS, (floorKbps * arrives) / (1 + (AGAIN_SHARE * (1 - arrives)) / arrives));
   }
 
   #stepLevel(nowMs: number): void {
@@ -171,4 +189,8 @@ const BETTER: Readonly<Record<VideoLevel, VideoLevel>> = { full: 'full', base: '
 
 function lasts(sinceMs: number | undefined, forMs: number, nowMs: number): boolean {
   return sinceMs !== undefined && nowMs - sinceMs >= forMs;
+}
+
+function differs(wanted: number, before: number | undefined): boolean {
+  return before === undefined || Math.abs(wanted - before) >= before * CHANGE_MIN;
 }

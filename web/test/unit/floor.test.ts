@@ -81,8 +81,8 @@ describe('Floor', () => {
   it('sends_the_small_picture_then_sound_alone_as_loss_grows_and_comes_back_step_by_step', () => {
     const floor = new Floor(LIMITS);
     const lossy = (lossShare: number): FloorSample => ({ lossShare, roundTripMs: 100, sentKbps: 300 });
-    expect(run(floor, 0, 8, always(lossy(0.7))).at(-1)).toEqual({ floorKbps: 700, level: 'base' });
-    expect(run(floor, 8, 12, always(lossy(0.92))).at(-1)).toEqual({ floorKbps: undefined, level: 'off' });
+    expect(run(floor, 0, 8, always(lossy(0.7))).at(-1)).toMatchObject({ floorKbps: 700, level: 'base' });
+    expect(run(floor, 8, 12, always(lossy(0.92))).at(-1)).toMatchObject({ floorKbps: undefined, level: 'off' });
     expect(run(floor, 20, 12, always(lossy(0.5))).at(-1)?.level).toBe('base');
     const levels = run(floor, 32, 15, always(lossy(0.05))).map(({ level }) => level);
     expect(levels.at(0)).toBe('base');
@@ -100,5 +100,28 @@ describe('Floor', () => {
     const before = run(floor, 0, 6, always({ lossShare: 0.3, roundTripMs: 100, sentKbps: 300 })).at(-1);
     const outage = run(floor, 6, 20, always({ lossShare: undefined, roundTripMs: undefined, sentKbps: 0 }));
     expect(outage.every((decision) => decision.floorKbps === before?.floorKbps && decision.level === 'full')).toBe(true);
+  });
+
+  it('makes pictures of fewer packets the more is lost, and leaves the rest for sending again', () => {
+    const pictureAt = (lossShare: number, told = lossShare): number => {
+      const floor = new Floor({ minKbps: 300, maxKbps: 2_500 });
+      run(floor, 0, 10, always({ ...CALM, sentKbps: 2_400 }));
+      floor.handleToldLoss(told);
+      return run(floor, 10, 10, always({ lossShare, roundTripMs: 100, sentKbps: 800 })).at(-1)?.pictureKbps ?? 0;
+    };
+    expect(pictureAt(0.1)).toBeGreaterThan(1_300);
+    expect(pictureAt(0.3)).toBeGreaterThan(600);
+    expect(pictureAt(0.3)).toBeLessThan(1_000);
+    expect(pictureAt(0.5)).toBeGreaterThan(300);
+    expect(pictureAt(0.5)).toBeLessThan(550);
+    expect(pictureAt(0.2, 0.5), 'what the server says counts more than reports').toBeLessThan(550);
+  });
+
+  it('leaves_the_picture_alone_when_the_floor_is_gone', () => {
+    const floor = new Floor(LIMITS);
+    run(floor, 0, 6, always({ lossShare: 0.3, roundTripMs: 100, sentKbps: 300 }));
+    expect(floor.decision.pictureKbps).toBeDefined();
+    run(floor, 6, 14, always(CALM));
+    expect(floor.decision.pictureKbps).toBeUndefined();
   });
 });

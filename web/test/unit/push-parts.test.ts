@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { clockSpan } from '../../src/api/format.ts';
 import { FILTERS, LOOKS, filterNamed, needsDrawing } from '../../src/publish/filters.ts';
 import { Governor } from '../../src/publish/governor.ts';
-import { readLayers, steer } from '../../src/publish/layers.ts';
+import { readLayers, readLoss, steer } from '../../src/publish/layers.ts';
 import { PitchShifter } from '../../src/publish/pitch.ts';
 import { refusalOf } from '../../src/publish/refusals.ts';
 import { PushPolicy } from '../../src/publish/retry.ts';
@@ -76,6 +76,23 @@ describe('layers', () => {
     for (const message of bad) expect(readLayers(message), message).toBeUndefined();
     expect(readLayers(`{"type":"layers","active":["${'x'.repeat(2_000)}"]}`)).toBeUndefined();
     expect(readLayers(new ArrayBuffer(4))).toBeUndefined();
+  });
+
+  it('reads how much is lost from the server and nothing else', () => {
+    expect(readLoss('{"type":"loss","percent":45}')).toBe(0.45);
+    expect(readLoss('{"type":"loss","percent":900}')).toBe(1);
+    for (const message of ['', 'null', '{"type":"loss"}', '{"type":"loss","percent":"9"}', '{"type":"layers","percent":9}']) {
+      expect(readLoss(message), message).toBeUndefined();
+    }
+  });
+
+  it('lets_layers_share_what_pictures_may_have_as_they_share_the_whole', () => {
+    const rates = (pictureKbps: number | undefined): number[] =>
+      steer(wanted, { level: 'full', pictureKbps, watched: undefined, shortSide: 720 }).map(({ maxBitrate = 0 }) => maxBitrate);
+    const whole = rates(undefined).reduce((sum, rate) => sum + rate);
+    expect(rates(whole / 1_000 + 1)).toEqual(rates(undefined));
+    const half = rates(whole / 2_000);
+    expect(half.map((rate, at) => Math.round((rate / (rates(undefined)[at] ?? 1)) * 100))).toEqual(half.map(() => 50));
   });
 });
 

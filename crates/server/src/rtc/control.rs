@@ -48,6 +48,8 @@ fn yes() -> bool {
 pub(super) enum Told {
     /// A publisher: layers that somebody watches.
     Layers { active: Vec<String> },
+    /// A publisher: how much of its pictures' packets is lost, before they are sent again.
+    Loss { percent: u8 },
     /// A viewer: the layer it gets from now on.
     Layer { rid: String, width: u32, height: u32, reason: &'static str },
     /// A viewer: whether there are pictures at all.
@@ -171,6 +173,7 @@ mod tests {
             text(Told::Video { state: "paused", reason: "bandwidth" }),
             r#"{"type":"video","state":"paused","reason":"bandwidth"}"#
         );
+        assert_eq!(text(Told::Loss { percent: 45 }), r#"{"type":"loss","percent":45}"#);
         assert_eq!(text(Told::Hold { ms: 240 }), r#"{"type":"hold","ms":240}"#);
     }
 

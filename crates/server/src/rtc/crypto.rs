@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::feedback::Asking;
 use str0m::config::{CryptoProvider, DtlsCert, DtlsVersion};
 use str0m::crypto::CryptoError;
 use str0m::crypto::dtls::{DtlsImplError, DtlsInstance, DtlsOutput, DtlsProvider, ProtocolVersion};
@@ -17,6 +18,14 @@ const FLIGHT_RETRIES: usize = 8;
 pub(super) fn provider() -> Arc<CryptoProvider> {
     static QUICK: Quick = Quick;
     Arc::new(CryptoProvider { dtls_provider: &QUICK, ..str0m_aws_lc_rs::default_provider() })
+}
+
+/// The same for publishers, who can be asked for lost packets ([`super::feedback`]).
+pub(super) fn asking() -> Arc<CryptoProvider> {
+    static QUICK: Quick = Quick;
+    static ASKING: Asking = Asking;
+    let all = str0m_aws_lc_rs::default_provider();
+    Arc::new(CryptoProvider { dtls_provider: &QUICK, srtp_provider: &ASKING, ..all })
 }
 
 #[derive(Debug)]

@@ -26,15 +26,30 @@ pub(super) struct Keyframes {
     changes: bool,
     /// What came since then cannot be decoded.
     lost: bool,
+    /// One has begun to come, and is given up after this.
+    coming: Option<Instant>,
 }
 
 impl Keyframes {
     pub(super) fn new(now: Instant) -> Self {
-        Self { last: now, demand: Demand::default(), wanted: false, changes: false, lost: false }
+        Self {
+            last: now,
+            demand: Demand::default(),
+            wanted: false,
+            changes: false,
+            lost: false,
+            coming: None,
+        }
     }
 
     pub(super) fn handle_keyframe(&mut self, now: Instant) {
         (self.last, self.wanted, self.changes, self.lost) = (now, false, false, false);
+        self.coming = None;
+    }
+
+    /// The first packets of one have come; the rest will have come by `until`, or never.
+    pub(super) fn handle_opening(&mut self, until: Instant) {
+        self.coming = Some(until);
     }
 
     pub(super) fn handle_loss(&mut self) {
@@ -54,7 +69,8 @@ impl Keyframes {
     /// When the next one is to be asked for. Readers of frames (FLV, HLS, a recording) want short groups.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         if self.lost {
-            return Some(self.last + INTERVAL_LOSS);
+            let due = self.last + INTERVAL_LOSS;
+            return Some(self.coming.map_or(due, |until| until.max(due)));
         }
         if self.changes {
             return Some(self.last + INTERVAL_CHANGE);
@@ -119,6 +135,24 @@ mod tests {
         assert_eq!(asked, [500, 1_000]);
         keyframes.handle_keyframe(start + Duration::from_millis(1_200));
         assert_eq!(keyframes.poll_timeout(), None);
+    }
+
+    #[test]
+    fn while_a_keyframe_is_coming_packet_by_packet_no_other_is_asked_for_until_it_is_given_up() {
+        let start = Instant::now();
+        let mut keyframes = Keyframes::new(start);
+        keyframes.handle_loss();
+        let mut asked = vec![];
+        for ms in 0..2_500 {
+            let now = start + Duration::from_millis(ms);
+            if ms == 550 {
+                keyframes.handle_opening(now + Duration::from_millis(900));
+            }
+            if keyframes.take_request(now) {
+                asked.push(ms);
+            }
+        }
+        assert_eq!(asked, [400, 1_450, 1_850, 2_250]);
     }
 
     #[test]

@@ -61,20 +61,21 @@ impl Late {
         }
     }
 
-    /// How long to hold what comes, so that nearly all of it is in time.
-    pub(super) fn hold(&mut self, now: Instant) -> Duration {
+    /// How long to hold what comes, so that nearly all of it is in time. `outlook` is how late it is going to be as far as can
+    /// be told before it has been.
+    pub(super) fn hold(&mut self, now: Instant, outlook: Duration) -> Duration {
         if self.reckoned.is_none_or(|at| now.saturating_duration_since(at) >= EVERY) {
             self.reckoned = Some(now);
-            self.reckon(now);
+            self.reckon(now, outlook);
         }
         self.hold
     }
 
-    fn reckon(&mut self, now: Instant) {
+    fn reckon(&mut self, now: Instant, outlook: Duration) {
         while self.frames.front().is_some_and(|frame| now.saturating_duration_since(frame.came) > WINDOW) {
             self.frames.pop_front();
         }
-        let ms = round(self.lateness());
+        let ms = round(self.lateness().max(outlook.min(LATE_MAX)));
         let held = self.hold.as_millis() as u64;
         if ms > held || ms + FALL_MS <= held || ms == 0 {
             self.hold = Duration::from_millis(ms);
@@ -125,7 +126,7 @@ mod tests {
             let at = Timestamp::from_micros(*n as i64 * 33_000);
             late.handle_packet(start + Duration::from_millis(*ms), *sequence, at);
         }
-        late.hold(start + Duration::from_millis(pictures * 33))
+        late.hold(start + Duration::from_millis(pictures * 33), Duration::ZERO)
     }
 
     #[test]
@@ -138,7 +139,7 @@ mod tests {
             let at = start + Duration::from_millis(n / 10 * 330);
             late.handle_packet(at, n, Timestamp::from_micros(n as i64 * 33_000));
         }
-        assert_eq!(late.hold(start + Duration::from_secs(10)), Duration::ZERO);
+        assert_eq!(late.hold(start + Duration::from_secs(10), Duration::ZERO), Duration::ZERO);
     }
 
     #[test]
@@ -182,7 +183,7 @@ mod tests {
                 let lost = Timestamp::from_micros((n as i64 - 3) * 33_000);
                 late.handle_packet(start + Duration::from_millis(ms + 11), sequence - 3, lost);
             }
-            holds.push(late.hold(start + Duration::from_millis(ms + 12)).as_millis());
+            holds.push(late.hold(start + Duration::from_millis(ms + 12), Duration::ZERO).as_millis());
         }
         assert_eq!(holds.iter().max(), Some(&140));
         assert_eq!(holds.last(), Some(&0));

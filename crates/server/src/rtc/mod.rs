@@ -1,5 +1,6 @@
 //! WebRTC in and out: WHIP publishers and WHEP viewers, all behind one UDP port and the TCP port of the same number.
 
+mod ask;
 mod beat;
 mod choice;
 mod choose;
@@ -7,6 +8,7 @@ mod control;
 mod crypto;
 mod endpoint;
 mod feed;
+mod feedback;
 mod ice_tcp;
 mod keyframes;
 mod lanes;
@@ -15,6 +17,7 @@ mod layered;
 mod layers;
 mod line;
 mod marks;
+mod mending;
 mod offer;
 mod packets;
 mod pause;

@@ -85,6 +85,7 @@ pub(super) fn encoding(format: Format) -> &'static str {
 
 /// Of a publisher: H.264 when it is offered, because everything can play it, else whatever we can carry.
 pub(super) fn publishing(config: RtcConfig, offer: &str) -> RtcConfig {
+    let config = config.set_crypto_provider(super::crypto::asking());
     let config = config.clear_codecs().enable_opus(true, offers(offer, "red"));
     let config = match offers(offer, "H264") {
         true => config.enable_h264(true),

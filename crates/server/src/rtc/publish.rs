@@ -14,14 +14,15 @@ use media::{Frame, Packet, Span, Timestamp};
 use str0m::Rtc;
 use str0m::format::{Codec, PayloadParams};
 use str0m::media::{KeyframeRequestKind, Mid, Rid};
-use str0m::rtp::RtpPacket;
+use str0m::rtp::{RtpPacket, Ssrc};
+use str0m::stats::MediaIngressStats;
 use wire::rtp::{self, Clock, Depacketizer, Event, PayloadKind, red};
 
 use super::control::Told;
 use super::keyframes::Keyframes;
 use super::lanes::{Forward, Kind, Lanes, Place, Writer};
-use super::late::Late;
 use super::layered::Layered;
+use super::mending::Mending;
 use super::presence::{Gone, Limits, Presence};
 use crate::audience::Audience;
 
@@ -42,6 +43,10 @@ pub(super) struct Publish {
     layered: Option<Layered>,
     demand: Demand,
     presence: Presence,
+    /// The share of its pictures' packets that it was told is lost, in percent.
+    told_lost: f32,
+    /// In whose name the peer is asked for what is lost.
+    asker: Option<Ssrc>,
 }
 
 /// What a publisher writes to, in which layers, and how long it may be silent.
@@ -65,10 +70,7 @@ struct Stream {
     kind: PayloadKind,
     writer: Writer,
     depacketizer: Depacketizer,
-    /// How late its packets are when they were lost and sent again.
-    late: Late,
-    /// Sequence numbers of the newest packets.
-    received: VecDeque<u64>,
+    mending: Mending,
     /// The places of the newest frames, by RTP time.
     stamps: VecDeque<(u64, Timestamp)>,
     /// From the sender's clock to the broadcast's timeline, as it was for the newest frame.
@@ -83,6 +85,9 @@ struct Source {
     mid: Mid,
     rid: Option<Rid>,
 }
+
+/// The share that is lost is told in steps of so many percent.
+const LOSS_STEP: f32 = 5.0;
 
 /// Names of layers for the clock, beyond those of tracks.
 const LAYER_NAMES: u8 = 64;
@@ -102,6 +107,8 @@ impl Publish {
             streams: Vec::new(),
             demand: Demand::default(),
             presence: Presence::new(limits),
+            told_lost: 0.0,
+            asker: None,
         }
     }
 
@@ -140,10 +147,13 @@ impl Publish {
         let is_red = params.is_some_and(|params| params.red() == Some(pt));
         let may_ask = params.is_some_and(PayloadParams::fb_nack);
         let Some(format) = params.and_then(|params| format_of(params.spec().codec)) else { return Ok(()) };
-        let known = self.streams.len();
         let Some(index) = self.stream(now, source, format) else { return Ok(()) };
-        if self.streams.len() > known && may_ask {
-            ask_again(rtc, &packet);
+        let asked = may_ask.then_some(packet.header.ssrc);
+        if self.streams.get_mut(index).is_some_and(|stream| stream.mending.begin(asked))
+            && let Some(stream) = rtc.direct_api().stream_rx(&packet.header.ssrc)
+        {
+            // The machine would ask beside us.
+            stream.suppress_nack(true);
         }
         self.handle_report(index, &packet);
         let (sequence, time) = (*packet.seq_no, packet.time.numer());
@@ -170,13 +180,9 @@ impl Publish {
     fn take(&mut self, now: Instant, index: usize, arrived: Arrived) -> Result<(), WriteError> {
         let Some(stream) = self.streams.get_mut(index) else { return Ok(()) };
         // What was repeated may still come by itself, and the other way round.
-        if stream.received.contains(&arrived.sequence) {
+        if !stream.mending.handle_packet(now, arrived.sequence) {
             return Ok(());
         }
-        if stream.received.len() == STAMPS {
-            stream.received.pop_front();
-        }
-        stream.received.push_back(arrived.sequence);
         let is_new = stream.stamps.back().is_none_or(|(newest, _)| *newest < arrived.time);
         let at = stream.place(now, &mut self.clock, &mut self.timeline, arrived.time);
         let reported = || self.clock.captured(stream.track.0, arrived.time).map(Span::from_micros);
@@ -190,18 +196,21 @@ impl Publish {
             discardable: rtp::is_discardable(stream.kind, &arrived.payload),
             payload: arrived.payload,
         };
-        stream.late.handle_packet(now, packet.sequence, at);
+        stream.mending.handle_place(now, packet.sequence, at);
+        stream.depacketizer.set_patience(stream.mending.patience());
         stream.depacketizer.handle_packet(now, &packet);
         let opens = rtp::opens_group(stream.kind, &packet.payload) && stream.opened != Some(at);
         if opens {
             stream.opened = Some(at);
+            stream.keyframes.handle_opening(now + stream.mending.patience());
         }
         if let (Some(layered), Some(layer)) = (&self.layered, stream.layer) {
             layered.handle_packet(now, layer, packet.payload.len());
         }
         stream.writer.push(packet, opens);
-        self.lanes
-            .set_hold(self.streams.iter_mut().map(|stream| stream.late.hold(now)).max().unwrap_or_default());
+        self.lanes.set_hold(
+            self.streams.iter_mut().map(|stream| stream.mending.hold(now)).max().unwrap_or_default(),
+        );
         self.write_frames(now, index)
     }
 
@@ -261,8 +270,7 @@ impl Publish {
             kind: payloads,
             writer: self.lanes.write(place, format),
             depacketizer: Depacketizer::new(payloads),
-            late: Late::default(),
-            received: VecDeque::with_capacity(STAMPS),
+            mending: Mending::new(None),
             stamps: VecDeque::with_capacity(STAMPS),
             offset: Span::ZERO,
             opened: None,
@@ -300,12 +308,21 @@ impl Publish {
         Ok(())
     }
 
+    /// How long the way to the peer and back is.
+    pub(super) fn handle_stats(&mut self, stats: &MediaIngressStats) {
+        let of_it = |stream: &&mut Stream| stream.source.mid == stats.mid;
+        for stream in self.streams.iter_mut().filter(of_it) {
+            stream.mending.handle_trip(stats.rtt);
+        }
+    }
+
     /// When [`Publish::handle_timeout`] is due.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         let waiting = self.streams.iter().filter_map(|stream| stream.depacketizer.poll_timeout());
         let keyframes = self.pictures().filter_map(|stream| stream.keyframes.poll_timeout());
         let layered = self.layered.as_ref().map(Layered::poll_timeout);
-        waiting.chain(keyframes).chain(layered).chain(self.presence.poll_timeout()).min()
+        let asking = self.streams.iter().filter_map(|stream| stream.mending.poll_timeout());
+        waiting.chain(keyframes).chain(asking).chain(layered).chain(self.presence.poll_timeout()).min()
     }
 
     fn pictures(&self) -> impl Iterator<Item = &Stream> {
@@ -314,6 +331,10 @@ impl Publish {
 
     /// Gives up what was waited for, and asks for a keyframe when one is due.
     pub(super) fn handle_timeout(&mut self, now: Instant, rtc: &mut Rtc) -> Result<(), WriteError> {
+        let asker = *self.asker.get_or_insert_with(|| rtc.direct_api().new_ssrc());
+        for stream in &mut self.streams {
+            stream.mending.handle_timeout(now, rtc, asker);
+        }
         for index in 0..self.streams.len() {
             if let Some(stream) = self.streams.get_mut(index) {
                 stream.depacketizer.handle_timeout(now);
@@ -367,6 +388,13 @@ impl Publish {
 
     /// What is to be said on it.
     pub(super) fn take_told(&mut self) -> Option<Told> {
+        let lost = self.pictures().map(|stream| stream.mending.lost()).fold(0.0, f32::max);
+        let percent = (lost * 100.0 / LOSS_STEP).round() * LOSS_STEP;
+        // Half a step on either side of a boundary is no change.
+        if (lost * 100.0 - self.told_lost).abs() > LOSS_STEP * 0.75 {
+            self.told_lost = percent;
+            return Some(Told::Loss { percent: percent as u8 });
+        }
         self.layered.as_mut().and_then(Layered::take_told)
     }
 }
@@ -397,13 +425,6 @@ impl Stream {
         }
         self.stamps.push_back((time, at));
         at
-    }
-}
-
-/// The machine asks again for what is lost only where it comes on a stream of its own, which sound has not.
-fn ask_again(rtc: &mut Rtc, packet: &RtpPacket) {
-    if let Some(stream) = rtc.direct_api().stream_rx(&packet.header.ssrc) {
-        stream.suppress_nack(false);
     }
 }
 

@@ -339,6 +339,11 @@ impl Session {
                     publish.handle_packet(packet.timestamp, &mut self.rtc, packet)?;
                 }
             }
+            Event::MediaIngressStats(stats) => {
+                if let Role::Publish(publish) = &mut self.role {
+                    publish.handle_stats(&stats);
+                }
+            }
             Event::MediaEgressStats(stats) => {
                 if let Role::Watch(watch) = &mut self.role {
                     watch.handle_stats(&stats);

@@ -225,7 +225,9 @@ impl Watch {
     /// What is to be said on the control channel, where one is open.
     pub(super) fn take_told(&mut self, is_open: bool) -> Option<Told> {
         if !is_open {
-            self.choice.as_mut().map(|choice| choice.forget_told());
+            if let Some(choice) = &mut self.choice {
+                choice.forget_told();
+            }
             return None;
         }
         let hold = self.lanes.hold();

@@ -1,7 +1,7 @@
 //! Packets of one publisher's track, in any order and with gaps, into whole frames in order.
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use media::codec::{self, opus};
@@ -9,7 +9,7 @@ use media::{Codec, Packet, Timestamp};
 
 use super::limits::{
     AUDIO_WAIT, FRAME_BYTES_MAX, KEYFRAME_REQUEST_EVERY, PENDING_BYTES_MAX, PENDING_PACKETS_MAX,
-    PENDING_RUNS_MAX, REORDER_PACKETS, REORDER_WAIT, VIDEO_WAIT,
+    PENDING_RUNS_MAX, REORDER_PACKETS, REORDER_WAIT, VIDEO_WAIT, WAIT_MAX,
 };
 use super::runs::{Run, Runs};
 use super::{Malformed, PayloadKind, Picture, av1, begins_picture, g711, h264, h265, vp8, vp9};
@@ -34,12 +34,14 @@ pub enum Event {
 
 /// Puts frames together. A source that starts its numbering anew gets a new one.
 ///
-/// A picture waits [`VIDEO_WAIT`] for a missing packet, sound [`AUDIO_WAIT`]. A complete keyframe does not wait for
+/// A picture waits [`VIDEO_WAIT`] for a missing packet, sound [`AUDIO_WAIT`], or longer where its sender can be asked. A complete keyframe does not wait for
 /// what was lost before it; [`REORDER_PACKETS`] and [`REORDER_WAIT`] tell loss from disorder. After a loss, frames are
 /// dropped until decoding can begin again: that the lost one was needed by none is not to be known.
 #[derive(Debug)]
 pub struct Depacketizer {
     kind: PayloadKind,
+    /// How long what is missing is waited for.
+    wait: Duration,
     runs: Runs,
     reader: Reader,
     /// The next number in order; what is below came too late.
@@ -60,6 +62,7 @@ impl Depacketizer {
     pub fn new(kind: PayloadKind) -> Self {
         Self {
             kind,
+            wait: least_wait(kind),
             runs: Runs::default(),
             reader: Reader::new(kind),
             next: 0,
@@ -69,6 +72,11 @@ impl Depacketizer {
             codec: None,
             events: VecDeque::new(),
         }
+    }
+
+    /// How long what is missing may well take to come, because the sender is asked for it; [`WAIT_MAX`] at most.
+    pub fn set_patience(&mut self, patience: Duration) {
+        self.wait = patience.min(WAIT_MAX).max(least_wait(self.kind));
     }
 
     /// Takes a packet. Duplicates and packets of frames that were given up are ignored.
@@ -188,12 +196,12 @@ impl Depacketizer {
         let mut runs = self.runs.iter();
         let (first, head) = runs.next()?;
         if self.is_audio() {
-            return (self.synced && first != self.next).then(|| head.since + AUDIO_WAIT);
+            return (self.synced && first != self.next).then(|| head.since + self.wait);
         }
         let waits_itself =
             if self.synced { first != self.next } else { !head.opens || !self.begins(first, head) };
         let behind = if waits_itself { Some(head) } else { runs.next().map(|(_, run)| run) };
-        behind.map(|run| run.since + VIDEO_WAIT)
+        behind.map(|run| run.since + self.wait)
     }
 
     /// Takes the first run as a frame.
@@ -242,6 +250,13 @@ impl Depacketizer {
     fn request(&mut self, now: Instant) {
         self.request_at = Some(now + KEYFRAME_REQUEST_EVERY);
         self.events.push_back(Event::KeyframeNeeded);
+    }
+}
+
+fn least_wait(kind: PayloadKind) -> Duration {
+    match kind.kind() {
+        codec::Kind::Audio => AUDIO_WAIT,
+        codec::Kind::Video | codec::Kind::Data => VIDEO_WAIT,
     }
 }
 

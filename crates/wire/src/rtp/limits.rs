@@ -23,11 +23,14 @@ pub const PENDING_BYTES_MAX: usize = 12 << 20;
 /// sends every other packet must not make us search thousands.
 pub const PENDING_RUNS_MAX: usize = 256;
 
-/// How long a picture waits for a missing packet: two round trips of a bad mobile path, which is one retransmission
+/// How long a picture waits for a missing packet at least: two round trips of a bad mobile path, which is one retransmission
 /// asked for and one more when that is lost too.
 pub const VIDEO_WAIT: Duration = Duration::from_millis(200);
 
-/// How long sound waits: longer is heard as delay, and one lost packet is concealed well.
+/// How long anything waits at most, however long its sender is asked for it: beyond this a keyframe is quicker.
+pub const WAIT_MAX: Duration = Duration::from_millis(1_200);
+
+/// How long sound waits at least: longer is heard as delay, and one lost packet is concealed well.
 pub const AUDIO_WAIT: Duration = Duration::from_millis(60);
 
 /// After so many later packets a missing one is lost rather than out of order, as far as a keyframe behind it cares.

@@ -6,7 +6,7 @@ import type { NetStatus } from '../../play/netstatus.ts';
 import type { RateHints } from '../../signal/sdp.ts';
 import { PushCode, type PushStateCode } from '../../publish/codes.ts';
 import { Floor, type FloorDecision } from '../../publish/floor.ts';
-import { type Encoding, type VideoLevel, readLayers, steer } from '../../publish/layers.ts';
+import { type Encoding, type VideoLevel, readLayers, readLoss, steer } from '../../publish/layers.ts';
 import type { Notice } from '../../publish/notices.ts';
 import { PushLink } from '../../publish/push-link.ts';
 import { PushMeter, type PushSample, readPushSample } from '../../publish/push-stats.ts';
@@ -62,7 +62,7 @@ export class Broadcast {
   #publication: Publication | undefined;
   #link: PushLink | undefined;
   #floor: Floor;
-  #applied: FloorDecision = { floorKbps: undefined, level: 'full' };
+  #applied: FloorDecision = { floorKbps: undefined, pictureKbps: undefined, level: 'full' };
   #watched: ReadonlySet<string> | undefined;
   /** What was negotiated: one of what is planned where the server takes no simulcast. */
   #encodings: readonly Encoding[];
@@ -173,7 +173,7 @@ export class Broadcast {
     this.#policy.handleConnected();
     this.#meter.restart();
     this.#floor = new Floor(this.#plan.target);
-    this.#applied = { floorKbps: undefined, level: 'full' };
+    this.#applied = { floorKbps: undefined, pictureKbps: undefined, level: 'full' };
     this.#watched = undefined;
     this.#size = '';
     this.#encoder = '';
@@ -294,7 +294,7 @@ export class Broadcast {
     if (decision.floorKbps !== before.floorKbps) {
       this.#listener.handleCode(PushCode.Bitrate, decision.floorKbps === undefined ? 'no floor' : `floor ${decision.floorKbps} kbit/s`);
       await publication.hint(this.#hints(decision.floorKbps)).catch(() => undefined);
-    } else if (decision.level === before.level) {
+    } else if (decision.level === before.level && decision.pictureKbps === before.pictureKbps) {
       return;
     }
     // An answer that names a layer turns it on again, so that the layers are steered after each.
@@ -307,6 +307,8 @@ export class Broadcast {
   }
 
   #handleControl(message: unknown): void {
+    const loss = readLoss(message);
+    if (loss !== undefined) this.#floor.handleToldLoss(loss);
     const watched = readLayers(message);
     if (watched === undefined) return;
     this.#watched = watched;
@@ -317,7 +319,8 @@ export class Broadcast {
     const sender = this.#sender('video');
     if (sender === undefined) return;
     const { width, height } = this.#plan.target;
-    const steering = { level: this.#applied.level, watched: this.#watched, shortSide: Math.min(width, height) };
+    const { level, pictureKbps } = this.#applied;
+    const steering = { level, pictureKbps, watched: this.#watched, shortSide: Math.min(width, height) };
     const wanted = steer(this.#encodings, steering);
     const parameters = sender.getParameters();
     const isSimulcast = this.#encodings.length > 1;

@@ -251,6 +251,27 @@ fn a_lost_packet_costs_its_frame_and_what_depends_on_it_and_nothing_else() {
 }
 
 #[test]
+fn what_is_asked_for_is_waited_for_as_long_as_that_may_take_and_nothing_is_lost_then() {
+    let tracks = tracks();
+    let track = tracks.iter().find(|track| track.name == "long_gop.flv").unwrap();
+    let (packets, late) = (packets(track), Duration::from_millis(700));
+    for (patience, keyframes) in [(Duration::ZERO, 1), (late + REORDER_WAIT, 0), (Duration::MAX, 0)] {
+        let mut depacketizer = Depacketizer::new(track.kind);
+        depacketizer.set_patience(patience);
+        let mut now = Instant::now();
+        for packet in packets.iter().filter(|packet| packet.sequence != 30).take(40) {
+            depacketizer.handle_packet(now, packet);
+        }
+        now += late;
+        depacketizer.handle_timeout(now);
+        depacketizer.handle_packet(now, packets.iter().find(|packet| packet.sequence == 30).unwrap());
+        let events: Vec<Event> = std::iter::from_fn(|| depacketizer.poll_event()).collect();
+        let asked = events.iter().filter(|event| **event == Event::KeyframeNeeded).count();
+        assert_eq!(asked, keyframes, "with a patience of {patience:?}");
+    }
+}
+
+#[test]
 fn a_keyframe_is_asked_for_at_once_and_then_every_two_seconds() {
     let tracks = tracks();
     let track = tracks.iter().find(|track| track.name == "long_gop.flv").unwrap();
