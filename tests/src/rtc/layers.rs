@@ -120,7 +120,8 @@ pub fn picture(layer: usize, number: u32, sync: bool, sequence: &mut u64) -> Vec
 /// What a publisher of layers sends next, and what it was asked to.
 #[derive(Debug, Default)]
 pub struct Sending {
-    number: u32,
+    /// Of the picture that is sent next, of each layer.
+    pub number: u32,
     sequences: [u64; 4],
     /// A keyframe was asked for, or is due because the layer begins.
     wanted: [bool; 3],

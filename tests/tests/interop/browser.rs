@@ -239,10 +239,15 @@ impl Rtc {
         // some 80 ms a second: longer than a row plays.
         let offset_max_s = if row.is_converted() { CONVERTED_MAX_S } else { offset_max_s };
         if row.is_marked() {
-            let mut median = middle(&self.offsets_s).ok_or("no flash with a tone")?;
+            // What a browser publishes is judged once it has settled.
+            let settled = |offsets: &[f64]| {
+                let from = if row.is_of_browser() { offsets.len() / 2 } else { 0 };
+                middle(offsets.get(from..).unwrap_or_default())
+            };
+            let mut median = settled(&self.offsets_s).ok_or("no flash with a tone")?;
             // A publishing browser that was kept from capturing sound says so in its next report, 5 s later. Until then
             // what is heard beside what is seen is nearer to the truth.
-            let heard = middle(&self.heard_s).filter(|_| row.is_of_browser() || row.is_converted());
+            let heard = settled(&self.heard_s).filter(|_| row.is_of_browser() || row.is_converted());
             median = heard.filter(|heard| heard.abs() < median.abs()).unwrap_or(median);
             if self.offsets_s.len() < 2 || median.abs() > offset_max_s {
                 return Err(format!(

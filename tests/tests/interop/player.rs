@@ -245,7 +245,9 @@ fn run(program: Program, row: &Row, server: &Server, dir: &Path) -> Vec<(Player,
     };
     let players = row.columns.iter().filter(|player| player.program() == program);
     let names: Vec<_> = players.clone().filter_map(|player| player.in_browser()).collect();
-    let run = Drive { kind, browser: &browser, server, stream: row.name, seconds: SECONDS, players: &names };
+    // Two browsers, of which one encodes, take some seconds on a busy machine to bring sight and sound together.
+    let seconds = if row.is_of_browser() { 2.0 * SECONDS } else { SECONDS };
+    let run = Drive { kind, browser: &browser, server, stream: row.name, seconds, players: &names };
     let played = browser::watch(&run, dir);
     let log = || tool::read(&dir.join(format!("{kind}.err")));
     players.map(|player| (*player, browser_cell(*player, &played, row, &log))).collect()
