@@ -32,7 +32,7 @@ export const RESTART_MS = 5_000;
  * RTP flows all the time: three seconds without are a silence. A publisher's own network may be away for
  * longer than that, and a new connection would not bring it back.
  */
-export const RTC_LIMITS: Limits = { firstBytesMs: 3_000, silenceMs: 3_000, deadMs: 8_000 };
+export const RTC_LIMITS: Limits = { firstBytesMs: 3_000, silenceMs: 3_000, deadMs: 30_000 };
 
 type Stage = 'asking' | 'joining' | 'up' | 'broken' | 'restarting' | 'over';
 

@@ -82,7 +82,6 @@ impl Ask {
         }
         self.lost *= 1.0 - LOSS_WEIGHT;
         for each in newest + 1..sequence {
-            self.lost += (1.0 - self.lost) * LOSS_WEIGHT;
             self.missing.insert(each, Missing { since: now, asked: 0, last: now });
         }
         let oldest = sequence.saturating_sub(BEHIND_MAX);
@@ -96,7 +95,7 @@ impl Ask {
             // It was only late, and not lost.
             let late = now.saturating_duration_since(missing.since);
             self.grace = (late + late / 4).clamp(self.grace, GRACE_MAX.max(self.grace));
-            self.lost -= self.lost * LOSS_WEIGHT;
+            self.lost -= f32::from(missing.asked) * self.lost.min(LOSS_WEIGHT);
         } else {
             self.grace = (self.grace * 63 / 64).max(GRACE);
         }
@@ -137,6 +136,9 @@ impl Ask {
         for (sequence, missing) in &mut self.missing {
             let at = if missing.asked == 0 { missing.since + grace } else { missing.last + again };
             if at <= now + TOGETHER {
+                if missing.asked == 0 {
+                    self.lost += (1.0 - self.lost) * LOSS_WEIGHT;
+                }
                 (missing.asked, missing.last) = (missing.asked + 1, now);
                 due.push(*sequence);
             }
@@ -274,6 +276,7 @@ mod tests {
         }
         let late: usize = asked[2_000..].iter().sum();
         assert_eq!(late, 0, "grace {:?}", ask.grace);
+        assert_eq!(ask.outlook(), Duration::ZERO, "late is not lost");
     }
 
     #[test]
