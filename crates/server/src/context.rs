@@ -21,6 +21,7 @@ use crate::guard::guarded;
 use crate::http::EndedHls;
 use crate::ladder;
 use crate::operation::Operation;
+use crate::rooms::Rooms;
 use crate::rtc;
 use crate::transcode::{Ffmpeg, Missing};
 
@@ -44,6 +45,8 @@ pub struct Context {
     pub access: Access,
     /// What tasks and derivations have in common.
     pub shared: Shared,
+    /// Rooms and their members.
+    pub rooms: Rooms,
     /// WebRTC sessions.
     pub rtc: rtc::Service,
     /// Where it listens.
