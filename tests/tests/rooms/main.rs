@@ -3,4 +3,8 @@
 mod back_end;
 mod bad_input;
 mod coming_back;
+mod doors;
 mod flows;
+mod killed;
+mod measure;
+mod told;

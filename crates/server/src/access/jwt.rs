@@ -391,6 +391,12 @@ pub fn make_room(kid: &str, secret: &super::secret::Secret, audience: &str, gran
     jsonwebtoken::encode(&header, &whole, &signing).expect("strings and numbers are always a token")
 }
 
+/// A token of a room, signed with the first of `keys` that is for this app of rooms; `None` where there is none.
+pub fn make_room_of(keys: &Keys, app: &str, audience: &str, grant: &RoomGrant) -> Option<String> {
+    let key: &Key = keys.of(Kind::Jwt).find(|key| key.is_for(app))?;
+    Some(make_room(&key.id, key.current(), audience, grant))
+}
+
 /// A token of the first of `keys` that is for every app; `None` where there is no such key.
 pub fn make(keys: &Keys, audience: &str, grant: &Grant) -> Option<String> {
     #[derive(Serialize)]

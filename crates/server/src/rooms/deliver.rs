@@ -162,6 +162,7 @@ impl Task {
             self.end_media(&gone.path);
         }
         self.stage.send_replace(Arc::new(after));
+        self.count_stage();
     }
 
     /// Closes whoever publishes there, and ends the broadcast: nobody waits for its return.

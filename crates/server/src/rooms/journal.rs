@@ -1,5 +1,5 @@
 //! What rooms are kept in: a snapshot and the changes since, in SQLite. Many rooms' changes go into one transaction, and
-//! nobody is told of a change before it is on the disk. docs/decisions/0009 has the reasons.
+//! nobody is told of a change before it is on the disk. docs/decisions/0016 has the reasons.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -18,7 +18,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use room::{Millis, Room, RoomId, Settings};
+use room::{Millis, Room, Settings};
+pub use room::{Role, RoomId, UserId};
 use tokio::sync::watch as channel;
 use tokio_util::task::TaskTracker;
 

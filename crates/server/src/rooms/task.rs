@@ -13,12 +13,16 @@ use super::hosted::Hosted;
 use super::journal::{Journal, Record, Write, bytes};
 use super::outbox::Link;
 use super::stage::Stage;
+use super::tell::Presence;
 use crate::context::{Clock, Context};
 
 /// Inputs that are decided on before anything is written: the disk is waited for once for all of them.
 const BATCH_MAX: usize = 64;
 /// Changes are kept one by one up to this many bytes, or as many as a snapshot has.
 const CHANGES_BYTES_MIN: usize = 64 << 10;
+
+/// How often the usage is told of who is on the stage.
+const COUNT_EVERY: Duration = Duration::from_secs(60);
 
 /// One room with all that is around it.
 pub(super) struct Task {
@@ -32,6 +36,9 @@ pub(super) struct Task {
     journal: Journal,
     kept: Written,
     pub(super) ended: Option<Goodbye>,
+    pub(super) presence: Presence,
+    /// When the usage was last told of it.
+    counted: Instant,
 }
 
 /// What of the room is in the journal.
@@ -109,6 +116,8 @@ impl Task {
             journal,
             kept: Written { entries: 0, bytes: 0, snapshot: 0 },
             ended: None,
+            presence: Presence::default(),
+            counted: Instant::now(),
         };
         (task, handle)
     }
@@ -133,7 +142,9 @@ impl Task {
                 self.step().await;
             }
         });
-        if ended.await.is_some() {
+        let is_over = ended.await.is_some();
+        self.count_stage();
+        if is_over {
             self.context.rooms.forget(self.room.id(), &self.stage);
         }
         self.readers.leave();
@@ -163,13 +174,21 @@ impl Task {
             self.carry_out(turn);
         }
         self.settle_stage();
+        if self.counted.elapsed() >= COUNT_EVERY {
+            self.count_stage();
+            self.counted = Instant::now();
+        }
     }
 
     /// How long until something runs out.
     fn due(&self) -> Duration {
         let now = now(&self.context.clock);
         let next = [self.room.poll_timeout(), self.hosted.poll_timeout()].into_iter().flatten().min();
-        next.map_or(Duration::from_secs(3_600), |next| Duration::from_millis(next.since(now).0))
+        let next = next.map_or(Duration::from_secs(3_600), |next| Duration::from_millis(next.since(now).0));
+        match self.stage.borrow().performers.is_empty() {
+            true => next,
+            false => next.min(COUNT_EVERY.saturating_sub(self.counted.elapsed())),
+        }
     }
 
     fn time_out(&mut self, turns: &mut Vec<Turn>) {
