@@ -198,6 +198,7 @@ fn context(made: Made) -> Arc<Context> {
     let egress = Egress::start(&config.egress, &stopping, &counters);
     let shared = Shared {
         counters,
+        connections: Arc::new(Semaphore::new(config.limits.connections)),
         hls_ended: http::EndedHls::default(),
         capacity: Capacity::of_this_machine(),
         rungs: ladder::Running::default(),
@@ -205,11 +206,9 @@ fn context(made: Made) -> Arc<Context> {
     };
     let node = config.rtc.public.first().copied().unwrap_or(addresses.rtmp.ip());
     let hooks = Hooks::new(&config, Arc::clone(&hub), node);
-    let connections = Arc::new(Semaphore::new(config.limits.connections));
     Arc::new(Context {
         hub,
         egress,
-        connections,
         draining: CancellationToken::new(),
         stopping,
         clock: Clock::now(),

@@ -33,8 +33,6 @@ pub struct Context {
     pub hub: Arc<Hub>,
     /// The shards that write to viewers.
     pub egress: Egress,
-    /// One permit a connection.
-    pub connections: Arc<Semaphore>,
     /// Cancelled when the server begins to stop: no new session, readiness off.
     pub draining: CancellationToken,
     /// Cancelled when the drain time is over: every session ends.
@@ -59,6 +57,8 @@ pub struct Context {
 pub struct Shared {
     /// What happened to connections so far.
     pub counters: Arc<Counters>,
+    /// One permit a connection.
+    pub connections: Arc<Semaphore>,
     /// Broadcasts that are over and whose HLS is read to its end.
     pub hls_ended: EndedHls,
     /// The room for encoders of pictures.

@@ -1,12 +1,13 @@
 //! Who may publish and watch what belongs to a room: its members at their own places while they are on the stage, whoever
 //! has a token of the room its audience broadcast, and nobody else.
 
-use std::sync::Arc;
-
 use media::Path;
 use room::{Claims, MemberId, RoomId, UserId};
+use tokio_util::sync::CancellationToken;
 
 use super::Rooms;
+use super::handle::Handle;
+use super::stage::StageWatch;
 use crate::access::{Caller, Credentials, Refused, Request, Why};
 use crate::context::Context;
 use crate::sessions::Action;
@@ -55,7 +56,7 @@ impl Rooms {
 
 impl Context {
     /// Whether somebody may publish or watch at a place of a room.
-    pub(crate) async fn check_room(&self, place: &Place, request: &Request<'_>) -> Result<(), Refused> {
+    pub(crate) fn check_room(&self, place: &Place, request: &Request<'_>) -> Result<(), Refused> {
         let (Place::Audience(room) | Place::Member(room, _) | Place::Others(room, _)) = place else {
             return Err(forbidden("no room has such a broadcast"));
         };
@@ -67,25 +68,20 @@ impl Context {
                 Err(other) => return Err(if refused.why == Why::Unauthorized { other } else { refused }),
             },
         };
-        let handle = self.rooms.get(room).ok_or_else(|| forbidden("there is no such room"))?;
+        let handle = self.rooms.get(room).ok_or_else(no_room)?;
         let user = claims.map(|claims| claims.user);
+        if user.as_ref().is_some_and(|user| handle.roster.has_banned(user)) {
+            return Err(forbidden("you were banned from this room"));
+        }
         match (request.action, place) {
-            (Action::Play, Place::Audience(_)) => {
-                let Some(user) = user else { return Ok(()) };
-                let banned = handle.ask(move |room| room.state().hosts.state.has_banned(&user));
-                match banned.await {
-                    Some(false) => Ok(()),
-                    Some(true) | None => Err(forbidden("you were banned from this room")),
-                }
-            }
+            (Action::Play, Place::Audience(_)) => Ok(()),
             (Action::Publish, Place::Member(_, member)) => {
-                let (member, on_stage) = (*member, handle.stage.borrow().performer(*member).is_some());
-                if !on_stage {
+                if handle.stage.borrow().performer(*member).is_none() {
                     return Err(forbidden("this needs a place on the stage of the room"));
                 }
-                is_theirs(&handle, user, member).await
+                is_theirs(&handle, user, *member)
             }
-            (Action::Play, Place::Others(_, member)) => is_theirs(&handle, user, *member).await,
+            (Action::Play, Place::Others(_, member)) => is_theirs(&handle, user, *member),
             // What one member publishes is watched through the room, where nobody is heard twice or who is not to be.
             (Action::Play, Place::Member(..)) if user.is_none() => Ok(()),
             (Action::Publish | Action::Play, _) => Err(forbidden("your token does not allow this here")),
@@ -106,31 +102,41 @@ impl Context {
         Err(why)
     }
 
-    /// The member of a room for whom a request speaks: its token is for the room, and the member is that user's.
+    /// Lets somebody attend a room's stage: whoever brings a token of the user whose member this is.
     ///
     /// # Errors
     /// [`Refused`], in words for whoever asked.
-    pub async fn member_of_room(
-        self: &Arc<Self>,
-        (room, member): (&RoomId, MemberId),
-        caller: &Caller,
-        query: &str,
-    ) -> Result<UserId, Refused> {
-        let claims = self.room_bearer(room, caller, query)?;
-        let handle = self.rooms.get(room).ok_or_else(|| forbidden("there is no such room"))?;
-        is_theirs(&handle, Some(claims.user.clone()), member).await?;
-        Ok(claims.user)
+    pub fn attend(&self, room: &RoomId, member: MemberId, caller: &Caller) -> Result<Attending, Refused> {
+        let claims = self.room_bearer(room, caller, "")?;
+        let handle = self.rooms.get(room).ok_or_else(no_room)?;
+        let left = handle.roster.left(member, &claims.user);
+        let left = left.ok_or_else(|| forbidden("this is not your member of the room; join first"))?;
+        let path = format!("{}/{}", self.rooms.app, room.as_str());
+        let path = Path::new(&path).map_err(|error| forbidden(&error.to_string()))?;
+        Ok(Attending { member, path, stage: handle.stage.clone(), left })
     }
 }
 
+/// A member of a room who may be sent what is on its stage.
+#[derive(Clone, Debug)]
+pub struct Attending {
+    /// Who.
+    pub member: MemberId,
+    /// Where the room's audience watches.
+    pub path: Path,
+    /// The stage.
+    pub stage: StageWatch,
+    /// Cancelled when the member has left the room.
+    pub left: CancellationToken,
+}
+
+fn no_room() -> Refused {
+    forbidden("there is no such room")
+}
+
 /// Whether a member is there, and is this user's where a user asks.
-async fn is_theirs(
-    handle: &super::handle::Handle,
-    user: Option<UserId>,
-    member: MemberId,
-) -> Result<(), Refused> {
-    let owner = handle.ask(move |room| room.state().own.get(&member).map(|own| own.state.user.clone()));
-    match (owner.await.flatten(), user) {
+fn is_theirs(handle: &Handle, user: Option<UserId>, member: MemberId) -> Result<(), Refused> {
+    match (handle.roster.user(member), user) {
         (None, _) => Err(forbidden("there is no such member in the room")),
         (Some(owner), Some(user)) if owner != user => Err(forbidden("the token is another user's")),
         (Some(_), _) => Ok(()),

@@ -6,6 +6,7 @@ use room::{ChatId, Claims, Command, Hello, MemberId, Refusal, Request, Resume, R
 use tokio::sync::{mpsc, oneshot};
 
 use super::outbox::Link;
+use super::roster::Roster;
 use super::stage::StageWatch;
 
 /// Inputs that wait. A connection whose room is that busy waits, too, and reads nothing meanwhile.
@@ -17,6 +18,7 @@ pub(crate) struct Handle {
     pub(super) id: RoomId,
     pub(super) inbox: mpsc::Sender<Input>,
     pub(super) stage: StageWatch,
+    pub(super) roster: Arc<Roster>,
 }
 
 /// What a connection begins with.

@@ -1,11 +1,12 @@
 //! Rooms served: a task each, with the WebSockets of its members, its journal, and the doors to its media.
 
 mod deliver;
-pub(crate) mod door;
+pub mod door;
 pub(crate) mod handle;
 mod hosted;
 pub mod journal;
 mod outbox;
+mod roster;
 pub(crate) mod socket;
 pub mod stage;
 mod task;

@@ -12,6 +12,7 @@ use super::handle::{Entrance, Handle, INPUTS_MAX, Input};
 use super::hosted::Hosted;
 use super::journal::{Journal, Record, Write, bytes};
 use super::outbox::Link;
+use super::roster::Roster;
 use super::stage::Stage;
 use super::tell::Presence;
 use crate::context::{Clock, Context};
@@ -37,6 +38,7 @@ pub(super) struct Task {
     kept: Written,
     pub(super) ended: Option<Goodbye>,
     pub(super) presence: Presence,
+    pub(super) roster: Arc<Roster>,
     /// When the usage was last told of it.
     counted: Instant,
 }
@@ -104,7 +106,8 @@ impl Task {
         let (to, inbox) = mpsc::channel(INPUTS_MAX);
         let stage = super::deliver::stage(&room);
         let (stage, watch) = watch::channel(Arc::new(stage));
-        let handle = Handle { id: room.id().clone(), inbox: to, stage: watch };
+        let roster = Arc::new(Roster::new(room.state()));
+        let handle = Handle { id: room.id().clone(), inbox: to, stage: watch, roster: Arc::clone(&roster) };
         let task = Self {
             context: Arc::clone(context),
             hosted: Hosted::new(hosted),
@@ -117,6 +120,7 @@ impl Task {
             kept: Written { entries: 0, bytes: 0, snapshot: 0 },
             ended: None,
             presence: Presence::default(),
+            roster,
             counted: Instant::now(),
         };
         (task, handle)

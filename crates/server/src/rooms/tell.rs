@@ -32,6 +32,7 @@ impl Task {
     pub(super) fn note(&mut self, changes: &[Change]) {
         let has_hooks = self.context.operation.hooks.has_any();
         for change in changes {
+            self.roster.note(change);
             if let Change::Hidden(hidden::Change::Gone { member, .. }) = change {
                 self.hosted.forget(*member);
             }

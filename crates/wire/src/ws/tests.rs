@@ -45,7 +45,7 @@ fn outcome(
     let (mut data, mut closed) = (Vec::new(), None);
     while let Some(event) = session.poll_event() {
         match event {
-            Event::Data(bytes) => data.extend_from_slice(&bytes),
+            Event::Data(bytes) | Event::Text(bytes) => data.extend_from_slice(&bytes),
             Event::Closed { code } => closed = Some(code),
         }
     }
