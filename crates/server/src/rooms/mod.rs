@@ -118,7 +118,8 @@ impl Rooms {
     }
 
     pub(crate) fn get(&self, room: &RoomId) -> Option<Handle> {
-        self.lock().get(room).cloned()
+        // One whose task has broken off is not there; a restart brings it back as it was written down.
+        self.lock().get(room).filter(|handle| !handle.inbox.is_closed()).cloned()
     }
 
     pub(crate) fn list(&self) -> Vec<Handle> {
@@ -169,7 +170,7 @@ impl Context {
         let (mut task, handle) = Task::new(self, self.rooms.journal.clone(), room, Vec::new());
         {
             let mut open = self.rooms.lock();
-            if open.contains_key(&id) {
+            if open.get(&id).is_some_and(|handle| !handle.inbox.is_closed()) {
                 return Err(CannotMake::Taken);
             }
             if open.len() >= self.rooms.max {
@@ -202,10 +203,8 @@ impl Context {
         let mut begun = tokio::task::JoinSet::new();
         for Kept { snapshot, changes, hosted } in kept {
             let now = task::now(&self.clock);
-            let (room, outputs) = Room::restore(snapshot, &changes, now);
-            if outputs.iter().any(|output| matches!(output, room::Output::Ended { .. })) {
-                tracing::info!(room = room.id().as_str(), "this room ended while the server was away");
-            }
+            // What this puts out, that everybody is away, is written by `begin` with all the rest.
+            let (room, _) = Room::restore(snapshot, &changes, now);
             let (mut task, handle) = Task::new(self, self.rooms.journal.clone(), room, hosted);
             self.rooms.lock().insert(handle.id().clone(), handle);
             let context = Arc::clone(self);

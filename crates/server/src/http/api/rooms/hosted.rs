@@ -103,7 +103,11 @@ pub(super) async fn make(
         match carry_out(&handle, member, MemberChange::up()).await {
             // The room puts everybody up.
             Ok(()) | Err(room::Refusal::OnStage) => {}
-            Err(refusal) => return Err(Refused(refusal).into()),
+            Err(refusal) => {
+                // A member that cannot publish is of no use to whoever asked for it.
+                let _ = handle.command_as(member, room::Command::Leave {}).await;
+                return Err(Refused(refusal).into());
+            }
         }
     }
     admin.record(&context, "room.member.make", &format!("{room} {}", wish.user), Outcome::Done);
