@@ -171,7 +171,7 @@ impl Member {
             match self.next().await.expect("an answer") {
                 Down::Ack { n: answered } if answered == n => return None,
                 Down::Refused { n: Some(answered), code, .. } if answered == n => {
-                    return Some(serde_json::to_value(code).unwrap().as_str().unwrap().to_owned());
+                    return Some(code_of(code));
                 }
                 _ => {}
             }
@@ -222,6 +222,11 @@ impl Member {
     pub fn vanish(self) {
         drop(self.socket);
     }
+}
+
+fn code_of(refusal: room::Refusal) -> String {
+    let code = serde_json::to_value(refusal).expect("a code is JSON");
+    code.as_str().expect("a code is a text").to_owned()
 }
 
 /// A request of a back-end with a body of JSON.

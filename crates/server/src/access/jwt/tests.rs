@@ -308,7 +308,7 @@ fn a_token_of_a_room_says_which_who_and_what_and_nothing_that_cannot_be() {
         ("name", json!(["Ann"])),
         ("app", json!("live")),
     ] {
-        assert_eq!(room(&[wrong.clone()]), None, "{wrong:?}");
+        assert_eq!(room(std::slice::from_ref(&wrong)), None, "{wrong:?}");
     }
     let long = "u".repeat(101);
     assert_eq!(

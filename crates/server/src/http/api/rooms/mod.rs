@@ -111,7 +111,7 @@ async fn list(
     let most = limit(wish.limit, LIST_USUAL, LIST_MAX)?;
     let mut rooms = Vec::new();
     for handle in context.rooms.list().into_iter().take(most) {
-        rooms.extend(handle.ask(|room| RoomInfo::of(room)).await);
+        rooms.extend(handle.ask(RoomInfo::of).await);
     }
     let ended = match wish.ended {
         true => {
@@ -160,7 +160,7 @@ async fn make(
     let settings = settings(wish.template.into(), &wish.settings)?;
     let handle = begin(&context, id, settings, &wish.title).await?;
     admin.record(&context, "room.make", handle.id().as_str(), Outcome::Done);
-    let info = handle.ask(|room| RoomInfo::of(room)).await.ok_or_else(no_such)?;
+    let info = handle.ask(RoomInfo::of).await.ok_or_else(no_such)?;
     let location = format!("/api/v1/rooms/{}", info.id);
     let mut response = (StatusCode::CREATED, fresh(info)).into_response();
     if let Ok(location) = location.try_into() {
@@ -200,7 +200,7 @@ async fn one(
     State(context): State<Arc<Context>>,
     At(room): At<String>,
 ) -> Result<Response, Problem> {
-    let info = find(&context, &room)?.ask(|room| RoomInfo::of(room)).await;
+    let info = find(&context, &room)?.ask(RoomInfo::of).await;
     info.map(fresh).ok_or_else(no_such)
 }
 
@@ -235,7 +235,7 @@ async fn change(
         handle.command(Command::SetOpen { open: open.into() }).await.map_err(Refused)?;
     }
     admin.record(&context, "room.change", &room, Outcome::Done);
-    handle.ask(|room| RoomInfo::of(room)).await.map(fresh).ok_or_else(no_such)
+    handle.ask(RoomInfo::of).await.map(fresh).ok_or_else(no_such)
 }
 
 /// Closes a room: everybody in it is told, and may not come back.
