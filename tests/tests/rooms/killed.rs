@@ -28,7 +28,10 @@ pub(crate) async fn start(data: &Path) -> (Child, SocketAddr) {
     command.stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
     let mut child = command.spawn().unwrap_or_else(|error| panic!("{}: {error}", program.display()));
     let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
-    let line = timeout(Duration::from_secs(20), lines.next_line()).await.expect("it starts").unwrap();
+    let line = timeout(Duration::from_secs(20), lines.next_line())
+        .await
+        .expect("it starts")
+        .expect("it has an output");
     let addresses: Value = serde_json::from_str(&line.expect("it says where it listens")).expect("JSON");
     (child, addresses["http"].as_str().expect("an address").parse().expect("an address"))
 }

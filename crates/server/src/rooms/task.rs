@@ -39,8 +39,6 @@ pub(super) struct Task {
     pub(super) ended: Option<Goodbye>,
     pub(super) presence: Presence,
     pub(super) roster: Arc<Roster>,
-    /// When the usage was last told of it.
-    counted: Instant,
 }
 
 /// What of the room is in the journal.
@@ -121,7 +119,6 @@ impl Task {
             ended: None,
             presence: Presence::default(),
             roster,
-            counted: Instant::now(),
         };
         (task, handle)
     }
@@ -178,9 +175,8 @@ impl Task {
             self.carry_out(turn);
         }
         self.settle_stage();
-        if self.counted.elapsed() >= COUNT_EVERY {
+        if self.presence.age() >= COUNT_EVERY {
             self.count_stage();
-            self.counted = Instant::now();
         }
     }
 
@@ -191,7 +187,7 @@ impl Task {
         let next = next.map_or(Duration::from_secs(3_600), |next| Duration::from_millis(next.since(now).0));
         match self.stage.borrow().performers.is_empty() {
             true => next,
-            false => next.min(COUNT_EVERY.saturating_sub(self.counted.elapsed())),
+            false => next.min(COUNT_EVERY.saturating_sub(self.presence.age())),
         }
     }
 

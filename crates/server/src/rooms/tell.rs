@@ -2,7 +2,8 @@
 //! members are on the stage, for the usage.
 
 use std::collections::BTreeMap;
-use std::time::{Instant, SystemTime};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
 
 use media::Path;
 use room::track::{all, hidden, hosts};
@@ -19,8 +20,23 @@ const ACTION: &str = "stage";
 const PROTOCOL: &str = "room";
 
 /// Who is on the stage, since when or since it was last counted.
-#[derive(Default)]
-pub(super) struct Presence(BTreeMap<MemberId, Instant>);
+pub(super) struct Presence {
+    since: BTreeMap<MemberId, Instant>,
+    counted: Instant,
+}
+
+impl Default for Presence {
+    fn default() -> Self {
+        Self { since: BTreeMap::new(), counted: Instant::now() }
+    }
+}
+
+impl Presence {
+    /// How long ago it was counted.
+    pub(super) fn age(&self) -> Duration {
+        self.counted.elapsed()
+    }
+}
 
 impl Task {
     /// `{app}/{room}`, by which hooks know it.
@@ -108,21 +124,22 @@ impl Task {
     /// Adds to the usage how long members were on the stage since this was called last.
     pub(super) fn count_stage(&mut self) {
         let now = Instant::now();
-        let stage = std::sync::Arc::clone(&self.stage.borrow());
-        let before = std::mem::take(&mut self.presence.0);
+        self.presence.counted = now;
+        let stage = Arc::clone(&self.stage.borrow());
+        let before = std::mem::take(&mut self.presence.since);
         let app = format!("{}/{}", self.context.rooms.app(), self.room.id().as_str());
         for (member, since) in &before {
             self.add_usage(&app, *member, (0, now.duration_since(*since)));
         }
         for performer in &stage.performers {
             if !before.contains_key(&performer.member) {
-                self.add_usage(&app, performer.member, (1, std::time::Duration::ZERO));
+                self.add_usage(&app, performer.member, (1, Duration::ZERO));
             }
-            self.presence.0.insert(performer.member, now);
+            self.presence.since.insert(performer.member, now);
         }
     }
 
-    fn add_usage(&self, app: &str, member: MemberId, (sessions, lasted): (u64, std::time::Duration)) {
+    fn add_usage(&self, app: &str, member: MemberId, (sessions, lasted): (u64, Duration)) {
         let stream = member.0.to_string();
         let key = Key {
             app: app.into(),
