@@ -9,7 +9,7 @@ fn read(mut session: Session, data: &[u8], cut: usize) -> (Option<Error>, Vec<u8
     let mut events = Vec::new();
     while let Some(event) = session.poll_event() {
         match event {
-            Event::Data(bytes) => events.extend_from_slice(&bytes),
+            Event::Data(bytes) | Event::Text(bytes) => events.extend_from_slice(&bytes),
             Event::Closed { code } => events.extend_from_slice(&code.to_be_bytes()),
         }
     }

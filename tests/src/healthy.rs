@@ -105,7 +105,7 @@ impl Healthy {
         assert!(app.shutdown(PATIENCE).await, "a session did not end with its connection");
         assert_eq!(context.shared.counters.panics.load(std::sync::atomic::Ordering::Relaxed), 0, "panics");
         assert_eq!(
-            context.connections.available_permits(),
+            context.shared.connections.available_permits(),
             context.config().limits.connections,
             "connections held"
         );

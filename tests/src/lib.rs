@@ -9,6 +9,7 @@ pub mod live;
 pub mod raw;
 pub mod receiver;
 pub mod recording;
+pub mod room;
 pub mod rtc;
 pub mod rtmp;
 pub mod scratch;

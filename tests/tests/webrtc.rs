@@ -573,7 +573,7 @@ async fn sessions_whose_peer_never_connects_are_closed_in_time_and_leave_nothing
     .await;
     let mut peer = Peer::publish(app.addresses().rtmp, "live/x").await;
     send_tags(&mut peer, 0, 200).await;
-    let held = app.context().connections.available_permits();
+    let held = app.context().shared.connections.available_permits();
     let addresses = app.addresses();
     let offer = Offer::new(addresses.rtc, Options::WATCH).await;
     let viewer = offer.post(addresses.http, "/live/x/whep").await.resource;
@@ -582,7 +582,7 @@ async fn sessions_whose_peer_never_connects_are_closed_in_time_and_leave_nothing
     assert_eq!((viewers(&app), app.context().hub.list().len()), (1, 2));
     until("the viewer's seat is free", || viewers(&app) == 0).await;
     until("the publisher's path is free", || app.context().hub.list().len() == 1).await;
-    until("nothing is held", || app.context().connections.available_permits() >= held).await;
+    until("nothing is held", || app.context().shared.connections.available_permits() >= held).await;
     assert_eq!((viewer.delete().await.status, publisher.delete().await.status), (404, 404));
 }
 

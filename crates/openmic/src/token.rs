@@ -8,9 +8,10 @@ use anyhow::{Context as _, bail, ensure};
 use clap::{ArgGroup, Args, Subcommand};
 use server::Config;
 use server::access::addresses::{Base, Obs, Signer};
-use server::access::jwt::{self, Grant, Scope};
-use server::access::keys::{Keys, Kind};
+use server::access::jwt::{self, Grant, RoomGrant, Scope};
+use server::access::keys::{Keys, Kind, rooms};
 use server::access::now;
+use server::rooms::{Role, RoomId, UserId};
 use server::sessions::Action;
 
 use crate::serve::reachable;
@@ -45,7 +46,7 @@ enum What {
 }
 
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("what").required(true).args(["publish", "play", "admin"]))]
+#[command(group = ArgGroup::new("what").required(true).args(["publish", "play", "admin", "room"]))]
 struct Make {
     /// Addresses to publish a stream at
     #[arg(long, value_name = "APP/STREAM")]
@@ -56,6 +57,18 @@ struct Make {
     /// A token for the console and the API
     #[arg(long)]
     admin: bool,
+    /// A token that lets a user into a room
+    #[arg(long, value_name = "ROOM", requires = "user")]
+    room: Option<String>,
+    /// The user's id, as the application knows it
+    #[arg(long, value_name = "ID", requires = "room")]
+    user: Option<String>,
+    /// What others in the room call the user
+    #[arg(long, value_name = "NAME", requires = "room")]
+    name: Option<String>,
+    /// host, cohost or guest
+    #[arg(long, value_name = "ROLE", requires = "room", value_parser = role, default_value = "guest")]
+    role: Role,
     /// How long it is good for
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=SECONDS_MAX))]
     seconds: u64,
@@ -71,6 +84,15 @@ struct Rotate {
     /// How long the old value is accepted; 0 where it is in wrong hands
     #[arg(long, value_name = "N", default_value_t = KEEP_SECONDS, value_parser = clap::value_parser!(u64).range(0..=SECONDS_MAX))]
     keep_seconds: u64,
+}
+
+fn role(text: &str) -> Result<Role, String> {
+    match text {
+        "host" => Ok(Role::Host),
+        "cohost" => Ok(Role::Cohost),
+        "guest" => Ok(Role::Guest),
+        _ => Err("a role is host, cohost or guest".into()),
+    }
 }
 
 pub(crate) fn run(token: &Token) -> anyhow::Result<()> {
@@ -116,6 +138,9 @@ fn init(config: &Config) -> anyhow::Result<String> {
 
 impl Make {
     fn run(&self, config: &Config) -> anyhow::Result<String> {
+        if let (Some(room), Some(user)) = (&self.room, &self.user) {
+            return self.room(config, room, user);
+        }
         let keys = keys(config)?;
         let expiry = now().saturating_add(self.seconds);
         let signer = Signer { keys: &keys, expiry };
@@ -130,6 +155,33 @@ impl Make {
                 Ok(format!("{}\n", token.context("keys.toml has no key of the kind jwt for every app")?))
             }
         }
+    }
+
+    /// Signed with the key of the kind jwt; without a key file, as on a laptop, with one that is for rooms alone.
+    fn room(&self, config: &Config, room: &str, user: &str) -> anyhow::Result<String> {
+        ensure!(
+            RoomId::new(room).is_some(),
+            "{room:?} is no name of a room: letters, digits, - and _, up to 64"
+        );
+        ensure!(
+            UserId::new(user).is_some(),
+            "a user's id has 1 to 64 characters that can be seen, and no blanks"
+        );
+        let grant = RoomGrant {
+            room: room.to_owned(),
+            sub: user.to_owned(),
+            name: self.name.clone(),
+            role: self.role,
+            info: String::new(),
+            exp: now().saturating_add(self.seconds),
+        };
+        let audience = &config.access.audience;
+        let token = match Keys::load(&Keys::path(&config.data.dir))? {
+            Some(keys) => jwt::make_room_of(&keys, &config.rooms.app, audience, &grant)
+                .context("keys.toml has no key of the kind jwt for rooms")?,
+            None => jwt::make_room(rooms::KID, &rooms::load_or_make(&config.data.dir)?, audience, &grant),
+        };
+        Ok(format!("{token}\n"))
     }
 
     fn base(&self, config: &Config) -> Base {
@@ -247,7 +299,17 @@ mod tests {
 
     fn make(publish: Option<&str>, play: Option<&str>) -> Make {
         let text = |path: Option<&str>| path.map(str::to_owned);
-        Make { publish: text(publish), play: text(play), admin: false, seconds: 60, host: None }
+        Make {
+            publish: text(publish),
+            play: text(play),
+            admin: false,
+            room: None,
+            user: None,
+            name: None,
+            role: Role::Guest,
+            seconds: 60,
+            host: None,
+        }
     }
 
     #[test]
@@ -269,6 +331,10 @@ mod tests {
         assert!(make(None, Some("live")).run(config).is_err(), "no stream");
         let admin = Make { admin: true, ..make(None, None) }.run(config).unwrap();
         assert_eq!(admin.trim().split('.').count(), 3, "{admin}");
+
+        let room = Make { room: Some("r".into()), user: Some("u7".into()), ..make(None, None) };
+        assert_eq!(room.run(config).unwrap().trim().split('.').count(), 3);
+        assert!(Make { room: Some("a b".into()), ..room }.run(config).is_err());
 
         let rotate = |id: &str| Rotate { id: id.into(), keep_seconds: 60 }.run(config);
         let rotated = rotate("admin").unwrap();

@@ -49,7 +49,7 @@ pub(crate) async fn run(
                 }
             };
             let counters = &context.shared.counters;
-            let Ok(permit) = Arc::clone(&context.connections).try_acquire_owned() else {
+            let Ok(permit) = Arc::clone(&context.shared.connections).try_acquire_owned() else {
                 counters.connections_refused.fetch_add(1, Ordering::Relaxed);
                 refuse(stream);
                 continue;

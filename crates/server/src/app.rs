@@ -21,9 +21,10 @@ use crate::encoders::Capacity;
 use crate::hooks::Hooks;
 use crate::ladder;
 use crate::operation::{self, Operation};
+use crate::rooms::Rooms;
 use crate::tls::Certificates;
 use crate::transcode::Ffmpeg;
-use crate::{accept, demo, hooks, http, node, rtc, tls, usage};
+use crate::{accept, demo, hooks, http, node, rooms, rtc, tls, usage};
 
 /// How often the hub looks for publishers that have been gone too long.
 const HUB_TICK: Duration = Duration::from_millis(250);
@@ -107,10 +108,16 @@ impl App {
         let addresses = listeners.addresses();
         let (rtc, ice_tcp) = rtc::Service::new(&config.rtc, listeners.rtc, addresses.https)
             .map_err(|error| StartError::Listen { key: "rtc.listen", address: addresses.rtc, error })?;
-        let context = context(Made { config, certificates, addresses, rtc, access });
+        let (rooms, journal) = Rooms::new(&config);
+        let context = context(Made { config, certificates, addresses, rtc, access, rooms });
         context.look_for_room();
         context.access.sessions.trace(context.operation.spans.clone());
         let services = TaskTracker::new();
+        // It ends when the last room's task has.
+        tokio::spawn(journal);
+        context.restore_rooms().await;
+        services.spawn(rooms::follow(Arc::clone(&context)));
+        services.spawn(Arc::clone(&context).drain_rooms());
         services.spawn(tick_hub(Arc::clone(&context)));
         services.spawn(operation::keep(Arc::clone(&context)));
         services.spawn(usage::serve(Arc::clone(&context)));
@@ -152,6 +159,7 @@ impl App {
         self.services.close();
         let ended = async {
             self.context.tasks.wait().await;
+            self.context.rooms.ended_all().await;
             self.services.wait().await;
         };
         if tokio::time::timeout(STOP_PATIENCE, ended).await.is_err() {
@@ -169,10 +177,11 @@ struct Made {
     addresses: Addresses,
     rtc: rtc::Service,
     access: Access,
+    rooms: Rooms,
 }
 
 fn context(made: Made) -> Arc<Context> {
-    let Made { config, certificates, addresses, rtc, access } = made;
+    let Made { config, certificates, addresses, rtc, access, rooms } = made;
     let hub = Hub::new(hub::Options {
         grace: config.publish.grace,
         broadcasts_max: config.limits.broadcasts,
@@ -189,6 +198,7 @@ fn context(made: Made) -> Arc<Context> {
     let egress = Egress::start(&config.egress, &stopping, &counters);
     let shared = Shared {
         counters,
+        connections: Arc::new(Semaphore::new(config.limits.connections)),
         hls_ended: http::EndedHls::default(),
         capacity: Capacity::of_this_machine(),
         rungs: ladder::Running::default(),
@@ -196,16 +206,15 @@ fn context(made: Made) -> Arc<Context> {
     };
     let node = config.rtc.public.first().copied().unwrap_or(addresses.rtmp.ip());
     let hooks = Hooks::new(&config, Arc::clone(&hub), node);
-    let connections = Arc::new(Semaphore::new(config.limits.connections));
     Arc::new(Context {
         hub,
         egress,
-        connections,
         draining: CancellationToken::new(),
         stopping,
         clock: Clock::now(),
         access,
         shared,
+        rooms,
         rtc,
         addresses,
         tasks: TaskTracker::new(),

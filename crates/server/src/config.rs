@@ -5,6 +5,7 @@ mod check;
 mod hooks;
 mod ladder;
 mod load;
+mod rooms;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ pub use check::Invalid;
 pub use hooks::{Event, Format, Hook, OnFailure, Outbound, Secret, Wechat};
 pub use ladder::{Ladder, OnRequest, Rung};
 pub use load::{LoadError, Loaded};
+pub use rooms::Rooms;
 
 /// Everything an operator can set. `Config::default()` is a server on loopback.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -56,6 +58,8 @@ pub struct Config {
     pub data: Data,
     /// The built-in demo stream.
     pub demo: Demo,
+    /// Rooms: people who see and hear each other, and their audience.
+    pub rooms: Rooms,
     /// Where the server may call.
     pub outbound: Outbound,
     /// Whom it tells and asks.

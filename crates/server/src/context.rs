@@ -21,6 +21,7 @@ use crate::guard::guarded;
 use crate::http::EndedHls;
 use crate::ladder;
 use crate::operation::Operation;
+use crate::rooms::Rooms;
 use crate::rtc;
 use crate::transcode::{Ffmpeg, Missing};
 
@@ -32,8 +33,6 @@ pub struct Context {
     pub hub: Arc<Hub>,
     /// The shards that write to viewers.
     pub egress: Egress,
-    /// One permit a connection.
-    pub connections: Arc<Semaphore>,
     /// Cancelled when the server begins to stop: no new session, readiness off.
     pub draining: CancellationToken,
     /// Cancelled when the drain time is over: every session ends.
@@ -44,6 +43,8 @@ pub struct Context {
     pub access: Access,
     /// What tasks and derivations have in common.
     pub shared: Shared,
+    /// Rooms and their members.
+    pub rooms: Rooms,
     /// WebRTC sessions.
     pub rtc: rtc::Service,
     /// Where it listens.
@@ -56,6 +57,8 @@ pub struct Context {
 pub struct Shared {
     /// What happened to connections so far.
     pub counters: Arc<Counters>,
+    /// One permit a connection.
+    pub connections: Arc<Semaphore>,
     /// Broadcasts that are over and whose HLS is read to its end.
     pub hls_ended: EndedHls,
     /// The room for encoders of pictures.

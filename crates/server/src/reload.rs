@@ -147,6 +147,8 @@ fixed! {
     limits.ring_bytes = "limits.ring_bytes",
     data.dir = "data.dir",
     demo.enabled = "demo.enabled",
+    rooms.app = "rooms.app",
+    rooms.max = "rooms.max",
 }
 
 /// The keys whose printed values differ.

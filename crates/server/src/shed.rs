@@ -131,7 +131,7 @@ impl Context {
 
     /// Connections of all protocols that are open now.
     pub fn open_connections(&self) -> usize {
-        self.config().limits.connections.saturating_sub(self.connections.available_permits())
+        self.config().limits.connections.saturating_sub(self.shared.connections.available_permits())
     }
 
     /// Asks the kernel what there is left.

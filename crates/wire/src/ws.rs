@@ -140,6 +140,15 @@ pub const fn frame_header(len: usize) -> FrameHeader {
     header(BINARY, len, 0)
 }
 
+/// A whole text message of a server: header and payload, to be sent to any number of clients.
+pub fn text_frame(text: &str) -> Bytes {
+    let header = header(TEXT, text.len(), 0);
+    let mut frame = BytesMut::with_capacity(header.as_ref().len() + text.len());
+    frame.put_slice(header.as_ref());
+    frame.put_slice(text.as_bytes());
+    frame.freeze()
+}
+
 const fn header(opcode: u8, len: usize, masked: u8) -> FrameHeader {
     let mut bytes = [FIN | opcode, masked, 0, 0, 0, 0, 0, 0, 0, 0];
     let wide = (len as u64).to_be_bytes();
@@ -173,6 +182,9 @@ pub enum Event {
     /// Bytes of binary messages, as they come; messages and fragments are not told apart. Only at a client: what a
     /// viewer's client sends is checked, bounded and dropped.
     Data(Bytes),
+    /// A whole text message of a client, at a server made by [`Session::server_of_texts`]. Whether it is UTF-8 is for its
+    /// reader to find out.
+    Text(Bytes),
     /// The other end closes; the answer waits in [`Session::poll_transmit`], then the connection is to be closed.
     Closed {
         /// Its reason; [`CLOSE_NONE`] if it gave none.
@@ -228,6 +240,8 @@ pub struct Session {
     message: Option<u64>,
     /// Whether the message under way is binary.
     binary: bool,
+    /// The text message under way, where texts are taken.
+    inbox: Option<Vec<u8>>,
     control: Vec<u8>,
     at: u64,
     closed: bool,
@@ -261,6 +275,12 @@ impl Session {
         Self::new(Role::Server)
     }
 
+    /// The end that answered the upgrade, where clients speak in text messages of up to [`CLIENT_MESSAGE_BYTES_MAX`]. Binary
+    /// messages are a breach.
+    pub fn server_of_texts() -> Self {
+        Self { inbox: Some(Vec::new()), ..Self::new(Role::Server) }
+    }
+
     /// The end that asked for it. Masks (§5.3) come from `seed`, which ought to be random.
     pub fn client(seed: u64) -> Self {
         Self::new(Role::Client { masks: seed })
@@ -273,6 +293,7 @@ impl Session {
             frame: None,
             message: None,
             binary: false,
+            inbox: None,
             control: Vec::new(),
             at: 0,
             closed: false,
@@ -408,6 +429,9 @@ impl Session {
                 return Err(Error::Protocol { at, what: "a continuation of nothing" });
             }
             (_, Some(_)) => return Err(Error::Protocol { at, what: "a message begins inside another" }),
+            (BINARY, None) if self.inbox.is_some() => {
+                return Err(Error::Protocol { at, what: "a binary message, where text is spoken" });
+            }
             (_, None) => {
                 self.binary = opcode == BINARY;
                 0
@@ -422,11 +446,15 @@ impl Session {
     }
 
     fn handle_payload(&mut self, frame: &Frame, payload: &[u8]) {
+        let skipped = (frame.seen % 4) as usize;
+        let mask = frame.mask.iter().cycle().skip(skipped);
+        let unmasked = payload.iter().zip(mask).map(|(byte, mask)| byte ^ mask);
         match (frame.opcode, self.role) {
-            (CLOSE | PING, _) => {
-                let skipped = (frame.seen % 4) as usize;
-                let mask = frame.mask.iter().cycle().skip(skipped);
-                self.control.extend(payload.iter().zip(mask).map(|(byte, mask)| byte ^ mask));
+            (CLOSE | PING, _) => self.control.extend(unmasked),
+            (TEXT | CONTINUATION, Role::Server) => {
+                if let Some(inbox) = &mut self.inbox {
+                    inbox.extend(unmasked);
+                }
             }
             (TEXT | BINARY | CONTINUATION, Role::Client { .. }) if self.binary && !payload.is_empty() => {
                 self.events.push_back(Event::Data(Bytes::copy_from_slice(payload)));
@@ -442,7 +470,12 @@ impl Session {
                 self.send(PONG, &payload);
             }
             CLOSE => self.finish_close()?,
-            TEXT | BINARY | CONTINUATION if frame.fin => self.message = None,
+            TEXT | BINARY | CONTINUATION if frame.fin => {
+                self.message = None;
+                if let Some(inbox) = &mut self.inbox {
+                    self.events.push_back(Event::Text(std::mem::take(inbox).into()));
+                }
+            }
             _ => {}
         }
         match self.output.len() {

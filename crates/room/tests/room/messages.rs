@@ -76,7 +76,7 @@ fn every_refusal_and_every_goodbye_has_a_sentence_of_its_own() {
     for reason in codes::<Goodbye>(document, "### Goodbyes") {
         assert!(document.contains(reason.sentence()), "{reason:?}");
     }
-    assert_eq!(codes::<Refusal>(document, "### Refusals").len(), 34);
+    assert_eq!(codes::<Refusal>(document, "### Refusals").len(), 35);
     assert_eq!(codes::<Goodbye>(document, "### Goodbyes").len(), 14);
 }
 

@@ -72,6 +72,25 @@ pub struct Claims {
     path: Option<String>,
     /// Of the token and of its key.
     apps: [Option<String>; 2],
+    /// Of a token of rooms.
+    room: RoomPart,
+}
+
+/// What a token of a room says beside `sub`. Others may have claims of these names and mean something else by them, so
+/// nothing here is refused: what cannot be read is not there.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+struct RoomPart {
+    #[serde(default)]
+    room: Option<serde_json::Value>,
+    #[serde(default)]
+    name: Option<serde_json::Value>,
+    #[serde(default)]
+    role: Option<serde_json::Value>,
+    #[serde(default)]
+    info: Option<serde_json::Value>,
+    /// `sub` as it was written.
+    #[serde(skip)]
+    user: Option<String>,
 }
 
 /// RFC 7519 §4.1 and RFC 8693 §4.2 (`scope`). Whatever else stands there is somebody else's.
@@ -88,6 +107,8 @@ struct Payload {
     path: Option<String>,
     #[serde(default)]
     app: Option<String>,
+    #[serde(flatten)]
+    room: RoomPart,
 }
 
 #[derive(Deserialize)]
@@ -134,6 +155,8 @@ struct Known {
     /// A former value's end, in seconds since 1970.
     until: Option<u64>,
     app: Option<String>,
+    /// It makes tokens of rooms and no others.
+    rooms_only: bool,
 }
 
 /// Everything tokens are verified with.
@@ -162,6 +185,7 @@ impl Verifier {
                 algorithm: jsonwebtoken::Algorithm::HS256,
                 until,
                 app: key.app.clone(),
+                rooms_only: false,
             };
             by_kid.insert(key.id.clone(), key.values().map(known).collect());
         }
@@ -175,8 +199,26 @@ impl Verifier {
         Ok(Self { by_kid, audience: access.audience.clone() })
     }
 
+    /// Takes tokens of rooms that are signed with this key, too.
+    pub(crate) fn add_rooms(&mut self, kid: &str, secret: &super::secret::Secret) {
+        let key = DecodingKey::from_secret(secret.expose().as_bytes());
+        let algorithm = jsonwebtoken::Algorithm::HS256;
+        let known = Known { key, algorithm, until: None, app: None, rooms_only: true };
+        self.by_kid.insert(kid.to_owned(), vec![known]);
+    }
+
     /// What `token` says, if it is right at `now`, in seconds since 1970.
     pub fn verify(&self, token: &str, now: u64) -> Result<Claims, Wrong> {
+        self.verify_at(token, Some(now), now)
+    }
+
+    /// The same of a token that may have run out.
+    pub(crate) fn verify_old(&self, token: &str, now: u64) -> Result<Claims, Wrong> {
+        self.verify_at(token, None, now)
+    }
+
+    /// `expires`: the time at which it must not have expired.
+    fn verify_at(&self, token: &str, expires: Option<u64>, now: u64) -> Result<Claims, Wrong> {
         if token.len() > TOKEN_BYTES_MAX {
             return Err(Wrong::Token);
         }
@@ -190,7 +232,11 @@ impl Verifier {
             match self.decode(token, known) {
                 // The value before, perhaps.
                 Err(Wrong::Token) => {}
-                decoded => return decoded?.claims(kid, known.app.clone(), now),
+                decoded => {
+                    let claims = decoded?.claims(kid, known.app.clone(), (expires, now))?;
+                    let is_right = !known.rooms_only || claims.is_for_rooms_only();
+                    return if is_right { Ok(claims) } else { Err(Wrong::Token) };
+                }
             }
         }
     }
@@ -226,13 +272,18 @@ fn public_key(public: &config::PublicKey) -> Result<Known, String> {
         Algorithm::RS256 => (DecodingKey::from_rsa_pem(&pem), jsonwebtoken::Algorithm::RS256),
     };
     let what = |_| format!("{} is no PEM file with a public key for {algorithm:?}", public.file.display());
-    Ok(Known { key: key.map_err(what)?, algorithm, until: None, app: None })
+    Ok(Known { key: key.map_err(what)?, algorithm, until: None, app: None, rooms_only: false })
 }
 
 impl Payload {
-    fn claims(self, kid: String, key_app: Option<String>, now: u64) -> Result<Claims, Wrong> {
+    fn claims(
+        self,
+        kid: String,
+        key_app: Option<String>,
+        (expires, now): (Option<u64>, u64),
+    ) -> Result<Claims, Wrong> {
         let now = now as f64;
-        if self.exp + LEEWAY_S <= now {
+        if expires.is_some_and(|at| self.exp + LEEWAY_S <= at as f64) {
             return Err(Wrong::Expired);
         }
         if self.nbf.is_some_and(|nbf| nbf - LEEWAY_S > now) {
@@ -242,8 +293,9 @@ impl Payload {
             Scopes::Spaced(text) => text.split(' ').map(str::to_owned).collect(),
             Scopes::Listed(list) => list,
         };
+        let room = RoomPart { user: self.sub.clone(), ..self.room };
         let subject = self.sub.map(|sub| sub.chars().take(SUBJECT_CHARS_MAX).collect());
-        Ok(Claims { kid, subject, scopes, path: self.path, apps: [self.app, key_app] })
+        Ok(Claims { kid, subject, scopes, path: self.path, apps: [self.app, key_app], room })
     }
 }
 
@@ -259,6 +311,38 @@ impl Claims {
         self.apps.iter().all(fits_app) && self.path.as_deref().is_none_or(|own| fits(own, path.as_str()))
     }
 
+    fn is_for_rooms_only(&self) -> bool {
+        self.scopes.len() == 1 && self.has(Scope::Room)
+    }
+
+    /// What it says of a room in the app `app`; `None` where it is no token of a room, or says of it what cannot be.
+    pub fn room(&self, app: &str) -> Option<::room::Claims> {
+        let text = |value: &Option<serde_json::Value>| match value {
+            Some(serde_json::Value::String(text)) => Some(Some(text.clone())),
+            Some(serde_json::Value::Null) | None => Some(None),
+            Some(_) => None,
+        };
+        let part = &self.room;
+        if !self.has(Scope::Room) || !self.apps.iter().flatten().all(|own| fits(own, app)) {
+            return None;
+        }
+        let role = match text(&part.role)?.as_deref() {
+            Some("host") => ::room::Role::Host,
+            Some("cohost") => ::room::Role::Cohost,
+            Some("guest") | None => ::room::Role::Guest,
+            Some(_) => return None,
+        };
+        // An object is as good as its text: pages parse it.
+        let info = match &part.info {
+            Some(serde_json::Value::String(text)) => text.clone(),
+            Some(serde_json::Value::Null) | None => String::new(),
+            Some(other) => other.to_string(),
+        };
+        let room = ::room::RoomId::new(&text(&part.room)??)?;
+        let user = ::room::UserId::new(part.user.as_deref()?)?;
+        Some(::room::Claims { room, user, name: text(&part.name)?, role, info })
+    }
+
     /// It is for the whole server.
     pub fn is_for_everything(&self) -> bool {
         self.path.is_none() && self.apps.iter().all(Option::is_none)
@@ -271,6 +355,46 @@ pub(crate) fn fits(pattern: &str, name: &str) -> bool {
         Some(beginning) => name.starts_with(beginning),
         None => name == pattern,
     }
+}
+
+/// What is asked of a token for a room.
+#[derive(Clone, Debug, Serialize)]
+pub struct RoomGrant {
+    /// Which room.
+    pub room: String,
+    /// The user's id.
+    pub sub: String,
+    /// What others call the user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The role the user comes in with.
+    pub role: ::room::Role,
+    /// For the pages of the application.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub info: String,
+    /// Until when, in seconds since 1970.
+    pub exp: u64,
+}
+
+/// A token of a room, signed with the key of this name.
+pub fn make_room(kid: &str, secret: &super::secret::Secret, audience: &str, grant: &RoomGrant) -> String {
+    #[derive(Serialize)]
+    struct Whole<'a> {
+        aud: &'a str,
+        scope: &'static str,
+        #[serde(flatten)]
+        grant: &'a RoomGrant,
+    }
+    let header = Header { kid: Some(kid.to_owned()), ..Header::default() };
+    let signing = EncodingKey::from_secret(secret.expose().as_bytes());
+    let whole = Whole { aud: audience, scope: Scope::Room.name(), grant };
+    jsonwebtoken::encode(&header, &whole, &signing).expect("strings and numbers are always a token")
+}
+
+/// A token of a room, signed with the first of `keys` that is for this app of rooms; `None` where there is none.
+pub fn make_room_of(keys: &Keys, app: &str, audience: &str, grant: &RoomGrant) -> Option<String> {
+    let key: &Key = keys.of(Kind::Jwt).find(|key| key.is_for(app))?;
+    Some(make_room(&key.id, key.current(), audience, grant))
 }
 
 /// A token of the first of `keys` that is for every app; `None` where there is no such key.

@@ -5,6 +5,8 @@ use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+pub mod rooms;
+
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::secret::{Secret, hex, random, sha256_hex, unhex};

@@ -30,6 +30,7 @@ pub use query::Credentials;
 pub use rules::Error;
 use rules::Rules;
 pub use secret::Secret;
+pub(crate) use secret::{hex, random};
 use throttle::Throttle;
 
 /// Shown in the console; the rest says nothing.
@@ -233,6 +234,44 @@ impl Access {
         self.slowed(caller, caller.bearer.is_some(), |rules| rules.authorize(caller, right, now()))
     }
 
+    /// What a token says of a room and of who brings it. With `may_be_old` one that has run out is taken.
+    ///
+    /// # Errors
+    /// [`Refused`], in words for whoever asked.
+    pub(crate) fn room_claims(
+        &self,
+        caller: &Caller,
+        token: &str,
+        may_be_old: bool,
+    ) -> Result<::room::Claims, Refused> {
+        self.slowed(caller, true, |rules| {
+            rules.check_origin(caller)?;
+            rules.room_claims(token, may_be_old, now())
+        })
+    }
+
+    /// Makes a token of a room. Where there is no key to sign it with, one is made.
+    ///
+    /// It may write a file: call it where blocking is allowed.
+    ///
+    /// # Errors
+    /// That file cannot be written.
+    pub(crate) fn room_token(&self, config: &Config, grant: &jwt::RoomGrant) -> Result<String, Error> {
+        let audience = &config.access.audience;
+        let sign = |rules: &Rules| {
+            rules.room_signer().map(|(kid, secret)| jwt::make_room(kid, secret, audience, grant))
+        };
+        if let Some(token) = sign(&self.rules.load()) {
+            return Ok(token);
+        }
+        let _turn: MutexGuard<'_, ()> = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        keys::rooms::load_or_make(&config.data.dir)?;
+        self.rules.store(Arc::new(Rules::load(config)?));
+        let rules = self.rules.load();
+        let (kid, secret) = rules.room_signer().expect("it was made a moment ago");
+        Ok(jwt::make_room(kid, secret, audience, grant))
+    }
+
     /// Decides; where there is something to `count` by, only for who has not guessed too often.
     fn slowed<T>(
         &self,
@@ -301,7 +340,10 @@ impl Context {
     }
 
     async fn let_in(self: &Arc<Self>, request: &Request<'_>) -> Result<Ticket, Refused> {
-        self.access.check(request)?;
+        match self.rooms.place(request.path) {
+            Some(place) => self.check_room(&place, request)?,
+            None => self.access.check(request)?,
+        }
         match request.action {
             Action::Publish => self.operation.bans.check(request.path, now())?,
             Action::Play => self.room_for_viewer()?,

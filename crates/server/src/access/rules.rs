@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::jwt::{self, Claims, Scope, Verifier, fits};
 use super::keys::{self, Keys, Kind};
 use super::query::Credentials;
-use super::secret::{equal, sha256_hex};
+use super::secret::{Secret, equal, sha256_hex};
 use super::signed::{self, Subject};
 use super::{Caller, Principal, Refused, Request, Right, Why};
 use crate::config::{self, App, Config, Invalid, Network, Permission};
@@ -36,6 +36,10 @@ pub(crate) struct Rules {
     proxies: Vec<Network>,
     pub(crate) keys: Keys,
     verifier: Verifier,
+    /// The app of rooms, where everything needs credentials.
+    rooms: String,
+    /// What their tokens are signed with where `keys` has nothing for it.
+    rooms_key: Option<Secret>,
 }
 
 /// A refusal, and whether somebody may be guessing.
@@ -56,7 +60,8 @@ impl Default for Rules {
     fn default() -> Self {
         let (access, keys) = (config::Access::default(), Keys::default());
         let verifier = Verifier::new(&access, &keys).expect("no key is wrong where there is none");
-        Self { guarded: false, beyond: false, access, proxies: Vec::new(), keys, verifier }
+        let (proxies, rooms) = (Vec::new(), config::Rooms::default().app);
+        Self { guarded: false, beyond: false, access, proxies, keys, verifier, rooms, rooms_key: None }
     }
 }
 
@@ -74,8 +79,34 @@ impl Rules {
         }
         let beyond = config.beyond_loopback().is_some();
         let guarded = access.required || beyond && !access.open_to_everyone;
-        let verifier = Verifier::new(&access, &keys)?;
-        Ok(Self { guarded, beyond, access, proxies: config.http.trusted_proxies.clone(), keys, verifier })
+        let mut verifier = Verifier::new(&access, &keys)?;
+        let rooms_key = keys::rooms::load(&config.data.dir)?;
+        if let Some(secret) = &rooms_key {
+            verifier.add_rooms(keys::rooms::KID, secret);
+        }
+        let (proxies, rooms) = (config.http.trusted_proxies.clone(), config.rooms.app.clone());
+        Ok(Self { guarded, beyond, access, proxies, keys, verifier, rooms, rooms_key })
+    }
+
+    /// What tokens of rooms are signed with.
+    pub(crate) fn room_signer(&self) -> Option<(&str, &Secret)> {
+        let key = self.keys.of(Kind::Jwt).find(|key| key.is_for(&self.rooms));
+        let key = key.map(|key| (key.id.as_str(), key.current()));
+        key.or_else(|| Some((keys::rooms::KID, self.rooms_key.as_ref()?)))
+    }
+
+    /// What a token says of a room. One that comes back may bring a token that has run out since.
+    pub(crate) fn room_claims(
+        &self,
+        token: &str,
+        may_be_old: bool,
+        now: u64,
+    ) -> Result<::room::Claims, Denied> {
+        let claims = match may_be_old {
+            true => self.verifier.verify_old(token, now),
+            false => self.verifier.verify(token, now),
+        }?;
+        claims.room(&self.rooms).ok_or_else(|| Refused::forbidden("this is no token of a room").into())
     }
 
     pub(crate) fn proxies(&self) -> &[Network] {
@@ -92,7 +123,14 @@ impl Rules {
             Action::Publish => app.publish,
             Action::Play => app.play,
         });
-        own.unwrap_or(if self.guarded { Permission::Keys } else { Permission::Open })
+        // Who one is in a room comes from the token, wherever the server listens.
+        let is_room =
+            app.strip_prefix(&self.rooms).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        match own {
+            Some(Permission::None) => Permission::None,
+            _ if is_room || own.is_none() && self.guarded => Permission::Keys,
+            own => own.unwrap_or(Permission::Open),
+        }
     }
 
     fn app(&self, name: &str) -> Option<&App> {
@@ -113,6 +151,11 @@ impl Rules {
                 Err(Refused::forbidden("this is not allowed from your address (access.allow, access.deny)"))
             }
         }
+    }
+
+    /// Whether somebody may ask from there at all.
+    pub(crate) fn check_origin(&self, caller: &Caller) -> Result<(), Refused> {
+        self.check_address(self.app(&self.rooms), caller.peer)
     }
 
     /// Whether the request is let in at `now`, in seconds since 1970.

@@ -29,6 +29,7 @@ impl Config {
     /// The first rule that is broken.
     pub fn check(&self) -> Result<(), Invalid> {
         self.access.check()?;
+        self.rooms.check()?;
         self.check_tls()?;
         self.check_telemetry()?;
         self.check_hls()?;

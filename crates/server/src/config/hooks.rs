@@ -78,7 +78,7 @@ pub struct Wechat {
 
 /// What hooks are told of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum Event {
     /// Somebody begins to publish.
     Publish,
@@ -90,6 +90,20 @@ pub enum Event {
     Stop,
     /// A broadcast is over: its publisher ended it, or did not come back in time.
     End,
+    /// Somebody is a member of a room.
+    Join,
+    /// A member has left a room, whatever the reason.
+    Leave,
+    /// A member has come up to the stage of a room.
+    StageUp,
+    /// A member has no place on the stage any more.
+    StageDown,
+    /// A member of a room raises a hand.
+    HandUp,
+    /// A room is over.
+    RoomEnd,
+    /// A line of chat in a moderated room, which waits for the answer.
+    Chat,
 }
 
 impl Event {
@@ -101,6 +115,13 @@ impl Event {
             Self::Play => "play",
             Self::Stop => "stop",
             Self::End => "end",
+            Self::Join => "join",
+            Self::Leave => "leave",
+            Self::StageUp => "stage_up",
+            Self::StageDown => "stage_down",
+            Self::HandUp => "hand_up",
+            Self::RoomEnd => "room_end",
+            Self::Chat => "chat",
         }
     }
 }
@@ -222,9 +243,16 @@ impl Hook {
         if self.events.is_empty() {
             return Err(format!("{name} has no events"));
         }
-        let asks = self.events.iter().any(|event| matches!(event, Event::Publish | Event::Play));
-        if self.veto && !asks {
-            return Err(format!("{name} has veto = true but neither publish nor play among its events"));
+        let is_asked = |event: &Event| matches!(event, Event::Publish | Event::Play | Event::Chat);
+        if self.veto && !self.events.iter().any(is_asked) {
+            return Err(format!(
+                "{name} has veto = true but neither publish nor play nor chat among its events"
+            ));
+        }
+        if !self.veto && self.events.contains(&Event::Chat) {
+            return Err(format!(
+                "{name} has chat among its events, which is asked about, but not veto = true"
+            ));
         }
         let known = |event: &Event| matches!(event, Event::Publish | Event::Unpublish);
         if self.format == Format::Wechat && (self.veto || !self.events.iter().all(known)) {

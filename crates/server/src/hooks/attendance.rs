@@ -90,6 +90,11 @@ impl Hooks {
     async fn question(&self, set: &Set, hook: &Hook, about: &Attendance) -> Result<(), Refused> {
         let (begins, _) = names(about.action);
         let event = Event::new(Kind::Of(begins), about.path.clone(), Some(about.who.clone()));
+        self.put(set, hook, event).await
+    }
+
+    /// Asks one hook one question.
+    pub(super) async fn put(&self, set: &Set, hook: &Hook, event: Event) -> Result<(), Refused> {
         let delivery = Delivery::of(Arc::new(event));
         self.0.recent.add(record(hook, &delivery));
         let (verdict, mut attempt) = hook.ask(&set.client, &self.0.origin, &delivery).await;
@@ -102,7 +107,7 @@ impl Hooks {
                 (&counts.refused, Status::Delivered, Err(refused))
             }
             Verdict::Unclear(error) => {
-                let (name, path, on_failure) = (hook.name(), &about.path, hook.config.on_failure);
+                let (name, path, on_failure) = (hook.name(), &delivery.event.path, hook.config.on_failure);
                 tracing::warn!(hook = name, %path, error, ?on_failure, "a hook gave no answer that is one");
                 attempt.error = Some(error);
                 let outcome = match on_failure {
@@ -131,7 +136,7 @@ impl Attendance {
             return;
         }
         let (begins, _) = names(self.action);
-        let told = Told { path: self.path.clone(), who: Some(self.who.clone()), moved: None };
+        let told = Told { path: self.path.clone(), who: Some(self.who.clone()), moved: None, room: None };
         self.hooks.tell(begins, told, |hook| !hook.is_asked(begins));
         match self.action {
             Action::Publish => self.hooks.follow(&self.path),
@@ -152,7 +157,8 @@ impl Drop for Attendance {
             duration: session.began.elapsed(),
             was_kicked: session.is_kicked(),
         });
-        let told = Told { path: self.path.clone(), who: Some(self.who.clone()), moved: Some(moved) };
+        let told =
+            Told { path: self.path.clone(), who: Some(self.who.clone()), moved: Some(moved), room: None };
         self.hooks.tell(ends, told, |hook| has_begun || self.asked.iter().any(|name| name == hook.name()));
     }
 }

@@ -7,7 +7,7 @@ use axum::http::{HeaderName, HeaderValue, header};
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::event::{Event, Kind, Moved};
+use super::event::{Event, InRoom, Kind, Moved};
 use super::queue::Delivery;
 use super::sign;
 use crate::config::{self, Secret, Wechat};
@@ -44,6 +44,8 @@ struct Openmic<'a> {
     viewers: Option<u64>,
     #[serde(flatten)]
     moved: Option<Over>,
+    #[serde(flatten)]
+    room: Option<&'a InRoom>,
 }
 
 #[derive(Serialize)]
@@ -100,6 +102,7 @@ pub(super) fn openmic_json(origin: &Origin, delivery: &Delivery) -> Bytes {
             duration_ms: duration.as_millis(),
             kicked: was_kicked,
         }),
+        room: event.room.as_deref(),
     };
     serde_json::to_vec(&body).expect("texts and numbers are always JSON").into()
 }
@@ -161,8 +164,20 @@ pub(super) fn wechat(
     };
     let body = Callback {
         event_type: match event.kind {
-            Kind::Of(config::Event::Unpublish | config::Event::Stop | config::Event::End) => 0,
             Kind::Of(config::Event::Publish | config::Event::Play) | Kind::Test => 1,
+            // Of all the others such a hook is told of the first alone: `Config::check` sees to it.
+            Kind::Of(
+                config::Event::Unpublish
+                | config::Event::Stop
+                | config::Event::End
+                | config::Event::Join
+                | config::Event::Leave
+                | config::Event::StageUp
+                | config::Event::StageDown
+                | config::Event::HandUp
+                | config::Event::RoomEnd
+                | config::Event::Chat,
+            ) => 0,
         },
         event_time: unix_s(event.at),
         errcode: 0,
@@ -219,6 +234,7 @@ mod tests {
             }),
             viewers: Some(3),
             resolution: Some((640, 360)),
+            room: None,
         }
     }
 

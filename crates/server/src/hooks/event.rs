@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use media::Path;
+use serde::Serialize;
 
 use crate::audience::Protocol;
 use crate::config;
@@ -59,6 +60,29 @@ pub(crate) struct Event {
     pub(crate) viewers: Option<u64>,
     /// Width and height of its picture, once known.
     pub(crate) resolution: Option<(u32, u32)>,
+    /// Of an event of a room.
+    pub(crate) room: Option<Box<InRoom>>,
+}
+
+/// What happened in a room, and to whom.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct InRoom {
+    pub(crate) room: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) member: Option<u32>,
+    /// As the application's token named the user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) user: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) role: Option<room::Role>,
+    /// Why a room is over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<room::Goodbye>,
+    /// A line of chat.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) text: Option<String>,
 }
 
 /// A session, as hooks learn of it.

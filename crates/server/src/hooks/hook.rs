@@ -83,7 +83,8 @@ impl Hook {
 
     /// It is asked of this, and so not told of it.
     pub(super) fn is_asked(&self, event: config::Event) -> bool {
-        self.config.veto && matches!(event, config::Event::Publish | config::Event::Play)
+        use config::Event::{Chat, Play, Publish};
+        self.config.veto && matches!(event, Publish | Play | Chat)
     }
 
     /// Asks it once, unless it has not answered for a while.

@@ -11,6 +11,7 @@ mod event;
 mod hook;
 mod queue;
 mod recent;
+mod rooms;
 mod serve;
 mod sign;
 
@@ -28,6 +29,7 @@ use tokio::sync::Notify;
 pub(crate) use attendance::Attendance;
 use body::Origin;
 use dead::{Dead, Letter};
+pub(crate) use event::InRoom;
 use event::{Event, Kind, Moved, Who};
 use hook::Hook;
 use queue::Delivery;
@@ -137,6 +139,7 @@ impl Hooks {
         }
         let mut happened = Event::new(Kind::Of(event), told.path, told.who);
         happened.moved = told.moved;
+        happened.room = told.room;
         if let Some(broadcast) = self.0.hub.get(&happened.path) {
             let watching = Audience::of(&broadcast).viewers().map(|(_, count)| u64::from(count)).sum();
             happened.viewers = Some(watching);
@@ -194,6 +197,7 @@ struct Told {
     path: Path,
     who: Option<Who>,
     moved: Option<Moved>,
+    room: Option<Box<InRoom>>,
 }
 
 impl Set {

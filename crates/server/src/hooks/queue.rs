@@ -203,6 +203,7 @@ mod tests {
             moved: None,
             viewers: None,
             resolution: None,
+            room: None,
         };
         Delivery { id: id.to_string(), event: Arc::new(event) }
     }

@@ -162,7 +162,7 @@ impl Service {
         if self.followed.get(path).is_some_and(|known| known.same_as(broadcast)) {
             self.followed.remove(path);
         }
-        let told = Told { path: path.clone(), who: None, moved: None };
+        let told = Told { path: path.clone(), who: None, moved: None, room: None };
         self.hooks.tell(config::Event::End, told, |_| true);
     }
 
@@ -207,6 +207,15 @@ impl Delivery {
 impl super::event::Event {
     /// Of now.
     pub(super) fn new(kind: super::event::Kind, path: Path, who: Option<super::event::Who>) -> Self {
-        Self { kind, at: SystemTime::now(), path, who, moved: None, viewers: None, resolution: None }
+        Self {
+            kind,
+            at: SystemTime::now(),
+            path,
+            who,
+            moved: None,
+            viewers: None,
+            resolution: None,
+            room: None,
+        }
     }
 }

@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 
 use super::flv::{self, Asked, Viewer};
-use super::head::{self, Closed, First, Flv, Other};
+use super::head::{self, Closed, First, Flv, Other, Room};
 use super::machinery::Machinery;
 use super::problem::Problem;
 use crate::accept::{self, Accepted};
@@ -20,7 +20,7 @@ use crate::audience::Protocol;
 use crate::context::Context;
 use crate::socket::Socket;
 use crate::tls::certificates::is_challenge;
-use crate::{rtc, tls};
+use crate::{rooms, rtc, tls};
 
 /// Refused connections that are still told why; beyond these they are just closed.
 const REFUSALS_MAX: usize = 64;
@@ -120,6 +120,10 @@ impl Door {
                     Box::pin(self.machinery.serve_http2(stream, read, peer)).await;
                     return None;
                 }
+                Ok(Sorted::Room(room, read)) => {
+                    Box::pin(self.room(stream, room, read, peer)).await;
+                    return None;
+                }
                 Ok(Sorted::Other(other)) => other,
                 Err(answer) => {
                     Box::pin(refuse(stream, &answer)).await;
@@ -129,6 +133,17 @@ impl Door {
             (stream, read) = Box::pin(self.machinery.serve_one(stream, other, peer)).await?;
             answered = true;
         }
+    }
+
+    /// A member of a room has come: the connection is its signalling from now on.
+    async fn room<S>(&self, stream: S, room: Room, read: BytesMut, peer: SocketAddr)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let Room { room, upgrade, caller, way } = room;
+        let caller = Caller { peer: Some(self.context.access.origin(peer, &way)), ..caller };
+        let asked = rooms::socket::Asked { room, upgrade, caller, read };
+        rooms::socket::serve(Arc::clone(&self.context), stream, asked).await;
     }
 
     /// The next request. A server that drains waits for none on a connection that has had an answer and rests.
@@ -164,6 +179,11 @@ impl Door {
                     Err(problem) => Err(problem.to_http1().into()),
                 }
             }
+            Ok(First::Room(room, read)) if self.context.draining.is_cancelled() => {
+                drop((room, read));
+                Err(Problem::draining().to_http1().into())
+            }
+            Ok(First::Room(room, read)) => Ok(Sorted::Room(room, read)),
             Ok(First::Http2(read)) => Ok(Sorted::Http2(read)),
             Ok(First::Other(other)) => Ok(Sorted::Other(other)),
             Err(Closed::Silently) => Err(Bytes::new()),
@@ -175,6 +195,7 @@ impl Door {
 
 enum Sorted {
     Viewer(Viewer, Bytes),
+    Room(Room, BytesMut),
     Http2(Bytes),
     Other(Other),
 }

@@ -13,6 +13,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 
 use super::problem::Problem;
 use crate::access::{self, Caller, Way};
+use crate::rooms;
 
 /// A request line with cookies and tokens of every kind fits; what is longer is an attack or a mistake.
 pub(crate) const HEAD_BYTES_MAX: usize = 16 << 10;
@@ -38,9 +39,24 @@ pub(crate) struct Flv {
     pub(crate) way: Way,
 }
 
+/// A request for the WebSocket of a room.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Room {
+    /// Its name as sent.
+    pub(crate) room: String,
+    /// The 101 answer.
+    pub(crate) upgrade: String,
+    /// Who asks, as far as the head tells.
+    pub(crate) caller: Caller,
+    /// Through which proxies, as far as it is true.
+    pub(crate) way: Way,
+}
+
 /// What a request is.
 #[derive(Debug)]
 pub(crate) enum First {
+    /// The WebSocket of a room, with what was read after its head.
+    Room(Room, BytesMut),
     /// GET of `.flv`, plain or WebSocket.
     Flv(Flv),
     /// The first bytes of HTTP/2.
@@ -96,6 +112,10 @@ async fn fill<S: AsyncRead + Unpin>(stream: &mut S, buffer: &mut BytesMut) -> Re
         // What came with the request before this one may be all of it.
         match if buffer.is_empty() { None } else { parse(buffer)? } {
             Some(Kind::Flv(flv)) => return Ok(First::Flv(flv)),
+            Some(Kind::Room { room, head_bytes }) => {
+                let _head = buffer.split_to(head_bytes);
+                return Ok(First::Room(room, std::mem::take(buffer)));
+            }
             Some(Kind::Http2) => return Ok(First::Http2(std::mem::take(buffer).freeze())),
             Some(Kind::Other { head_bytes, keeps }) => {
                 let head = buffer.split_to(head_bytes).freeze();
@@ -132,6 +152,7 @@ fn too_large() -> Closed {
 #[derive(Debug, PartialEq, Eq)]
 enum Kind {
     Flv(Flv),
+    Room { room: Room, head_bytes: usize },
     Http2,
     Other { head_bytes: usize, keeps: bool },
 }
@@ -154,11 +175,13 @@ fn parse(bytes: &[u8]) -> Result<Option<Kind>, Closed> {
     };
     let target = request.path.unwrap_or_default();
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let is_flv = request.method == Some("GET") && path.starts_with('/') && path.ends_with(".flv");
-    if !is_flv {
+    let is_get = request.method == Some("GET");
+    let is_flv = is_get && path.starts_with('/') && path.ends_with(".flv");
+    let wants_upgrade = request.headers.iter().any(|header| header.name.eq_ignore_ascii_case("upgrade"));
+    let room = rooms::socket::named(path).filter(|_| is_get && wants_upgrade);
+    if !is_flv && room.is_none() {
         return Ok(Some(Kind::Other { head_bytes, keeps: keeps(&request) }));
     }
-    let wants_upgrade = request.headers.iter().any(|header| header.name.eq_ignore_ascii_case("upgrade"));
     let upgrade = wants_upgrade.then(|| {
         wire::ws::upgrade(
             request.headers.iter().map(|header| (header.name, header.value)),
@@ -168,6 +191,10 @@ fn parse(bytes: &[u8]) -> Result<Option<Kind>, Closed> {
     let upgrade = upgrade.transpose().map_err(Closed::Upgrade)?;
     let (caller, way) =
         (caller(&request), Way::of(request.headers.iter().map(|line| (line.name, line.value))));
+    if let (Some(room), Some(upgrade)) = (room, &upgrade) {
+        let room = Room { room: room.to_owned(), upgrade: upgrade.clone(), caller, way };
+        return Ok(Some(Kind::Room { room, head_bytes }));
+    }
     Ok(Some(Kind::Flv(Flv { path: path.to_owned(), query: query.to_owned(), upgrade, caller, way })))
 }
 
@@ -216,6 +243,22 @@ mod tests {
         assert!(plain.upgrade.is_none());
         let Some(Kind::Flv(socket)) = kind(SOCKET) else { panic!("not FLV") };
         assert!(socket.upgrade.unwrap().contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "RFC 6455 §1.3");
+    }
+
+    #[test]
+    fn the_socket_of_a_room_is_recognised_and_nothing_that_only_looks_like_it() {
+        let socket = |path: &str| {
+            let text = String::from_utf8(SOCKET.to_vec()).unwrap().replace("/live/demo.flv", path);
+            kind(text.as_bytes())
+        };
+        let Some(Kind::Room { room, .. }) = socket("/rooms/abcd-efgh/ws") else { panic!("no room") };
+        assert_eq!(room.room, "abcd-efgh");
+        assert!(room.upgrade.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
+        for other in ["/rooms//ws", "/rooms/a/b/ws", "/rooms/a/ws/", "/x/rooms/a/ws"] {
+            assert!(matches!(socket(other), Some(Kind::Other { .. })), "{other}");
+        }
+        let plain = kind(b"GET /rooms/a/ws HTTP/1.1\r\n\r\n");
+        assert!(matches!(plain, Some(Kind::Other { .. })), "a page, which is told what this address is for");
     }
 
     #[test]

@@ -84,6 +84,9 @@ fn render(context: &Context, known: Option<&Process>) -> Result<String, fmt::Err
     text.one(Gauge, "openmic_ring_bytes", "Bytes of all rings.", context.hub.ring_bytes())?;
     text.one(Gauge, "openmic_connections", "Connections now.", context.open_connections())?;
     room(&mut text, context)?;
+    let (rooms, members) = (context.rooms.count(), context.rooms.connections());
+    text.one(Gauge, "openmic_rooms", "Rooms now.", rooms)?;
+    text.one(Gauge, "openmic_room_connections", "WebSockets of members of rooms now.", members)?;
     text.one(Gauge, "openmic_uptime_seconds", "Since the start.", context.clock.uptime().as_secs())?;
     counters(&mut text, context)?;
     sessions(&mut text, context)?;

@@ -35,6 +35,8 @@ pub(super) fn router(context: Arc<Context>) -> Router {
         .route("/trust/about.json", get(trust::about))
         .route("/trust/qr.svg", get(trust::qr))
         .route("/metrics", get(metrics::metrics))
+        .route("/rooms/{room}/ws", get(room_socket))
+        .merge(api::rooms::demo::routes())
         .merge(api::router(&context))
         .layer(middleware::from_fn_with_state(Arc::clone(&context), check_host));
     Router::new()
@@ -57,6 +59,14 @@ async fn ready(State(context): State<Arc<Context>>) -> Response {
         true => Problem::draining().into_response(),
         false => "ready\n".into_response(),
     }
+}
+
+/// WebSockets do not get here: their heads are read before.
+async fn room_socket() -> Problem {
+    Problem::new(
+        StatusCode::UPGRADE_REQUIRED,
+        "this address is a WebSocket's (docs/signalling.md), on HTTP/1.1",
+    )
 }
 
 async fn wrong_method() -> Problem {

@@ -93,7 +93,7 @@ pub(crate) fn publish(
     let half_open = service.half_open()?;
     let (plan, answer) = Plan::new(service, offer::read(offer)?, Way::In, now)?;
     let kinds = offer::agreed(&answer)?;
-    let permit = Arc::clone(&context.connections).try_acquire_owned().map_err(|_| BeginError::Full)?;
+    let permit = Arc::clone(&context.shared.connections).try_acquire_owned().map_err(|_| BeginError::Full)?;
     let producer = context.hub.claim(path, rtmp::takeover(&context.config()), now)?;
     let broadcast = producer.broadcast();
     let audience = Audience::of(&broadcast);
@@ -124,7 +124,7 @@ pub(crate) async fn watch(
     let is_reckoned = lanes.layers().is_many() && offer::tells_arrivals(&offer.1);
     let (plan, answer) = Plan::new(service, offer, Way::Out { formats, is_reckoned }, now)?;
     offer::agreed(&answer)?;
-    let permit = Arc::clone(&context.connections).try_acquire_owned().map_err(|_| BeginError::Full)?;
+    let permit = Arc::clone(&context.shared.connections).try_acquire_owned().map_err(|_| BeginError::Full)?;
     let seat = Audience::of(&broadcast).sit(audience::Protocol::Whep);
     let watch = Watch::new(lanes, seat, is_reckoned, ticket.session());
     let role = Role::Watch(Box::new(watch));

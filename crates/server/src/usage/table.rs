@@ -14,7 +14,7 @@ pub struct Key<'a> {
     pub stream: Cow<'a, str>,
     /// As in the API.
     pub protocol: Cow<'a, str>,
-    /// `publish` or `play`.
+    /// `publish`, `play`, or `stage`: being on the stage of a room (app `room/{room}`, stream: the member).
     pub action: Cow<'a, str>,
     /// What found no room in the table under its own name.
     #[serde(default, skip_serializing_if = "is_false")]

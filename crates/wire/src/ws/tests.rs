@@ -45,7 +45,7 @@ fn outcome(
     let (mut data, mut closed) = (Vec::new(), None);
     while let Some(event) = session.poll_event() {
         match event {
-            Event::Data(bytes) => data.extend_from_slice(&bytes),
+            Event::Data(bytes) | Event::Text(bytes) => data.extend_from_slice(&bytes),
             Event::Closed { code } => closed = Some(code),
         }
     }
@@ -218,4 +218,56 @@ proptest! {
             prop_assert_eq!(outcome(session(), &input, cut), outcome(session(), &input, 200));
         }
     }
+}
+
+/// A masked frame as a client sends it.
+fn from_client(opcode: u8, fin: bool, payload: &[u8]) -> Vec<u8> {
+    let mask = [7, 8, 9, 10];
+    let mut frame = vec![opcode | if fin { 0x80 } else { 0 }];
+    match payload.len() {
+        len @ 0..=125 => frame.push(0x80 | len as u8),
+        len => {
+            frame.push(0x80 | 126);
+            frame.extend((len as u16).to_be_bytes());
+        }
+    }
+    frame.extend(mask);
+    frame.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask));
+    frame
+}
+
+#[test]
+fn texts_of_a_client_come_out_whole_however_they_were_cut() {
+    let mut sent = from_client(0x1, true, b"{\"a\":1}");
+    sent.extend(from_client(0x1, false, &[b'x'; 300]));
+    sent.extend(from_client(0x9, true, b"between"));
+    sent.extend(from_client(0x0, true, b"end"));
+    for size in 1..sent.len() {
+        let mut session = Session::server_of_texts();
+        sent.chunks(size).for_each(|piece| session.handle_input(piece).unwrap());
+        let texts: Vec<_> = std::iter::from_fn(|| session.poll_event()).collect();
+        let long = [&[b'x'; 300][..], b"end"].concat();
+        assert_eq!(
+            texts,
+            [Event::Text(Bytes::from_static(b"{\"a\":1}")), Event::Text(long.into())],
+            "{size}"
+        );
+    }
+}
+
+#[test]
+fn where_text_is_spoken_binary_and_endless_messages_are_breaches() {
+    let mut session = Session::server_of_texts();
+    assert!(matches!(session.handle_input(&from_client(0x2, true, b"x")), Err(Error::Protocol { .. })));
+    let mut session = Session::server_of_texts();
+    let piece = from_client(0x0, false, &[b'x'; 60_000]);
+    session.handle_input(&from_client(0x1, false, b"x")).unwrap();
+    session.handle_input(&piece).unwrap();
+    assert!(matches!(session.handle_input(&piece), Err(Error::TooLong { .. })));
+}
+
+#[test]
+fn a_text_frame_is_read_by_a_client_of_any_library() {
+    assert_eq!(&text_frame("hi")[..], b"\x81\x02hi");
+    assert_eq!(&text_frame(&"x".repeat(300))[..4], [0x81, 126, 1, 44]);
 }

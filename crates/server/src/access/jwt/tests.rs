@@ -280,3 +280,76 @@ fn what_we_make_we_verify() {
     assert!(claims.is_for(&Path::new("live/a").unwrap()) && !claims.is_for(&Path::new("live/b").unwrap()));
     assert!(make(&Keys::default(), "openmic", &grant).is_none());
 }
+
+fn of_room(changes: &[(&str, Value)]) -> Value {
+    let mut payload = json!({"aud": "openmic", "exp": NOW + 60, "scope": "room", "sub": "u7", "room": "r"});
+    for (name, value) in changes {
+        payload[*name] = value.clone();
+    }
+    payload
+}
+
+#[test]
+fn a_token_of_a_room_says_which_who_and_what_and_nothing_that_cannot_be() {
+    let room = |changes: &[(&str, Value)]| verified(&ours(&of_room(changes))).unwrap().room("room");
+    let plain = room(&[]).unwrap();
+    assert_eq!((plain.room.as_str(), plain.user.as_str(), plain.name.as_deref()), ("r", "u7", None));
+    assert_eq!((plain.role, plain.info.as_str()), (::room::Role::Guest, ""));
+    let whole = room(&[("name", json!("Ann")), ("role", json!("host")), ("info", json!({"a": 1}))]).unwrap();
+    assert_eq!((whole.name.as_deref(), whole.role), (Some("Ann"), ::room::Role::Host));
+    assert_eq!(whole.info, "{\"a\":1}", "an object is its text");
+    for wrong in [
+        ("scope", json!("play")),
+        ("room", json!(7)),
+        ("room", json!("a/b")),
+        ("room", Value::Null),
+        ("sub", json!("two words")),
+        ("role", json!("admin")),
+        ("name", json!(["Ann"])),
+        ("app", json!("live")),
+    ] {
+        assert_eq!(room(std::slice::from_ref(&wrong)), None, "{wrong:?}");
+    }
+    let long = "u".repeat(101);
+    assert_eq!(
+        room(&[("sub", json!(long))]),
+        None,
+        "a user's id is never cut: the rest of it may be another's"
+    );
+    // What others mean by these names is their affair.
+    assert!(verified(&ours(&with("room", json!([1, 2])))).is_ok());
+}
+
+#[test]
+fn who_comes_back_may_bring_a_token_that_ran_out_and_none_that_is_wrong() {
+    let old = ours(&of_room(&[("exp", json!(NOW - 3_600))]));
+    assert_eq!(verified(&old).err(), Some(Wrong::Expired));
+    assert!(verifier().verify_old(&old, NOW).is_ok());
+    let early = ours(&of_room(&[("nbf", json!(NOW + 60))]));
+    assert_eq!(verifier().verify_old(&early, NOW).err(), Some(Wrong::Early));
+    assert_eq!(verifier().verify_old(&format!("{old}x"), NOW).err(), Some(Wrong::Token));
+}
+
+#[test]
+fn the_key_of_rooms_makes_tokens_of_rooms_and_no_others() {
+    let mut verifier = verifier();
+    verifier.add_rooms("rooms", &SECRET.to_owned().into());
+    let grant = RoomGrant {
+        room: "r".into(),
+        sub: "u7".into(),
+        name: Some("Ann".into()),
+        role: ::room::Role::Cohost,
+        info: String::new(),
+        exp: NOW + 60,
+    };
+    let token_of = |payload: &Value| {
+        token(&json!({"alg": "HS256", "kid": "rooms"}), &payload.to_string(), hs256(SECRET.as_bytes()))
+    };
+    let made = make_room("rooms", &SECRET.to_owned().into(), "openmic", &grant);
+    let claims = verifier.verify(&made, NOW).unwrap().room("room").unwrap();
+    assert_eq!((claims.role, claims.name.as_deref()), (::room::Role::Cohost, Some("Ann")));
+    for scope in ["admin", "room admin", "play", ""] {
+        let forged = token_of(&of_room(&[("scope", json!(scope))]));
+        assert_eq!(verifier.verify(&forged, NOW).err(), Some(Wrong::Token), "{scope}");
+    }
+}

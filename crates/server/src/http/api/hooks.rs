@@ -62,6 +62,13 @@ enum HookEvent {
     Play,
     Stop,
     End,
+    Join,
+    Leave,
+    StageUp,
+    StageDown,
+    HandUp,
+    RoomEnd,
+    Chat,
 }
 
 /// What an answer that does not come means.
@@ -207,6 +214,13 @@ impl From<Event> for HookEvent {
             Event::Play => Self::Play,
             Event::Stop => Self::Stop,
             Event::End => Self::End,
+            Event::Join => Self::Join,
+            Event::Leave => Self::Leave,
+            Event::StageUp => Self::StageUp,
+            Event::StageDown => Self::StageDown,
+            Event::HandUp => Self::HandUp,
+            Event::RoomEnd => Self::RoomEnd,
+            Event::Chat => Self::Chat,
         }
     }
 }

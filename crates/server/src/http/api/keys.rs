@@ -60,7 +60,7 @@ struct KeyInfo {
     previous_until: Option<String>,
 }
 
-fn date(seconds: u64) -> String {
+pub(super) fn date(seconds: u64) -> String {
     rfc3339(UNIX_EPOCH + Duration::from_secs(seconds))
 }
 
@@ -139,7 +139,7 @@ async fn rotate(
     }
 }
 
-fn within(seconds: u64, least: u64) -> Result<u64, Problem> {
+pub(super) fn within(seconds: u64, least: u64) -> Result<u64, Problem> {
     match (least..=SECONDS_MAX).contains(&seconds) {
         true => Ok(seconds),
         false => Err(Problem::bad_request(format!("a time must be {least} to {SECONDS_MAX} seconds"))),
@@ -242,13 +242,13 @@ struct AddressesMade {
 
 /// For a streaming program with two fields.
 #[derive(Serialize, ToSchema)]
-struct ServerAndKey {
+pub(super) struct ServerAndKey {
     server: String,
     key: String,
 }
 
 #[derive(Serialize, ToSchema)]
-struct PublishAt {
+pub(super) struct PublishAt {
     rtmp: ServerAndKey,
     rtmps: Option<ServerAndKey>,
     whip: String,
@@ -257,7 +257,7 @@ struct PublishAt {
 }
 
 #[derive(Serialize, ToSchema)]
-struct PlayAt {
+pub(super) struct PlayAt {
     flv: String,
     ws_flv: String,
     hls: String,
@@ -270,6 +270,18 @@ struct PlayAt {
 impl From<addresses::Obs> for ServerAndKey {
     fn from(addresses::Obs { server, key }: addresses::Obs) -> Self {
         Self { server, key }
+    }
+}
+
+impl From<addresses::Publish> for PublishAt {
+    fn from(addresses::Publish { rtmp, rtmps, whip, ffmpeg }: addresses::Publish) -> Self {
+        Self { rtmp: rtmp.into(), rtmps: rtmps.map(Into::into), whip, ffmpeg }
+    }
+}
+
+impl From<addresses::Play> for PlayAt {
+    fn from(addresses::Play { flv, ws_flv, hls, rtmp, whep, page }: addresses::Play) -> Self {
+        Self { flv, ws_flv, hls, rtmp, whep, page }
     }
 }
 
@@ -294,17 +306,11 @@ async fn address(
     let base = base(&context, &uri, &headers);
     let publish = match signature(&context, &signer, Action::Publish, &path)? {
         Signed::Nobody => None,
-        Signed::With(token) => {
-            let addresses::Publish { rtmp, rtmps, whip, ffmpeg } = base.publish(&path, token.as_deref());
-            Some(PublishAt { rtmp: rtmp.into(), rtmps: rtmps.map(Into::into), whip, ffmpeg })
-        }
+        Signed::With(token) => Some(base.publish(&path, token.as_deref()).into()),
     };
     let play = match signature(&context, &signer, Action::Play, &path)? {
         Signed::Nobody => None,
-        Signed::With(token) => {
-            let addresses::Play { flv, ws_flv, hls, rtmp, whep, page } = base.play(&path, token.as_deref());
-            Some(PlayAt { flv, ws_flv, hls, rtmp, whep, page })
-        }
+        Signed::With(token) => Some(base.play(&path, token.as_deref()).into()),
     };
     admin.record(&context, "address.make", path.as_str(), Outcome::Done);
     Ok(fresh(AddressesMade { publish, play }))
@@ -327,7 +333,7 @@ fn signature(context: &Context, signer: &Signer<'_>, action: Action, path: &Path
 }
 
 /// Where whoever asks has reached us, for others that reach us likewise.
-fn base(context: &Context, uri: &Uri, headers: &HeaderMap) -> Base {
+pub(super) fn base(context: &Context, uri: &Uri, headers: &HeaderMap) -> Base {
     let addresses = context.addresses;
     let fallback = addresses.http.to_string();
     let authority = router::authority(uri, headers).unwrap_or(&fallback);

@@ -15,6 +15,7 @@ mod keys;
 mod node;
 mod rate;
 mod renditions;
+pub(super) mod rooms;
 mod server;
 mod sessions;
 mod usage;
@@ -71,6 +72,7 @@ fn described() -> OpenApiRouter<Arc<Context>> {
         .merge(usage::routes())
         .merge(config::routes())
         .merge(keys::routes())
+        .merge(rooms::routes())
         .merge(hooks::routes());
     OpenApiRouter::with_openapi(describe::Description::openapi()).nest(PREFIX, groups)
 }

@@ -40,7 +40,7 @@ struct UsageRow {
     stream: Option<String>,
     /// Where `by` keeps protocols apart.
     protocol: Option<String>,
-    /// `publish` or `play`.
+    /// `publish`, `play`, or `stage`: being on the stage of a room (app `room/{room}`, stream: the member).
     action: String,
     /// Sessions that began.
     sessions: u64,
