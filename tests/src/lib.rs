@@ -12,6 +12,7 @@ pub mod recording;
 pub mod rtc;
 pub mod rtmp;
 pub mod scratch;
+pub mod stage;
 pub mod steady;
 pub mod stranger;
 pub mod tls;

@@ -10,6 +10,7 @@ use str0m::bwe::Bitrate;
 use super::choose::{Chooser, Conditions, Decision, Layer, Pictures, Reason, View};
 use super::control::{LOOK_EVERY, Told, name};
 use super::layers::{Layers, Want};
+use super::way::Reports;
 use crate::sessions::Session;
 
 /// What a way is taken to carry before it has been reckoned: the middle one of a browser's layers, with room to spare.
@@ -17,16 +18,15 @@ pub(super) const ESTIMATE_FIRST: u64 = 1_500_000;
 /// A floor is put under the estimate no more often: each time, all is reckoned anew.
 const FLOOR_EVERY: Duration = Duration::from_secs(1);
 
-/// A round trip measured longer ago tells nothing of a way that loses the reports it is measured by.
-const MEASURED_MAX: Duration = Duration::from_secs(4);
-
 /// One viewer's choice.
 pub(super) struct Choice {
     chooser: Chooser,
     layers: Arc<Layers>,
     seen: Vec<Layer>,
     want: Option<Want>,
-    known: Known,
+    /// `None` where nobody reckons it.
+    estimate_bps: Option<u64>,
+    reports: Reports,
     decision: Decision,
     look: Instant,
     desired_bps: u64,
@@ -36,17 +36,6 @@ pub(super) struct Choice {
     shown: Option<(Pictures, Option<u64>)>,
     /// What the viewer has not been told yet: that pictures go or come, and which.
     untold: Vec<Told>,
-}
-
-/// What is known of the way.
-#[derive(Clone, Copy, Debug, Default)]
-struct Known {
-    /// `None` where nobody reckons it.
-    estimate_bps: Option<u64>,
-    loss: f32,
-    round_trip: Option<Duration>,
-    /// When that was measured.
-    measured: Option<Instant>,
 }
 
 impl Choice {
@@ -64,7 +53,8 @@ impl Choice {
             layers: Arc::clone(layers),
             seen: Vec::new(),
             want: None,
-            known: Known { estimate_bps: is_reckoned.then_some(ESTIMATE_FIRST), ..Known::default() },
+            estimate_bps: is_reckoned.then_some(ESTIMATE_FIRST),
+            reports: Reports::default(),
             decision,
             look: now,
             desired_bps: 0,
@@ -83,15 +73,11 @@ impl Choice {
     }
 
     pub(super) fn handle_estimate(&mut self, bps: u64) {
-        self.known.estimate_bps = Some(bps);
+        self.estimate_bps = Some(bps);
     }
 
     pub(super) fn handle_way(&mut self, now: Instant, loss: Option<f32>, round_trip: Option<Duration>) {
-        self.known.loss = loss.unwrap_or(self.known.loss);
-        // The same to the nanosecond is the same measurement, told once more.
-        if round_trip.is_some() && round_trip != self.known.round_trip {
-            (self.known.round_trip, self.known.measured) = (round_trip, Some(now));
-        }
+        self.reports.handle_report(now, loss, round_trip);
     }
 
     pub(super) fn poll_timeout(&self) -> Instant {
@@ -100,7 +86,7 @@ impl Choice {
 
     /// What the way is taken to carry, where that is reckoned.
     pub(super) fn estimate_bps(&self) -> Option<u64> {
-        self.known.estimate_bps
+        self.estimate_bps
     }
 
     pub(super) fn pictures(&self) -> Pictures {
@@ -126,7 +112,7 @@ impl Choice {
     /// Chooses anew; `behind` is how long the next packet has waited.
     pub(super) fn handle_timeout(&mut self, now: Instant, rtc: &mut Rtc, behind: Duration) {
         self.decide(now, behind);
-        let Some(estimate) = self.known.estimate_bps else { return };
+        let Some(estimate) = self.estimate_bps else { return };
         if self.decision.desired_bps != self.desired_bps {
             self.desired_bps = self.decision.desired_bps;
             rtc.bwe().set_bitrate(Bitrate::ZERO, Bitrate::bps(self.desired_bps));
@@ -134,7 +120,7 @@ impl Choice {
         let is_due = self.floored.is_none_or(|at| now.duration_since(at) >= FLOOR_EVERY);
         if let Some(floor) = self.decision.floor_bps.filter(|floor| *floor > estimate && is_due) {
             self.floored = Some(now);
-            self.known.estimate_bps = Some(floor);
+            self.estimate_bps = Some(floor);
             rtc.bwe().reset(Bitrate::bps(floor));
         }
     }
@@ -142,9 +128,8 @@ impl Choice {
     fn decide(&mut self, now: Instant, behind: Duration) {
         self.look = now + LOOK_EVERY;
         self.layers.look(now, &mut self.seen);
-        let Known { estimate_bps, loss, round_trip, measured } = self.known;
-        let round_trip =
-            round_trip.filter(|_| measured.is_some_and(|at| now.duration_since(at) <= MEASURED_MAX));
+        let (estimate_bps, loss) = (self.estimate_bps, self.reports.loss());
+        let round_trip = self.reports.round_trip(now);
         let conditions = Conditions { layers: &self.seen, estimate_bps, loss, round_trip, behind };
         let before = self.decision.pictures;
         self.decision = self.chooser.handle_conditions(now, &conditions);
@@ -196,7 +181,7 @@ impl Choice {
     /// For people to look at, when it has changed by more than anybody would see.
     fn show(&mut self) {
         let Some(session) = &self.session else { return };
-        let rounded = self.known.estimate_bps.map(|bps| bps / 50_000);
+        let rounded = self.estimate_bps.map(|bps| bps / 50_000);
         if self.shown.replace((self.decision.pictures, rounded)) == Some((self.decision.pictures, rounded)) {
             return;
         }
@@ -204,6 +189,6 @@ impl Choice {
             Pictures::Lane(lane) => self.layers.named(lane),
             Pictures::Withheld => None,
         };
-        session.set_view(crate::sessions::View { layer, estimate_bps: self.known.estimate_bps });
+        session.set_view(crate::sessions::View { layer, estimate_bps: self.estimate_bps });
     }
 }
