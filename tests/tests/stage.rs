@@ -157,7 +157,8 @@ async fn who_pushes_frames_is_heard_and_seen_like_everybody_else() {
     one.run(Duration::from_secs(1)).await;
     let told = one.told(0).expect("it was said");
     assert!(told["width"].as_u64().is_some_and(|width| width > 0), "{told}");
-    drop(one);
+    assert_eq!(one.client.resource.delete().await.status, 200);
+    timeout(PATIENCE, one.client.until_closed()).await.expect("it wanted so");
     frames.end_unharmed(app).await;
 }
 
@@ -173,7 +174,7 @@ async fn on_a_narrow_way_tiles_are_paused_from_the_last_and_sound_goes_on() {
     .await;
     let rate =
         |kbps| Impairment { rate_kbps: Some(kbps), queue_ms: 500, delay_ms: 20, ..Impairment::default() };
-    one.client.tell(move |driver| driver.narrow = Some(Link::new(rate(430), 1))).await;
+    one.client.tell(move |driver| driver.narrow = Some(Link::new(rate(500), 1))).await;
     let is = |one: &Attendee, tile, state: &str| one.told(tile).is_some_and(|told| told["state"] == state);
     one.until("the last is paused", |one| is(one, 2, "paused")).await;
     assert_eq!(one.told(2).expect("it was said")["reason"], "bandwidth");

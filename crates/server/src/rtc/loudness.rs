@@ -1,10 +1,14 @@
-//! How loud a publisher's sound is, told by the publisher with each packet (RFC 6464), evened out over about a syllable.
-//! Pure, and time is an argument.
+//! How loud a publisher's sound is, told by the publisher with each packet (RFC 6464), evened out over about a syllable. Pure,
+//! and time is an argument.
 
 use std::time::{Duration, Instant};
 
-/// What is told is believed by half after this.
-const HALF: Duration = Duration::from_millis(120);
+/// What is told is believed by half after this, in decibels: one loud packet is a click.
+const HALF_UP: Duration = Duration::from_millis(120);
+/// And by half after this when it is less: between words nobody has stopped speaking.
+const HALF_DOWN: Duration = Duration::from_millis(300);
+/// Less than this is as good as nothing, and would take long to come up from.
+const FLOOR: f32 = -90.0;
 /// A publisher that is silent may send a packet each 400 ms (RFC 7587 §3.1.3, DTX); one that speaks sends them each 20 ms.
 const PAUSE: Duration = Duration::from_millis(400);
 /// A packet speaks for no more than this: what comes after a pause counts as one of many.
@@ -15,31 +19,31 @@ pub(super) const SILENCE: i8 = -127;
 /// One sound's loudness.
 #[derive(Debug, Default)]
 pub(super) struct Loudness {
-    /// Of the sound, where 1 is full scale, and when it was told last.
+    /// In decibels of full scale, and when it was told last.
     known: Option<(f32, Instant)>,
 }
 
 impl Loudness {
     /// A packet that came at `now` says so many decibels of full scale.
     pub(super) fn handle_level(&mut self, now: Instant, level: i8) {
-        let told = if level <= SILENCE { 0.0 } else { 10_f32.powf(f32::from(level.min(0)) / 10.0) };
-        let power = match self.known {
+        let told = f32::from(level.min(0)).max(FLOOR);
+        let level = match self.known {
             Some((before, at)) => {
                 let passed = now.saturating_duration_since(at).min(STEP_MAX);
-                let kept = 0.5_f32.powf(passed.as_secs_f32() / HALF.as_secs_f32());
+                let half = if told > before { HALF_UP } else { HALF_DOWN };
+                let kept = 0.5_f32.powf(passed.as_secs_f32() / half.as_secs_f32());
                 before * kept + told * (1.0 - kept)
             }
             None => told,
         };
-        self.known = Some((power, now));
+        self.known = Some((level, now));
     }
 
     /// Decibels of full scale; `None` where nobody ever said.
     pub(super) fn level(&self, now: Instant) -> Option<i8> {
-        let (power, at) = self.known?;
+        let (level, at) = self.known?;
         let is_over = now.saturating_duration_since(at) > PAUSE;
-        let level = if is_over || power <= 0.0 { SILENCE.into() } else { 10.0 * power.log10() };
-        Some(level.clamp(SILENCE.into(), 0.0) as i8)
+        Some(if is_over { SILENCE } else { level.round() as i8 })
     }
 }
 
@@ -60,9 +64,10 @@ mod tests {
     #[test]
     fn what_is_told_steadily_is_what_is_known_and_a_click_is_not() {
         assert!((-31..=-29).contains(&after([-30; 50])));
-        assert!(after([[-60; 50].as_slice(), &[0]].concat()) < -9, "one packet of noise");
-        assert!(after([[-60; 50].as_slice(), &[-10; 15]].concat()) > -13, "a syllable");
-        assert!(after([[-10; 50].as_slice(), &[-127; 50]].concat()) < -30, "and its end");
+        assert!(after([[-60; 50].as_slice(), &[0]].concat()) < -50, "one packet of noise");
+        assert!(after([[-60; 50].as_slice(), &[-10; 15]].concat()) > -20, "a syllable");
+        assert!(after([[-20; 50].as_slice(), &[-127; 6]].concat()) > -40, "between words");
+        assert!(after([[-20; 50].as_slice(), &[-127; 50]].concat()) < -80, "and the end");
     }
 
     #[test]

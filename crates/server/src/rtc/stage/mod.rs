@@ -25,7 +25,7 @@ use super::control::{LOOK_EVERY, Told};
 use super::offer::Refusal;
 use super::outlet;
 use super::watch::Over;
-use super::way::{Crowd, Reports};
+use super::way::{ABOUT, Crowd, Reports};
 use crate::context::Context;
 use crate::rooms::stage::Attending;
 use cast::{Cast, Ended};
@@ -41,6 +41,8 @@ const VOICES_MAX: usize = 6;
 const TILES_MAX: usize = 9;
 /// A floor is put under the estimate no more often: each time, all is reckoned anew.
 const FLOOR_EVERY: Duration = Duration::from_secs(1);
+/// Room that has been short for longer is short.
+const FORGIVEN_UNTIL: Duration = Duration::from_secs(4);
 
 /// Whether an offer has no more sections than there are slots.
 pub(super) fn check(offer: &str) -> Result<(), Refusal> {
@@ -83,6 +85,9 @@ struct Way {
     estimate_bps: Option<u64>,
     reports: Reports,
     crowd: Crowd,
+    /// Before room became short, and since when it is.
+    before_bps: u64,
+    short: Option<Instant>,
     desired_bps: u64,
     floored: Option<Instant>,
 }
@@ -96,7 +101,11 @@ impl Slots {
             zero: now,
             hearing: Hearing::new(member),
             tiles: Tiles::default(),
-            way: Way { estimate_bps: is_reckoned.then_some(ESTIMATE_FIRST), ..Way::default() },
+            way: Way {
+                estimate_bps: is_reckoned.then_some(ESTIMATE_FIRST),
+                before_bps: ESTIMATE_FIRST,
+                ..Way::default()
+            },
             look: now,
             is_over: false,
         }
@@ -245,6 +254,18 @@ impl Way {
         self.crowd.handle_report(now, self.reports.loss(), self.reports.round_trip(now))
     }
 
+    /// What an estimate is put back to that fell without loss and without a queue: it does when packets come unevenly.
+    fn forgiven(&mut self, now: Instant, estimate: u64, is_short: bool) -> Option<u64> {
+        if !is_short {
+            (self.before_bps, self.short) = (estimate, None);
+            return None;
+        }
+        let since = *self.short.get_or_insert(now);
+        // By then a queue or loss would have been told of. Once: what falls again has a reason.
+        let is_due = (ABOUT..FORGIVEN_UNTIL).contains(&now.saturating_duration_since(since));
+        (is_due && !self.crowd.is_about(since)).then_some(self.before_bps)
+    }
+
     /// Has room looked for, and what was misjudged reckoned anew.
     fn apply(&mut self, now: Instant, rtc: &mut Rtc, wishes: share::Wishes) {
         let Some(estimate) = self.estimate_bps else { return };
@@ -253,7 +274,8 @@ impl Way {
             rtc.bwe().set_bitrate(Bitrate::ZERO, Bitrate::bps(self.desired_bps));
         }
         let is_due = self.floored.is_none_or(|at| now.saturating_duration_since(at) >= FLOOR_EVERY);
-        if let Some(floor) = wishes.floor_bps.filter(|floor| *floor > estimate && is_due) {
+        let floor = wishes.floor_bps.max(self.forgiven(now, estimate, wishes.is_short));
+        if let Some(floor) = floor.filter(|floor| *floor > estimate && is_due) {
             self.floored = Some(now);
             self.estimate_bps = Some(floor);
             rtc.bwe().reset(Bitrate::bps(floor));

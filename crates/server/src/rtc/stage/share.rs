@@ -82,6 +82,8 @@ pub(super) struct Wishes {
     pub(super) desired_bps: u64,
     /// Below this the estimate is not believed: what was lost has another reason.
     pub(super) floor_bps: Option<u64>,
+    /// Somebody has less than it wants for want of room.
+    pub(super) is_short: bool,
 }
 
 /// What was shared out so far.
@@ -191,6 +193,7 @@ impl Sharing {
                 desired_bps: self.desired(now, conditions.estimate_bps, sound, wanted),
                 floor_bps: (conditions.is_lossy && conditions.estimate_bps.is_some_and(|bps| bps < floor))
                     .then_some(floor),
+                is_short: self.is_short,
             },
         }
     }

@@ -156,21 +156,21 @@ mod tests {
     fn a_cough_takes_nobodys_place_and_speech_does() {
         let mut room = Room::new(2);
         room.run(3_000, &[(1, -30), (2, -28), (3, -127)]);
-        assert_eq!(room.run(200, &[(1, -30), (2, -28), (3, -5)]), [Some(1), Some(2)]);
+        assert_eq!(room.run(200, &[(1, -30), (2, -28), (3, -5)]), [Some(2), Some(1)]);
         room.run(1_000, &[(1, -30), (2, -28), (3, -127)]);
         assert_eq!(
             room.run(5_000, &[(1, -30), (2, -28), (3, -26)]),
-            [Some(1), Some(2)],
+            [Some(2), Some(1)],
             "not clearly louder"
         );
-        assert_eq!(room.run(400, &[(1, -30), (2, -28), (3, -20)]), [Some(3), Some(2)]);
+        assert_eq!(room.run(400, &[(1, -30), (2, -28), (3, -20)]), [Some(2), Some(3)]);
     }
 
     #[test]
     fn the_first_word_after_silence_is_heard() {
         let mut room = Room::new(2);
         room.run(3_000, &[(1, -90), (2, -28), (3, -127)]);
-        assert_eq!(room.run(120, &[(1, -90), (2, -28), (3, -30)]), [Some(3), Some(2)]);
+        assert_eq!(room.run(120, &[(1, -90), (2, -28), (3, -30)]), [Some(2), Some(3)]);
     }
 
     #[test]
