@@ -84,6 +84,12 @@ impl Cast {
             .filter_map(move |member| Some((member.performer.member, member.sound()?.level(now))))
     }
 
+    /// How long what comes is to be held, because somebody's way to us loses so much.
+    pub(super) fn hold(&self) -> Duration {
+        let sources = self.members.iter().filter_map(|member| member.source.as_ref());
+        sources.map(|source| source.lanes.hold()).max().unwrap_or_default()
+    }
+
     pub(super) fn member(&self, member: MemberId) -> Option<&Member> {
         self.members.iter().find(|known| known.performer.member == member)
     }

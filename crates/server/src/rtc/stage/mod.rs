@@ -65,6 +65,8 @@ pub(super) struct Slots {
     hearing: Hearing,
     tiles: Tiles,
     way: Way,
+    /// How long the peer was told to hold what comes.
+    held: Duration,
     look: Instant,
     is_over: bool,
 }
@@ -106,6 +108,7 @@ impl Slots {
                 before_bps: ESTIMATE_FIRST,
                 ..Way::default()
             },
+            held: Duration::ZERO,
             look: now,
             is_over: false,
         }
@@ -187,6 +190,10 @@ impl Slots {
 
     /// What is to be said on the control channel.
     pub(super) fn take_told(&mut self) -> Option<Told> {
+        let hold = self.cast.hold();
+        if std::mem::replace(&mut self.held, hold) != hold {
+            return Some(Told::Hold { ms: hold.as_millis() as u64 });
+        }
         self.hearing.take_told(Instant::now()).or_else(|| self.tiles.take_told())
     }
 

@@ -163,7 +163,8 @@ impl Sharing {
         let most = allot(budget(100), conditions.is_lossy, wanted);
         let safe = allot(budget(SPARE_PERCENT), conditions.is_lossy, wanted);
         let current: Vec<Option<Option<usize>>> = wanted.iter().map(|tile| self.current(tile)).collect();
-        let allowed = self.allowed(now, conditions, wanted, (&current, &most, &safe));
+        let allowed =
+            self.allowed(now, conditions, wanted, Lots { current: &current, most: &most, safe: &safe });
         let next: Vec<Option<usize>> = (current.iter().zip(most.iter().zip(&safe)))
             .map(|(current, (most, safe))| {
                 // The two may disagree in either direction: who has less lets others have more.
@@ -212,7 +213,7 @@ impl Sharing {
         now: Instant,
         conditions: &Conditions,
         wanted: &[Wanted],
-        (current, most, safe): (&[Option<Option<usize>>], &[Option<usize>], &[Option<usize>]),
+        Lots { current, most, safe }: Lots<'_>,
     ) -> Allowed {
         let (mut unfit, mut oversized, mut better) = (false, false, false);
         for (((tile, current), most), safe) in wanted.iter().zip(current).zip(most).zip(safe) {
@@ -283,6 +284,14 @@ impl Sharing {
         }
         desired
     }
+}
+
+/// Which layer each has, by its index, and could have at most and safely; `None` for none. Who is new has nothing yet.
+#[derive(Clone, Copy)]
+struct Lots<'a> {
+    current: &'a [Option<Option<usize>>],
+    most: &'a [Option<usize>],
+    safe: &'a [Option<usize>],
 }
 
 /// Which changes may be made now.
