@@ -24,9 +24,7 @@ pub(super) struct Choice {
     layers: Arc<Layers>,
     seen: Vec<Layer>,
     want: Option<Want>,
-    /// `None` where nobody reckons it.
-    estimate_bps: Option<u64>,
-    reports: Reports,
+    known: Known,
     decision: Decision,
     look: Instant,
     desired_bps: u64,
@@ -36,6 +34,14 @@ pub(super) struct Choice {
     shown: Option<(Pictures, Option<u64>)>,
     /// What the viewer has not been told yet: that pictures go or come, and which.
     untold: Vec<Told>,
+}
+
+/// What is known of the way.
+#[derive(Clone, Copy, Debug, Default)]
+struct Known {
+    /// `None` where nobody reckons it.
+    estimate_bps: Option<u64>,
+    reports: Reports,
 }
 
 impl Choice {
@@ -53,8 +59,7 @@ impl Choice {
             layers: Arc::clone(layers),
             seen: Vec::new(),
             want: None,
-            estimate_bps: is_reckoned.then_some(ESTIMATE_FIRST),
-            reports: Reports::default(),
+            known: Known { estimate_bps: is_reckoned.then_some(ESTIMATE_FIRST), ..Known::default() },
             decision,
             look: now,
             desired_bps: 0,
@@ -73,11 +78,11 @@ impl Choice {
     }
 
     pub(super) fn handle_estimate(&mut self, bps: u64) {
-        self.estimate_bps = Some(bps);
+        self.known.estimate_bps = Some(bps);
     }
 
     pub(super) fn handle_way(&mut self, now: Instant, loss: Option<f32>, round_trip: Option<Duration>) {
-        self.reports.handle_report(now, loss, round_trip);
+        self.known.reports.handle_report(now, loss, round_trip);
     }
 
     pub(super) fn poll_timeout(&self) -> Instant {
@@ -86,7 +91,7 @@ impl Choice {
 
     /// What the way is taken to carry, where that is reckoned.
     pub(super) fn estimate_bps(&self) -> Option<u64> {
-        self.estimate_bps
+        self.known.estimate_bps
     }
 
     pub(super) fn pictures(&self) -> Pictures {
@@ -112,7 +117,7 @@ impl Choice {
     /// Chooses anew; `behind` is how long the next packet has waited.
     pub(super) fn handle_timeout(&mut self, now: Instant, rtc: &mut Rtc, behind: Duration) {
         self.decide(now, behind);
-        let Some(estimate) = self.estimate_bps else { return };
+        let Some(estimate) = self.known.estimate_bps else { return };
         if self.decision.desired_bps != self.desired_bps {
             self.desired_bps = self.decision.desired_bps;
             rtc.bwe().set_bitrate(Bitrate::ZERO, Bitrate::bps(self.desired_bps));
@@ -120,7 +125,7 @@ impl Choice {
         let is_due = self.floored.is_none_or(|at| now.duration_since(at) >= FLOOR_EVERY);
         if let Some(floor) = self.decision.floor_bps.filter(|floor| *floor > estimate && is_due) {
             self.floored = Some(now);
-            self.estimate_bps = Some(floor);
+            self.known.estimate_bps = Some(floor);
             rtc.bwe().reset(Bitrate::bps(floor));
         }
     }
@@ -128,8 +133,8 @@ impl Choice {
     fn decide(&mut self, now: Instant, behind: Duration) {
         self.look = now + LOOK_EVERY;
         self.layers.look(now, &mut self.seen);
-        let (estimate_bps, loss) = (self.estimate_bps, self.reports.loss());
-        let round_trip = self.reports.round_trip(now);
+        let (estimate_bps, loss) = (self.known.estimate_bps, self.known.reports.loss());
+        let round_trip = self.known.reports.round_trip(now);
         let conditions = Conditions { layers: &self.seen, estimate_bps, loss, round_trip, behind };
         let before = self.decision.pictures;
         self.decision = self.chooser.handle_conditions(now, &conditions);
@@ -181,7 +186,7 @@ impl Choice {
     /// For people to look at, when it has changed by more than anybody would see.
     fn show(&mut self) {
         let Some(session) = &self.session else { return };
-        let rounded = self.estimate_bps.map(|bps| bps / 50_000);
+        let rounded = self.known.estimate_bps.map(|bps| bps / 50_000);
         if self.shown.replace((self.decision.pictures, rounded)) == Some((self.decision.pictures, rounded)) {
             return;
         }
@@ -189,6 +194,6 @@ impl Choice {
             Pictures::Lane(lane) => self.layers.named(lane),
             Pictures::Withheld => None,
         };
-        session.set_view(crate::sessions::View { layer, estimate_bps: self.estimate_bps });
+        session.set_view(crate::sessions::View { layer, estimate_bps: self.known.estimate_bps });
     }
 }
