@@ -13,6 +13,7 @@ pub mod room;
 pub mod rtc;
 pub mod rtmp;
 pub mod scratch;
+pub mod stage;
 pub mod steady;
 pub mod stranger;
 pub mod tls;

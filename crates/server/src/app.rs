@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use media::hub::{self, Hub};
@@ -203,6 +203,7 @@ fn context(made: Made) -> Arc<Context> {
         capacity: Capacity::of_this_machine(),
         rungs: ladder::Running::default(),
         ffmpeg,
+        door: OnceLock::new(),
     };
     let node = config.rtc.public.first().copied().unwrap_or(addresses.rtmp.ip());
     let hooks = Hooks::new(&config, Arc::clone(&hub), node);

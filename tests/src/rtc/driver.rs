@@ -42,6 +42,8 @@ pub enum Event {
 /// A packet of media as it came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Received {
+    /// The section it came in, as far as its stream is known.
+    pub mid: String,
     /// Pictures or sound.
     pub kind: Kind,
     /// Its number, rollovers counted.
@@ -264,6 +266,7 @@ impl Driver {
                 self.say(Event::Said(text));
             }
             RtcEvent::RtpPacket(packet) => {
+                let stream = self.rtc.direct_api().stream_rx(&packet.header.ssrc).map(|stream| stream.mid());
                 let (pt, values) = (packet.header.payload_type, &packet.header.ext_vals);
                 let params = self.rtc.codec_config().params().iter().find(|params| params.pt() == pt);
                 let kind = match params.expect("what was negotiated").spec().codec {
@@ -271,6 +274,7 @@ impl Driver {
                     _ => Kind::Video,
                 };
                 self.say(Event::Packet(Received {
+                    mid: stream.map(|mid| mid.to_string()).unwrap_or_default(),
                     kind,
                     sequence: *packet.seq_no,
                     time: packet.time.numer(),
@@ -370,6 +374,9 @@ impl Driver {
         if media.remote_extmap().id_of(Extension::AbsoluteCaptureTime).is_some() {
             let capture_time = captured(packet.at);
             marks.abs_capture_time = Some(AbsCaptureTime { capture_time, clock_offset: None });
+        }
+        if let (Kind::Audio, Some(level)) = (kind, self.sending.level) {
+            (marks.audio_level, marks.voice_activity) = (Some(level), Some(level > -50));
         }
         let write = write.marker(packet.marker).nackable(kind == Kind::Video).ext_vals(marks);
         let mut api = self.rtc.direct_api();

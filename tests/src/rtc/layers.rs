@@ -81,8 +81,16 @@ pub fn is_keyframe(payload: &[u8]) -> bool {
     matches!(payload.first().map(|unit| unit & 0x1F), Some(5 | 7))
 }
 
-/// The packets of one picture of a layer; numbers go on from `sequence`.
-pub fn picture(layer: usize, number: u32, sync: bool, sequence: &mut u64) -> Vec<Packet> {
+/// Which publisher a payload of pictures or sound is of.
+pub fn marked(payload: &[u8]) -> u8 {
+    payload.last().copied().unwrap_or_default().wrapping_sub(FILLER)
+}
+
+/// What slices and sound are filled with, by the first publisher.
+const FILLER: u8 = 0x55;
+
+/// The packets of one picture of a layer by the publisher `mark`; numbers go on from `sequence`.
+pub fn picture(layer: usize, (number, mark): (u32, u8), sync: bool, sequence: &mut u64) -> Vec<Packet> {
     let Layer { size, kbps, .. } = LAYERS[layer];
     let at = Timestamp::from_micros(i64::from(number) * 1_000_000 / i64::from(FPS));
     let bytes = kbps as usize * 1_000 / 8 / FPS as usize * if sync { 3 } else { 1 };
@@ -104,7 +112,7 @@ pub fn picture(layer: usize, number: u32, sync: bool, sequence: &mut u64) -> Vec
         let counter = [(number / 250 % 250) as u8 + 1, (number % 250) as u8 + 1];
         let mut payload =
             vec![if sync { 0x65 } else { 0x41 }, first, layer as u8 + 1, counter[0], counter[1]];
-        payload.resize((bytes / slices).max(payload.len()), 0x55);
+        payload.resize((bytes / slices).max(payload.len()), FILLER + mark);
         payloads.push(payload);
     }
     let last = payloads.len() - 1;
@@ -130,6 +138,10 @@ pub struct Sending {
     pub stopped: [bool; 3],
     /// Layers that the server has told to rest.
     pub resting: [bool; 3],
+    /// Who sends: marks what is sent.
+    pub mark: u8,
+    /// How loud its sound is, where that is told.
+    pub level: Option<i8>,
     /// Keyframes sent of each.
     pub keyframes: [u32; 3],
 }
@@ -161,14 +173,16 @@ impl Sending {
             }
             let sync = std::mem::take(&mut self.wanted[index]) || begins;
             self.keyframes[index] += u32::from(sync);
-            let picture = picture(index, self.number, sync, &mut self.sequences[index]);
+            let number = (self.number, self.mark);
+            let picture = picture(index, number, sync, &mut self.sequences[index]);
             packets.extend(picture.into_iter().map(|packet| (Rid::from(layer.rid), packet)));
         }
+        let mark = self.mark;
         let sound = (0..2).map(|half| {
             self.sequences[3] += 1;
             let at = Timestamp::from_millis(i64::from(self.number) * 40 + half * 20);
             // One frame of 20 ms of noise (RFC 6716 §3.1).
-            let payload: Arc<[u8]> = [&[0xF8][..], &[0x5A; 79]].concat().into();
+            let payload: Arc<[u8]> = [&[0xF8][..], &[FILLER + mark; 79]].concat().into();
             Packet { at, sequence: self.sequences[3], marker: false, discardable: false, payload }
         });
         let sound = sound.collect();

@@ -144,6 +144,25 @@ impl Offer {
         Self { sdp: offer.to_sdp_string(), rtc, pending, mids, link }
     }
 
+    /// Of a member of a room: so many sections of sound and of pictures, whose names come with it, and a control channel.
+    pub async fn of_stage(
+        server: SocketAddr,
+        voices: usize,
+        tiles: usize,
+    ) -> (Self, Vec<String>, Vec<String>) {
+        let link = Link::open(server, Transport::Udp).await;
+        let mut rtc = config().build(std::time::Instant::now());
+        rtc.add_local_candidate(link.candidate()).expect("a candidate of ours");
+        let mut api = rtc.sdp_api();
+        let mut add = |kind| api.add_media(kind, Direction::RecvOnly, None, None, None).to_string();
+        let voices: Vec<String> = (0..voices).map(|_| add(MediaKind::Audio)).collect();
+        let tiles: Vec<String> = (0..tiles).map(|_| add(MediaKind::Video)).collect();
+        api.add_channel("openmic".into());
+        let (offer, pending) = api.apply().expect("there is media");
+        let offer = Self { sdp: offer.to_sdp_string(), rtc, pending, mids: Mids::default(), link };
+        (offer, voices, tiles)
+    }
+
     /// Posts the offer and takes a good answer; connecting begins when the client is started.
     pub async fn post(self, http: SocketAddr, target: &str) -> Unstarted {
         let answer = http::send(http, "POST", target, &[SDP], self.sdp.as_bytes()).await;

@@ -8,10 +8,10 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{any, get};
 
 use super::problem::Problem;
-use super::{api, flv, hls, metrics, pages, trust, webrtc};
+use super::{api, flv, hls, metrics, pages, stage, trust, webrtc};
 use crate::config::Http;
 use crate::context::Context;
 
@@ -42,6 +42,8 @@ pub(super) fn router(context: Arc<Context>) -> Router {
     Router::new()
         .merge(own)
         .route("/assets/{*path}", get(pages::asset))
+        .route("/rooms/{room}/stage", any(stage::serve))
+        .route("/rooms/{room}/stage/{session}", any(stage::serve_session))
         .route("/healthz", get(health))
         .route("/readyz", get(ready))
         .fallback(media)

@@ -1,6 +1,7 @@
 //! What a request names: the path of a broadcast, decoded once, and the few parameters of a query.
 
 use media::Path;
+use room::MemberId;
 
 use super::problem::Problem;
 use crate::rtmp::query_value;
@@ -47,6 +48,13 @@ pub(crate) fn milliseconds(query: &str, name: &str, max_ms: u64) -> Result<Optio
     }
     // More digits than a number holds mean more than the most.
     Ok(Some(value.parse().map_or(max_ms, |value: u64| value.min(max_ms))))
+}
+
+/// The member of a room that a query names.
+pub(crate) fn member(query: &str) -> Result<MemberId, Problem> {
+    let value = query_value(query, "member").unwrap_or_default();
+    let member = value.bytes().all(|byte| byte.is_ascii_digit()).then(|| value.parse().ok()).flatten();
+    member.map(MemberId).ok_or_else(|| Problem::bad_request("say which member you are: ?member=3"))
 }
 
 #[cfg(test)]

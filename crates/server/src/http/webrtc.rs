@@ -17,10 +17,10 @@ use crate::audience::Protocol;
 use crate::config::Permission;
 use crate::context::Context;
 use crate::ladder;
-use crate::rtc::{self, BeginError, Begun, OFFER_BYTES_MAX, Refusal};
+use crate::rtc::{self, BeginError, Begun, Limits, ONE_STREAM, Refusal};
 use crate::sessions::Action;
 
-const SDP: &str = "application/sdp";
+pub(super) const SDP: &str = "application/sdp";
 /// RFC 8840 §9.
 const FRAGMENT: &str = "application/trickle-ice-sdpfrag";
 const METHODS: &str = "POST, PATCH, DELETE, OPTIONS";
@@ -82,6 +82,11 @@ pub(super) async fn serve(context: Arc<Context>, request: Request<Body>) -> Resp
         (_, None) => Err(wrong_method("an SDP offer is sent here with POST")),
         (_, Some(_)) => Err(wrong_method("a session is changed with PATCH and ended with DELETE")),
     };
+    finished(answer)
+}
+
+/// An answer with what all of them carry.
+pub(super) fn finished(answer: Result<Response, Problem>) -> Response {
     let mut response = answer.unwrap_or_else(IntoResponse::into_response);
     let is_refused = response.status() == StatusCode::METHOD_NOT_ALLOWED;
     let headers = response.headers_mut();
@@ -92,12 +97,12 @@ pub(super) async fn serve(context: Arc<Context>, request: Request<Body>) -> Resp
     response
 }
 
-fn wrong_method(detail: &str) -> Problem {
+pub(super) fn wrong_method(detail: &str) -> Problem {
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail)
 }
 
 /// RFC 9725 §4.2: what may be posted.
-fn options() -> Response {
+pub(super) fn options() -> Response {
     let mut response = StatusCode::NO_CONTENT.into_response();
     response.headers_mut().insert("accept-post", HeaderValue::from_static(SDP));
     response.headers_mut().insert("accept-patch", HeaderValue::from_static(FRAGMENT));
@@ -136,24 +141,25 @@ async fn begin(
             if context.access.permission(&path, Action::Publish) == Permission::Open {
                 check_publisher(context, &parts.uri, &parts.headers)?;
             }
-            let offer = text(context, body).await?;
+            let offer = text(context, body, ONE_STREAM).await?;
             let ticket = admit(Action::Publish, Protocol::Whip).await?;
             rtc::publish(context, &path, &offer, ticket)
         }
         Way::Out => {
             let wait = target::milliseconds(query, "wait_ms", flv::WAIT_MS_MAX)?.unwrap_or(0);
             let wanted = ladder::Asked::of(query).map_err(flv::no_such)?;
-            let offer = text(context, body).await?;
+            let offer = text(context, body, ONE_STREAM).await?;
             let ticket = admit(Action::Play, Protocol::Whep).await?;
             let found = context.find(&path, Duration::from_millis(wait)).await;
             let broadcast = ladder::for_browsers(context, &found.ok_or_else(flv::not_live)?, wanted).await;
             rtc::watch(context, broadcast.map_err(flv::no_such)?, &offer, ticket).await
         }
     };
-    begun.map(|begun| created(&named, begun)).map_err(|error| refused(&path, error))
+    let location = |id: &str| format!("{}{}/{id}", named.broadcast, named.way.suffix());
+    begun.map(|begun| created(&location(&begun.id), begun)).map_err(|error| refused(&path, error))
 }
 
-fn refused(path: &Path, error: BeginError) -> Problem {
+pub(super) fn refused(path: &Path, error: BeginError) -> Problem {
     tracing::debug!(%path, %error, "WebRTC session refused");
     match error {
         BeginError::Offer(Refusal::Malformed(_)) => Problem::bad_request(error.to_string()),
@@ -171,8 +177,8 @@ fn refused(path: &Path, error: BeginError) -> Problem {
     }
 }
 
-fn created(named: &Named<'_>, begun: Begun) -> Response {
-    let location = format!("{}{}/{}", named.broadcast, named.way.suffix(), begun.id);
+/// The answer to an offer whose session is at this address.
+pub(super) fn created(location: &str, begun: Begun) -> Response {
     let mut response = (StatusCode::CREATED, begun.answer).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(SDP));
@@ -188,7 +194,7 @@ fn created(named: &Named<'_>, begun: Begun) -> Response {
     response
 }
 
-async fn end(context: &Arc<Context>, session: &str) -> Result<Response, Problem> {
+pub(super) async fn end(context: &Arc<Context>, session: &str) -> Result<Response, Problem> {
     match context.rtc.end(session).await {
         true => Ok(StatusCode::OK.into_response()),
         false => Err(no_session()),
@@ -201,11 +207,15 @@ fn no_session() -> Problem {
 
 /// Trickled candidates are welcome and not needed: the peer is found by where it comes from. New credentials restart ICE
 /// (RFC 9725 §4.3.3).
-async fn change(context: &Arc<Context>, session: &str, request: Request<Body>) -> Result<Response, Problem> {
+pub(super) async fn change(
+    context: &Arc<Context>,
+    session: &str,
+    request: Request<Body>,
+) -> Result<Response, Problem> {
     check_type(request.headers(), FRAGMENT)?;
     let etag = context.rtc.etag(session).ok_or_else(no_session)?;
     check_etag(request.headers(), &etag)?;
-    let fragment = text(context, request.into_body()).await?;
+    let fragment = text(context, request.into_body(), ONE_STREAM).await?;
     let Some(credentials) = sdp_fragment::credentials(&fragment) else {
         return Ok(StatusCode::NO_CONTENT.into_response());
     };
@@ -241,7 +251,7 @@ fn check_etag(headers: &HeaderMap, etag: &str) -> Result<(), Problem> {
     }
 }
 
-fn check_type(headers: &HeaderMap, wanted: &'static str) -> Result<(), Problem> {
+pub(super) fn check_type(headers: &HeaderMap, wanted: &'static str) -> Result<(), Problem> {
     let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = given.split(';').next().unwrap_or_default().trim();
     match essence.eq_ignore_ascii_case(wanted) {
@@ -254,12 +264,14 @@ fn check_type(headers: &HeaderMap, wanted: &'static str) -> Result<(), Problem> 
 }
 
 /// The body, which has to be there within the time of a request's head, however slowly it drips in.
-async fn text(context: &Context, body: Body) -> Result<String, Problem> {
-    let read = tokio::time::timeout(context.config().http.header, to_bytes(body, OFFER_BYTES_MAX)).await;
+pub(super) async fn text(context: &Context, body: Body, limits: Limits) -> Result<String, Problem> {
+    let read = tokio::time::timeout(context.config().http.header, to_bytes(body, limits.bytes)).await;
     let bytes = match read {
         Ok(Ok(bytes)) => bytes,
         Ok(Err(_)) => {
-            let detail = "the body ends early, or is longer than the 64 KB that an offer may have";
+            let kilobytes = limits.bytes >> 10;
+            let detail =
+                format!("the body ends early, or is longer than the {kilobytes} KB that an offer may have");
             return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
         }
         Err(_) => {

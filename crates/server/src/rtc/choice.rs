@@ -10,15 +10,13 @@ use str0m::bwe::Bitrate;
 use super::choose::{Chooser, Conditions, Decision, Layer, Pictures, Reason, View};
 use super::control::{LOOK_EVERY, Told, name};
 use super::layers::{Layers, Want};
+use super::way::Reports;
 use crate::sessions::Session;
 
 /// What a way is taken to carry before it has been reckoned: the middle one of a browser's layers, with room to spare.
 pub(super) const ESTIMATE_FIRST: u64 = 1_500_000;
 /// A floor is put under the estimate no more often: each time, all is reckoned anew.
 const FLOOR_EVERY: Duration = Duration::from_secs(1);
-
-/// A round trip measured longer ago tells nothing of a way that loses the reports it is measured by.
-const MEASURED_MAX: Duration = Duration::from_secs(4);
 
 /// One viewer's choice.
 pub(super) struct Choice {
@@ -43,10 +41,7 @@ pub(super) struct Choice {
 struct Known {
     /// `None` where nobody reckons it.
     estimate_bps: Option<u64>,
-    loss: f32,
-    round_trip: Option<Duration>,
-    /// When that was measured.
-    measured: Option<Instant>,
+    reports: Reports,
 }
 
 impl Choice {
@@ -87,11 +82,7 @@ impl Choice {
     }
 
     pub(super) fn handle_way(&mut self, now: Instant, loss: Option<f32>, round_trip: Option<Duration>) {
-        self.known.loss = loss.unwrap_or(self.known.loss);
-        // The same to the nanosecond is the same measurement, told once more.
-        if round_trip.is_some() && round_trip != self.known.round_trip {
-            (self.known.round_trip, self.known.measured) = (round_trip, Some(now));
-        }
+        self.known.reports.handle_report(now, loss, round_trip);
     }
 
     pub(super) fn poll_timeout(&self) -> Instant {
@@ -142,9 +133,8 @@ impl Choice {
     fn decide(&mut self, now: Instant, behind: Duration) {
         self.look = now + LOOK_EVERY;
         self.layers.look(now, &mut self.seen);
-        let Known { estimate_bps, loss, round_trip, measured } = self.known;
-        let round_trip =
-            round_trip.filter(|_| measured.is_some_and(|at| now.duration_since(at) <= MEASURED_MAX));
+        let (estimate_bps, loss) = (self.known.estimate_bps, self.known.reports.loss());
+        let round_trip = self.known.reports.round_trip(now);
         let conditions = Conditions { layers: &self.seen, estimate_bps, loss, round_trip, behind };
         let before = self.decision.pictures;
         self.decision = self.chooser.handle_conditions(now, &conditions);

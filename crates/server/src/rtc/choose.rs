@@ -3,6 +3,8 @@
 
 use std::time::{Duration, Instant};
 
+use super::way::{ABOUT, Crowd};
+
 /// Sound with its repetitions, and what is said beside media.
 const SOUND_BPS: u64 = 110_000;
 /// Headers, encryption and extensions beside payloads, in percent of these.
@@ -21,23 +23,12 @@ const UP_AFTER: Duration = Duration::from_millis(700);
 const UP_AFTER_MAX: Duration = Duration::from_secs(20);
 /// within so long.
 const REGRET: Duration = Duration::from_secs(8);
-/// Loss beyond this, or a queue, about when room was found short says that it was: estimates also fall when packets come
-/// unevenly, and then a layer is gone up to again at once.
-const LOSS_SHORT: f32 = 0.02;
-const ABOUT: Duration = Duration::from_millis(1_500);
 /// Somebody who drags the edge of a window is not followed on each step.
 const SIZE_AFTER: Duration = Duration::from_millis(800);
 /// A layer that has so many percent of the pixels across is enough: nobody sees the difference.
 const COVER_PERCENT: u64 = 85;
 /// How often room for more is looked for, by packets that carry nothing; they are more than what is looked for.
 const PROBE_EVERY: Duration = Duration::from_millis(2_000);
-/// Loss beyond this while the way is no longer than ever is not for want of room.
-const LOSS_HIGH: f32 = 0.08;
-/// A way this much longer than its least has a queue.
-const QUEUE_MIN: Duration = Duration::from_millis(40);
-
-/// A way of which nothing else is known has no queue when it is this short.
-const SHORT_MAX: Duration = Duration::from_millis(300);
 
 /// A layer as a viewer sees it. They come in order, the best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,11 +114,8 @@ pub(super) struct Chooser {
     up_after: Duration,
     /// What was estimated while the choice still fitted, or it was last gone down from.
     before: u64,
-    /// When there was a queue or loss last.
-    crowded: Option<Instant>,
+    crowd: Crowd,
     probed: Option<Instant>,
-    /// The least round trip lately.
-    least: Option<Duration>,
 }
 
 impl Default for Chooser {
@@ -141,9 +129,8 @@ impl Default for Chooser {
             short: false,
             up_after: UP_AFTER,
             before: 0,
-            crowded: None,
+            crowd: Crowd::default(),
             probed: None,
-            least: None,
         }
     }
 }
@@ -223,7 +210,7 @@ impl Chooser {
         let offer = Offer {
             layers: conditions.layers.iter().filter(is_usable).collect(),
             estimate_bps: conditions.estimate_bps,
-            is_lossy: self.is_lossy(now, conditions),
+            is_lossy: self.crowd.handle_report(now, conditions.loss, conditions.round_trip),
         };
         let wished = offer.covering(&self.view);
         if !offer.layers.is_empty() {
@@ -244,10 +231,10 @@ impl Chooser {
         let estimate = offer.estimate_bps?;
         let least = offer.needs(offer.least()) * SPARE_PERCENT / 100;
         // By then a queue or loss would have been told of.
-        let is_forgiven = self.moments.fell.is_some_and(|fell| {
-            let is_about = self.crowded.is_some_and(|crowded| crowded + ABOUT >= fell);
-            now.duration_since(fell) >= ABOUT && !is_about
-        });
+        let is_forgiven = self
+            .moments
+            .fell
+            .is_some_and(|fell| now.duration_since(fell) >= ABOUT && !self.crowd.is_about(fell));
         let floor = match (is_forgiven, offer.is_lossy) {
             (true, _) => self.before.max(least),
             (false, true) => least,
@@ -349,34 +336,15 @@ impl Chooser {
 
     /// How long what fits has to fit before it is gone up to.
     fn patience(&self) -> Duration {
-        match (self.moments.changed, self.crowded) {
-            (Some(changed), Some(crowded)) if crowded + ABOUT >= changed => self.up_after,
-            (Some(_) | None, _) => UP_AFTER,
+        match self.moments.changed {
+            Some(changed) if self.crowd.is_about(changed) => self.up_after,
+            Some(_) | None => UP_AFTER,
         }
-    }
-
-    fn is_lossy(&mut self, now: Instant, conditions: &Conditions<'_>) -> bool {
-        if conditions.loss >= LOSS_SHORT {
-            self.crowded = Some(now);
-        }
-        let Some(round_trip) = conditions.round_trip else { return false };
-        // Learnt in calm alone, or a way that was crowded from the start would pass for a long one. Two percent longer a
-        // second, at ten questions a second: ways change.
-        if conditions.loss < LOSS_HIGH {
-            let least = self.least.map_or(round_trip, |least| round_trip.min(least + least / 500));
-            self.least = Some(least);
-        }
-        let longest = self.least.map_or(SHORT_MAX, |least| least + least / 4 + QUEUE_MIN);
-        let has_queue = round_trip > longest;
-        if has_queue {
-            self.crowded = Some(now);
-        }
-        conditions.loss >= LOSS_HIGH && !has_queue
     }
 }
 
 /// Whether something has been so for long enough.
-fn held(since: &mut Option<Instant>, is_so: bool, now: Instant, patience: Duration) -> bool {
+pub(super) fn held(since: &mut Option<Instant>, is_so: bool, now: Instant, patience: Duration) -> bool {
     if !is_so {
         *since = None;
         return false;

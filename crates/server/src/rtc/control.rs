@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use room::MemberId;
 use serde::{Deserialize, Serialize};
 use str0m::Rtc;
 use str0m::channel::ChannelId;
@@ -34,8 +35,45 @@ enum Said {
         #[serde(default)]
         audio_only: bool,
     },
+    Tiles {
+        tiles: Vec<Tile>,
+    },
     #[serde(other)]
     Unknown,
+}
+
+/// What somebody in a room wants to see in one of its sections.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub(super) struct Tile {
+    /// The section's name.
+    pub(super) mid: String,
+    /// Whom.
+    pub(super) member: MemberId,
+    /// Device pixels that it is shown in.
+    #[serde(default)]
+    width: u32,
+    #[serde(default)]
+    height: u32,
+}
+
+impl Tile {
+    /// Device pixels that it is shown in, where that was told and can be.
+    pub(super) fn pixels(&self) -> Option<(u32, u32)> {
+        told_pixels(self.width, self.height)
+    }
+}
+
+/// What makes sense of what a peer said.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Heard {
+    View(View),
+    /// All that is wanted, the most important first.
+    Tiles(Vec<Tile>),
+}
+
+fn told_pixels(width: u32, height: u32) -> Option<(u32, u32)> {
+    let is_told = (1..=PIXELS_MAX).contains(&width) && (1..=PIXELS_MAX).contains(&height);
+    is_told.then_some((width, height))
 }
 
 fn yes() -> bool {
@@ -56,6 +94,28 @@ pub(super) enum Told {
     Video { state: &'static str, reason: &'static str },
     /// A viewer: how long to hold what comes.
     Hold { ms: u64 },
+    /// A member of a room: whom it hears in a section.
+    Voice { mid: String, member: Option<MemberId> },
+    /// A member of a room: whom it sees in a section, or why not.
+    Tile {
+        mid: String,
+        member: MemberId,
+        width: u32,
+        height: u32,
+        state: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<&'static str>,
+    },
+    /// A member of a room: who speaks, the loudest first.
+    Speakers { speakers: Vec<Speaker> },
+}
+
+/// Somebody who speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Speaker {
+    pub(super) member: MemberId,
+    /// Decibels of full scale.
+    pub(super) level: i8,
 }
 
 /// The name of a reason.
@@ -95,19 +155,17 @@ impl Control {
     }
 
     /// What the peer says of itself, if that is what came. What is too long, too often or no sense is passed over.
-    pub(super) fn handle_data(&mut self, now: Instant, id: ChannelId, data: &[u8]) -> Option<View> {
+    pub(super) fn handle_data(&mut self, now: Instant, id: ChannelId, data: &[u8]) -> Option<Heard> {
         if self.channel != Some(id) || data.len() > MESSAGE_BYTES_MAX || !self.takes(now) {
             return None;
         }
         match serde_json::from_slice(data).ok()? {
-            Said::View { width, height, visible, audio_only } => {
-                let is_told = (1..=PIXELS_MAX).contains(&width) && (1..=PIXELS_MAX).contains(&height);
-                Some(View {
-                    pixels: is_told.then_some((width, height)),
-                    is_visible: visible,
-                    sound_only: audio_only,
-                })
-            }
+            Said::View { width, height, visible, audio_only } => Some(Heard::View(View {
+                pixels: told_pixels(width, height),
+                is_visible: visible,
+                sound_only: audio_only,
+            })),
+            Said::Tiles { tiles } => Some(Heard::Tiles(tiles)),
             Said::Unknown => None,
         }
     }

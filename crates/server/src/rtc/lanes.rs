@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use media::broadcast::Broadcast;
 use media::packet::Format;
@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use super::feed;
 use super::layers::Layers;
+use super::loudness::Loudness;
 use super::simulcast::LAYERS_MAX;
 use crate::context::Context;
 
@@ -27,6 +28,8 @@ pub(super) struct Lanes {
     layers: Arc<Layers>,
     /// Milliseconds that viewers are to hold what comes.
     hold_ms: AtomicU32,
+    /// How loud the sound is.
+    loudness: Mutex<Loudness>,
     /// While WebRTC publishers write, frames need not be packetized.
     forwarded: watch::Sender<Forwarded>,
 }
@@ -122,6 +125,7 @@ impl Lanes {
                 audio: lane(Kind::Audio, sound),
                 layers: Arc::new(Layers::new(broadcast.clone())),
                 hold_ms: AtomicU32::new(0),
+                loudness: Mutex::default(),
                 forwarded,
             });
             context.spawn(feed::run(Arc::downgrade(&lanes), Arc::clone(context), watched));
@@ -145,6 +149,16 @@ impl Lanes {
 
     pub(super) fn set_hold(&self, hold: Duration) {
         self.hold_ms.store(hold.as_millis() as u32, Ordering::Relaxed);
+    }
+
+    /// Its sound is so many decibels of full scale at this moment.
+    pub(super) fn handle_level(&self, now: Instant, level: i8) {
+        self.loudness.lock().unwrap_or_else(PoisonError::into_inner).handle_level(now, level);
+    }
+
+    /// How loud it is, in decibels of full scale; `None` where nobody measures it.
+    pub(super) fn level(&self, now: Instant) -> Option<i8> {
+        self.loudness.lock().unwrap_or_else(PoisonError::into_inner).level(now)
     }
 
     fn lane(&self, place: Place) -> &Arc<Lane> {

@@ -256,6 +256,11 @@ impl Want {
     pub(super) fn is_for(&self, lane: u8) -> bool {
         self.lane == lane && self.generation == self.layers.generation()
     }
+
+    /// The same, of these layers.
+    pub(super) fn is_of(&self, layers: &Arc<Layers>, lane: u8) -> bool {
+        Arc::ptr_eq(&self.layers, layers) && self.is_for(lane)
+    }
 }
 
 impl Drop for Want {

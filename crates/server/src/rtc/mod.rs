@@ -16,23 +16,29 @@ mod late;
 mod layered;
 mod layers;
 mod line;
+mod loudness;
 mod marks;
 mod mending;
 mod offer;
+mod outgoing;
+mod outlet;
 mod packets;
 mod pause;
 mod plan;
 mod presence;
 mod publish;
 mod rank;
+mod reading;
 mod reencode;
 mod repeat;
 mod resend;
 mod service;
 mod session;
 mod simulcast;
+mod stage;
 mod waiting;
 mod watch;
+mod way;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -46,17 +52,20 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::audience::{self, Audience};
 use crate::context::Context;
+use crate::rooms::stage::Attending;
 use crate::sessions::Ticket;
 use crate::{config, rtmp, transcode};
 use lanes::{Kind, Lanes};
 pub(crate) use layers::Info as LayerInfo;
-pub(crate) use offer::{OFFER_BYTES_MAX, Refusal};
+pub(crate) use offer::{Limits, ONE_STREAM, Refusal, WHOLE_STAGE};
+use outgoing::Outgoing;
 use plan::{Plan, Way};
 use publish::{Claim, Publish};
 use service::Offered;
 pub use service::Service;
 pub(crate) use service::{Begun, Sockets};
 use session::Role;
+use stage::Slots;
 use watch::Watch;
 
 /// A broadcast that has just begun says within this what it carries.
@@ -91,7 +100,7 @@ pub(crate) fn publish(
     let now = Instant::now();
     let service = &context.rtc;
     let half_open = service.half_open()?;
-    let (plan, answer) = Plan::new(service, offer::read(offer)?, Way::In, now)?;
+    let (plan, answer) = Plan::new(service, offer::read(offer, ONE_STREAM)?, Way::In, now)?;
     let kinds = offer::agreed(&answer)?;
     let permit = Arc::clone(&context.shared.connections).try_acquire_owned().map_err(|_| BeginError::Full)?;
     let producer = context.hub.claim(path, rtmp::takeover(&context.config()), now)?;
@@ -118,7 +127,7 @@ pub(crate) async fn watch(
 ) -> Result<Begun, BeginError> {
     let service = &context.rtc;
     let half_open = service.half_open()?;
-    let offer = offer::read(offer)?;
+    let offer = offer::read(offer, ONE_STREAM)?;
     let (lanes, formats) = watched(context, &broadcast, &offer.1).await?;
     let now = Instant::now();
     let is_reckoned = lanes.layers().is_many() && offer::tells_arrivals(&offer.1);
@@ -127,7 +136,28 @@ pub(crate) async fn watch(
     let permit = Arc::clone(&context.shared.connections).try_acquire_owned().map_err(|_| BeginError::Full)?;
     let seat = Audience::of(&broadcast).sit(audience::Protocol::Whep);
     let watch = Watch::new(lanes, seat, is_reckoned, ticket.session());
-    let role = Role::Watch(Box::new(watch));
+    let role = Role::Send(Outgoing::Watch(Box::new(watch)));
+    Ok(service.start(context, role, Offered { plan, answer, ticket, permit, half_open, now }))
+}
+
+/// Begins the session of a room's member that is sent what is on the stage.
+pub(crate) fn attend(
+    context: &Arc<Context>,
+    member: Attending,
+    offer: &str,
+    ticket: Ticket,
+) -> Result<Begun, BeginError> {
+    let service = &context.rtc;
+    let half_open = service.half_open()?;
+    let offer = offer::read(offer, WHOLE_STAGE)?;
+    stage::check(&offer.1)?;
+    let now = Instant::now();
+    let is_reckoned = offer::tells_arrivals(&offer.1);
+    let (plan, answer) = Plan::new(service, offer, Way::Stage { is_reckoned }, now)?;
+    offer::agreed(&answer)?;
+    let permit = Arc::clone(&context.connections).try_acquire_owned().map_err(|_| BeginError::Full)?;
+    let slots = Slots::new(Arc::clone(context), member, is_reckoned, now);
+    let role = Role::Send(Outgoing::Stage(Box::new(slots)));
     Ok(service.start(context, role, Offered { plan, answer, ticket, permit, half_open, now }))
 }
 

@@ -10,12 +10,21 @@ use str0m::rtp::Extension;
 use super::choice::ESTIMATE_FIRST;
 use super::simulcast;
 
-/// A browser's offer with every codec it knows is a tenth of this.
-pub(crate) const OFFER_BYTES_MAX: usize = 64 << 10;
-/// And a fifth of this.
-const LINES_MAX: usize = 2_000;
-/// Pictures, sound and an application's own.
-const MEDIA_MAX: usize = 8;
+/// What an offer may have.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Its bytes.
+    pub(crate) bytes: usize,
+    lines: usize,
+    media: usize,
+}
+
+/// Of WHIP and WHEP: a browser's offer with every codec it knows is a tenth of the bytes and a fifth of the lines. Pictures,
+/// sound and an application's own.
+pub(crate) const ONE_STREAM: Limits = Limits { bytes: 64 << 10, lines: 2_000, media: 8 };
+/// Of a member of a room: nine sections of pictures with every codec are 2,000 lines in Chromium, and there is sound, and a
+/// data channel.
+pub(crate) const WHOLE_STAGE: Limits = Limits { bytes: 192 << 10, lines: 6_000, media: 16 };
 
 /// Why an offer was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -30,22 +39,27 @@ pub(crate) enum Refusal {
 
 /// An offer whose candidates are left out: whoever answers to our name is found by the address it comes from, and a
 /// thousand made-up candidates cost nothing.
-pub(super) fn read(text: &str) -> Result<(SdpOffer, String), Refusal> {
-    let malformed = |what: &str| Err(Refusal::Malformed(what.to_owned()));
-    if text.len() > OFFER_BYTES_MAX {
-        return malformed("it is longer than 64 KB");
+pub(super) fn read(text: &str, limits: Limits) -> Result<(SdpOffer, String), Refusal> {
+    let Limits { bytes, lines, media } = limits;
+    let beyond = |what: String| Err(Refusal::Malformed(what));
+    if text.len() > bytes {
+        return beyond(format!("it is longer than {} KB", bytes >> 10));
     }
-    if text.lines().take(LINES_MAX + 1).count() > LINES_MAX {
-        return malformed("it has more than 2,000 lines");
+    if text.lines().take(lines + 1).count() > lines {
+        return beyond(format!("it has more than {lines} lines"));
     }
-    if text.lines().filter(|line| line.starts_with("m=")).count() > MEDIA_MAX {
-        return malformed("it has more than 8 media sections");
+    if text.lines().filter(|line| line.starts_with("m=")).count() > media {
+        return beyond(format!("it has more than {media} media sections"));
     }
     let is_kept = |line: &&str| !line.starts_with("a=candidate:") && !line.starts_with("a=end-of-candidates");
     let kept: String = text.lines().filter(is_kept).flat_map(|line| [line, "\r\n"]).collect();
     let kept = simulcast::limited(&kept);
-    let offer = SdpOffer::from_sdp_string(&kept).map_err(|error| Refusal::Malformed(error.to_string()))?;
-    Ok((offer, kept))
+    Ok((again(&kept)?, kept))
+}
+
+/// An offer that was read before.
+pub(super) fn again(kept: &str) -> Result<SdpOffer, Refusal> {
+    SdpOffer::from_sdp_string(kept).map_err(|error| Refusal::Malformed(error.to_string()))
 }
 
 /// Whether the offer has this codec, by the name of its `rtpmap`.
@@ -155,6 +169,19 @@ pub(super) fn watching(
             missing.join(" and ")
         ))),
     }
+}
+
+/// Of a member of a room: Opus, and every kind of picture that a publisher may come to send and the member can take.
+pub(super) fn attending(config: RtcConfig, offer: &str, is_reckoned: bool) -> RtcConfig {
+    const PICTURES: [Format; 5] = [Format::H264, Format::Vp8, Format::Vp9, Format::Av1, Format::H265];
+    let mut config = config.clear_codecs();
+    for format in PICTURES.into_iter().filter(|format| offers(offer, encoding(*format))) {
+        if format != Format::H264 || takes_fragments(offer) {
+            config = enable(config, format, false);
+        }
+    }
+    config = enable(config, Format::Opus, offers(offer, "red"));
+    if is_reckoned { with_estimation(config) } else { without_estimation(config) }
 }
 
 /// Numbers of extensions, ours; a peer's own numbers replace them. The library has 1 to 4, 10, 11 and 13.
@@ -278,7 +305,7 @@ mod tests {
 
     #[test]
     fn obs_is_answered_with_what_it_sends() {
-        let (offer, kept) = read(OBS).unwrap();
+        let (offer, kept) = read(OBS, ONE_STREAM).unwrap();
         assert!(!kept.contains("candidate"));
         let config = publishing(RtcConfig::new().set_crypto_provider(crypto::provider()), &kept);
         let mut rtc = config.set_ice_lite(true).set_rtp_mode(true).build(Instant::now());
@@ -327,7 +354,7 @@ mod tests {
 
     #[test]
     fn layers_are_answered_by_name_with_the_extensions_that_tell_them_apart() {
-        let (offer, kept) = read(LAYERS).unwrap();
+        let (offer, kept) = read(LAYERS, ONE_STREAM).unwrap();
         let config = publishing(RtcConfig::new().set_crypto_provider(crypto::provider()), &kept);
         let mut rtc = config.set_ice_lite(true).set_rtp_mode(true).build(Instant::now());
         let answer = rtc.sdp_api().accept_offer(offer).unwrap().to_sdp_string();

@@ -21,6 +21,10 @@ pub(super) enum Way {
         formats: Vec<Format>,
         is_reckoned: bool,
     },
+    /// Whatever members of a room come to send.
+    Stage {
+        is_reckoned: bool,
+    },
 }
 
 /// All that the machine is made of.
@@ -71,8 +75,7 @@ impl Plan {
 
     /// The machine that the answer was given by, once more.
     pub(super) fn machine_again(&self, service: &Service, now: Instant) -> Result<Rtc, Refusal> {
-        let (parsed, _) = offer::read(&self.offer)?;
-        let (mut rtc, _) = self.machine(service, parsed, now)?;
+        let (mut rtc, _) = self.machine(service, offer::again(&self.offer)?, now)?;
         let mut api = rtc.direct_api();
         for Source { mid, ssrc, resent } in &self.sources {
             if let Some(chosen) = api.stream_tx_by_mid(*mid, None).map(|stream| stream.ssrc()) {
@@ -90,12 +93,18 @@ impl Plan {
             Way::Out { formats, is_reckoned } => {
                 offer::watching(config, &self.offer, formats.iter().copied(), *is_reckoned)?
             }
+            Way::Stage { is_reckoned } => offer::attending(config, &self.offer, *is_reckoned),
         };
         let mut rtc = config.build(now);
         service.add_candidates(&mut rtc);
         let answer =
             rtc.sdp_api().accept_offer(offer).map_err(|error| Refusal::Malformed(error.to_string()))?;
-        let answer = offer::in_one_stream(&answer.to_sdp_string());
+        let answer = answer.to_sdp_string();
+        let answer = match self.way {
+            Way::In | Way::Out { .. } => offer::in_one_stream(&answer),
+            // Whose sound and picture they are changes: browsers are not to hold one back for another.
+            Way::Stage { .. } => answer,
+        };
         Ok((rtc, offer::with_candidates_in_use(&answer)))
     }
 }

@@ -156,6 +156,9 @@ impl Publish {
             stream.suppress_nack(true);
         }
         self.handle_report(index, &packet);
+        if let (Some(level), false) = (packet.header.ext_vals.audio_level, format.is_video()) {
+            self.lanes.handle_level(now, level);
+        }
         let (sequence, time) = (*packet.seq_no, packet.time.numer());
         let told = packet.header.ext_vals.abs_capture_time.as_ref();
         let told = told.and_then(|told| told.capture_time.duration_since(UNIX_EPOCH).ok()).map(Span::from);

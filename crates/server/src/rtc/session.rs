@@ -18,10 +18,11 @@ use wire::stun;
 use super::control::Control;
 use super::endpoint::{Datagram, Endpoint, Inbox, Mailbox, Route};
 use super::offer;
+use super::outgoing::Outgoing;
 use super::presence::Gone;
 use super::publish::Publish;
 use super::waiting::First;
-use super::watch::{self, BURST_PACKETS, BURST_PAUSE, Watch};
+use super::watch::{self, BURST_PACKETS, BURST_PAUSE};
 use crate::sessions::Ticket;
 
 /// A peer that cannot be reached may come back, from another network, for this long.
@@ -42,7 +43,7 @@ pub(super) enum Command {
 /// What the session does with media.
 pub(super) enum Role {
     Publish(Box<Publish>),
-    Watch(Box<Watch>),
+    Send(Outgoing),
 }
 
 impl Role {
@@ -50,7 +51,7 @@ impl Role {
     pub(super) fn close(self, is_wanted: bool) {
         match self {
             Self::Publish(publish) if is_wanted => publish.end(),
-            Self::Publish(_) | Self::Watch(_) => {}
+            Self::Publish(_) | Self::Send(_) => {}
         }
     }
 }
@@ -169,7 +170,7 @@ impl Session {
         let deadline = self.deadline.as_ref().map(|(deadline, _)| *deadline);
         let media = match &self.role {
             Role::Publish(publish) => publish.poll_timeout(),
-            Role::Watch(watch) => watch.poll_timeout(),
+            Role::Send(outgoing) => outgoing.poll_timeout(),
         };
         [deadline, media, rests_until].into_iter().flatten().fold(machine, Instant::min)
     }
@@ -178,8 +179,8 @@ impl Session {
         let Self { rtc, role, inbox, commands, .. } = self;
         let connected = rtc.is_connected();
         let media = poll_fn(|cx: &mut Task<'_>| match role {
-            Role::Watch(watch) if connected && !resting => watch.poll_write(cx, rtc).map(Woken::Media),
-            Role::Watch(_) => Poll::Pending,
+            Role::Send(outgoing) if connected && !resting => outgoing.poll_write(cx, rtc).map(Woken::Media),
+            Role::Send(_) => Poll::Pending,
             Role::Publish(publish) => publish.poll_demand(cx).map(Woken::Demand),
         });
         tokio::select! {
@@ -228,7 +229,7 @@ impl Session {
                 publish.gone(now).map_or(Ok(()), Err)?;
                 publish.handle_timeout(now, &mut self.rtc)?;
             }
-            Role::Watch(watch) => watch.handle_timeout(now, &mut self.rtc),
+            Role::Send(outgoing) => outgoing.handle_timeout(now, &mut self.rtc),
         }
         self.tell();
         Ok(())
@@ -240,7 +241,7 @@ impl Session {
         while let Some(told) = match &mut self.role {
             Role::Publish(publish) if is_open => publish.take_told(),
             Role::Publish(_) => None,
-            Role::Watch(watch) => watch.take_told(is_open),
+            Role::Send(outgoing) => outgoing.take_told(is_open),
         } {
             self.control.tell(&mut self.rtc, &told);
         }
@@ -250,8 +251,8 @@ impl Session {
     async fn write_burst(&mut self) -> Result<bool, Error> {
         let mut written = 1;
         while written < BURST_PACKETS {
-            let Self { rtc, role: Role::Watch(watch), .. } = self else { return Ok(false) };
-            let next = poll_fn(|cx| Poll::Ready(watch.poll_write(cx, rtc))).await;
+            let Self { rtc, role: Role::Send(outgoing), .. } = self else { return Ok(false) };
+            let next = poll_fn(|cx| Poll::Ready(outgoing.poll_write(cx, rtc))).await;
             match next {
                 Poll::Ready(Ok(())) => written += 1,
                 Poll::Ready(Err(over)) => return Err(over.into()),
@@ -287,7 +288,7 @@ impl Session {
                 publish.handle_check(Instant::now());
             }
         }
-        if let Role::Watch(_) = self.role {
+        if let Role::Send(_) = self.role {
             self.ticket.add_bytes(transmit.contents.len() as u64);
         }
         self.batch.push(&self.endpoint, route, &transmit.contents);
@@ -297,8 +298,8 @@ impl Session {
         let now = Instant::now();
         match event {
             Event::MediaAdded(added) => {
-                if let Role::Watch(watch) = &mut self.role {
-                    watch.add(&mut self.rtc, added.mid, added.kind, now);
+                if let Role::Send(outgoing) = &mut self.role {
+                    outgoing.add(&mut self.rtc, added.mid, added.kind, now);
                 }
             }
             Event::ChannelOpen(id, label) => {
@@ -309,16 +310,16 @@ impl Session {
                 }
             }
             Event::ChannelData(data) => {
-                if let (Some(view), Role::Watch(watch)) =
+                if let (Some(heard), Role::Send(outgoing)) =
                     (self.control.handle_data(now, data.id, &data.data), &mut self.role)
                 {
-                    watch.handle_view(view, now);
+                    outgoing.handle_heard(heard, now);
                 }
             }
             Event::ChannelClose(id) => self.control.handle_close(id),
             Event::EgressBitrateEstimate(BweKind::Twcc { estimate, .. }) => {
-                if let Role::Watch(watch) = &mut self.role {
-                    watch.handle_estimate(estimate.as_u64());
+                if let Role::Send(outgoing) = &mut self.role {
+                    outgoing.handle_estimate(estimate.as_u64());
                 }
             }
             // One that has not connected yet has no more time for that when ICE comes and goes.
@@ -329,9 +330,9 @@ impl Session {
                 self.half_open = None;
                 match (self.deadline.take(), &mut self.role) {
                     // What went by while nothing could be sent is not sent now: it would delay all that follows.
-                    (Some(_), Role::Watch(watch)) => watch.rejoin(),
+                    (Some(_), Role::Send(outgoing)) => outgoing.rejoin(),
                     (_, Role::Publish(publish)) => publish.handle_connected(now),
-                    (None, Role::Watch(_)) => {}
+                    (None, Role::Send(_)) => {}
                 }
             }
             Event::RtpPacket(packet) => {
@@ -345,13 +346,13 @@ impl Session {
                 }
             }
             Event::MediaEgressStats(stats) => {
-                if let Role::Watch(watch) = &mut self.role {
-                    watch.handle_stats(&stats);
+                if let Role::Send(outgoing) = &mut self.role {
+                    outgoing.handle_stats(&stats);
                 }
             }
             Event::KeyframeRequest(request) => {
-                if let Role::Watch(watch) = &mut self.role {
-                    watch.handle_keyframe_request(request.mid, now);
+                if let Role::Send(outgoing) = &mut self.role {
+                    outgoing.handle_keyframe_request(request.mid, now);
                 }
             }
             _ => {}
@@ -361,7 +362,7 @@ impl Session {
 
     /// Takes the peer's offer with new ICE credentials and answers with ours.
     fn restart(&mut self, text: &str) -> Result<String, offer::Refusal> {
-        let (offer, _) = offer::read(text)?;
+        let offer = offer::again(text)?;
         let answer = self
             .rtc
             .sdp_api()

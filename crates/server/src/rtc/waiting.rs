@@ -44,7 +44,7 @@ impl Waiting {
             let Self { role, inbox, commands, ticket, .. } = self;
             let demand = poll_fn(|cx| match role {
                 Role::Publish(publish) => publish.poll_demand(cx),
-                Role::Watch(_) => std::task::Poll::Pending,
+                Role::Send(_) => std::task::Poll::Pending,
             });
             return tokio::select! {
                 biased;

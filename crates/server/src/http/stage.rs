@@ -1,0 +1,84 @@
+//! What a member of a room is sent, as an HTTP resource like that of WHEP: `/rooms/{room}/stage?member=3`.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Path, Request, State};
+use axum::http::{Method, StatusCode};
+use axum::response::Response;
+use room::RoomId;
+
+use super::problem::Problem;
+use super::{target, webrtc};
+use crate::access::Caller;
+use crate::audience::Protocol;
+use crate::context::Context;
+use crate::rooms::stage::NotAttending;
+use crate::rtc::{self, WHOLE_STAGE};
+use crate::sessions::{Action, Opening};
+
+/// Answers a request to the stage of a room.
+pub(super) async fn serve(
+    State(context): State<Arc<Context>>,
+    Path(room): Path<String>,
+    request: Request,
+) -> Response {
+    let answer = match *request.method() {
+        Method::OPTIONS => Ok(webrtc::options()),
+        Method::POST => begin(&context, &room, request).await,
+        _ => Err(webrtc::wrong_method("an SDP offer is sent here with POST")),
+    };
+    webrtc::finished(answer)
+}
+
+/// Answers a request to a session of it.
+pub(super) async fn serve_session(
+    State(context): State<Arc<Context>>,
+    Path((_, session)): Path<(String, String)>,
+    request: Request,
+) -> Response {
+    let answer = match *request.method() {
+        Method::OPTIONS => Ok(webrtc::options()),
+        Method::DELETE => webrtc::end(&context, &session).await,
+        Method::PATCH => webrtc::change(&context, &session, request).await,
+        _ => Err(webrtc::wrong_method("a session is changed with PATCH and ended with DELETE")),
+    };
+    webrtc::finished(answer)
+}
+
+async fn begin(context: &Arc<Context>, room: &str, request: Request<Body>) -> Result<Response, Problem> {
+    if context.draining.is_cancelled() {
+        return Err(Problem::draining());
+    }
+    webrtc::check_type(request.headers(), webrtc::SDP)?;
+    let (parts, body) = request.into_parts();
+    let room = RoomId::new(room).ok_or_else(|| refused(NotAttending::NoRoom))?;
+    let query = parts.uri.query().unwrap_or_default();
+    let member = target::member(query)?;
+    let caller = Caller::of_http(&parts.extensions, &parts.headers);
+    let door = context.shared.door.get().ok_or_else(|| refused(NotAttending::NoRoom))?;
+    // Before the offer is read: who is not in the room makes us keep nothing.
+    let attending = door.attend(&room, member, caller.bearer.as_deref()).map_err(refused)?;
+    let offer = webrtc::text(context, body, WHOLE_STAGE).await?;
+    let path = attending.path.clone();
+    let ticket = context.access.sessions.open(Opening {
+        action: Action::Play,
+        path: path.clone(),
+        protocol: Protocol::Whep,
+        peer: caller.peer,
+        agent: caller.agent.clone(),
+    });
+    let begun = rtc::attend(context, attending, &offer, ticket);
+    let location = |id: &str| format!("/rooms/{}/stage/{id}", room.as_str());
+    begun
+        .map(|begun| webrtc::created(&location(&begun.id), begun))
+        .map_err(|error| webrtc::refused(&path, error))
+}
+
+fn refused(why: NotAttending) -> Problem {
+    match why {
+        NotAttending::NoRoom => Problem::not_found(why.to_string()),
+        NotAttending::NoToken => Problem::new(StatusCode::UNAUTHORIZED, why.to_string()),
+        NotAttending::NotYou => Problem::new(StatusCode::FORBIDDEN, why.to_string()),
+    }
+}
