@@ -9,7 +9,7 @@ use e2e::http::get;
 use e2e::live::{Live, Tape};
 use e2e::recording::{Kind, Unit, frames_of};
 use e2e::rtc::{Client, Options};
-use e2e::rtmp::{PATIENCE, is_frame};
+use e2e::rtmp::{PATIENCE, is_frame, tags};
 use media::codec::opus;
 use media::{Codec, Frame, Path, Span, Timestamp};
 use room::track::all::Sending;
@@ -122,27 +122,20 @@ fn assert_heard(who: &str, heard: &[f32], wanted: [bool; 3]) {
 }
 
 #[tokio::test]
-async fn an_audience_hears_everybody_by_every_protocol_and_nothing_runs_without_it() {
+async fn an_audience_hears_everybody_by_every_protocol() {
     let room = Room::open(3).await;
     let _publishing = room.publish_all().await;
-    assert_eq!(room.conversions("room/r").await, Vec::<String>::new(), "nobody watches");
-
     let mut flv = Watcher::join(&room.app, "/room/r.flv").await;
     let whep = listen_by_whep(&room.app);
     let hls = format!("http://{}/room/r.m3u8", room.app.addresses().http);
-    let (heard, by_hls, ()) = tokio::join!(whep, heard_by_ffmpeg(&hls, 3), flv.watch(4_000));
+    let rtmp = format!("rtmp://{}/room/r", room.app.addresses().rtmp);
+    let (heard, by_hls, by_rtmp, ()) =
+        tokio::join!(whep, heard_by_ffmpeg(&hls, 3), heard_by_ffmpeg(&rtmp, 3), flv.watch(4_000));
     assert_heard("FLV", flv.ear.last(2_000), [true; 3]);
     assert_heard("WHEP", &heard[48_000..], [true; 3]);
     assert_heard("HLS", &by_hls[48_000..], [true; 3]);
+    assert_heard("RTMP", &by_rtmp[48_000..], [true; 3]);
     assert!(flv.shown.len() > 80 && flv.shown[0].is_key, "{}", flv.shown.len());
-    assert!(room.conversions("room/r").await.iter().any(|what| what == "the sound of a room"));
-
-    drop(flv);
-    let begin = Instant::now();
-    while !room.conversions("room/r").await.is_empty() {
-        assert!(begin.elapsed() < PATIENCE, "it goes on without an audience");
-        sleep(Duration::from_millis(100)).await;
-    }
 }
 
 /// Three seconds of what a WHEP viewer hears; pictures come, too.
@@ -163,6 +156,7 @@ async fn listen_by_whep(app: &App) -> Vec<f32> {
         }
     }
     assert!(pictures > 50, "{pictures} pictures");
+    assert_eq!(viewer.resource.delete().await.status, 200);
     ear.heard
 }
 
@@ -213,6 +207,51 @@ async fn a_member_hears_and_sees_everybody_but_itself() {
     assert!(first.shown.len() > 50 && second.shown.len() > 50);
     let missing = get(room.app.addresses().http, "/room/r/3/others.flv").await;
     assert_eq!(missing.status, 404, "a browser gets everybody by itself");
+}
+
+#[tokio::test]
+async fn a_room_costs_something_only_while_somebody_watches() {
+    let room = Room::open(1).await;
+    let _live = room.publish(1, tone_tape(&size(0), 440, 4)).await;
+    let nothing = Vec::<String>::new();
+    assert_eq!(room.conversions("room/r").await, nothing);
+    let mut watcher = Watcher::join(&room.app, "/room/r.flv").await;
+    watcher.watch(1_000).await;
+    assert!(room.conversions("room/r").await.iter().any(|what| what == "the sound of a room"));
+    assert_eq!(room.conversions("room/r/1/others").await, nothing, "nobody watches that");
+    drop(watcher);
+    let begin = Instant::now();
+    while room.conversions("room/r").await != nothing {
+        assert!(begin.elapsed() < PATIENCE, "it goes on without an audience");
+        sleep(Duration::from_millis(100)).await;
+    }
+    let mut again = Watcher::join(&room.app, "/room/r.flv").await;
+    again.watch(2_000).await;
+    assert_heard("who comes later", again.ear.last(1_000), [true, false, false]);
+    // Of what the first one saw nothing is left.
+    let steps = again.shown.windows(2).map(|pair| pair[1].at_ms - pair[0].at_ms);
+    assert!(steps.clone().all(|step| (0..500).contains(&step)), "{:?}", again.shown);
+}
+
+#[tokio::test]
+async fn pictures_of_another_codec_are_seen_as_h264() {
+    let room = Room::open(2).await;
+    let _plain = room.publish(1, tone_tape(&size(1), 440, 4)).await;
+    let _vp9 = room.publish(2, tags(include_bytes!("../fixtures/vp9_opus.flv"))).await;
+    let mut watcher = Watcher::join(&room.app, "/room/r.flv").await;
+    room.change(|stage| stage.focus = Some(MemberId(1)));
+    watcher.watch(2_000).await;
+    assert_eq!(watcher.sizes().last(), Some(&SIZES[1]));
+    room.change(|stage| stage.focus = Some(MemberId(2)));
+    let begin = Instant::now();
+    while watcher.sizes().last() == Some(&SIZES[1]) {
+        assert!(begin.elapsed() < PATIENCE, "never seen");
+        watcher.watch(200).await;
+    }
+    let of_vp9 = watcher.shown.len();
+    watcher.watch(1_500).await;
+    assert!(watcher.shown.len() > of_vp9 + 20, "its pictures go on");
+    assert!(watcher.shown.windows(2).all(|pair| pair[1].at_ms >= pair[0].at_ms));
 }
 
 #[tokio::test]
