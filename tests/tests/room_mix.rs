@@ -165,8 +165,16 @@ async fn a_muted_member_is_not_heard_and_the_focus_changes_the_picture_at_a_keyf
     let room = Room::open(3).await;
     let _publishing = room.publish_all().await;
     let mut watcher = Watcher::join(&room.app, "/room/r.flv").await;
+    room.change(|stage| stage.focus = Some(MemberId(1)));
     watcher.watch(3_000).await;
-    room.change(|stage| stage.performers[0].sending.sound = false);
+    assert_eq!(watcher.sizes().last(), Some(&SIZES[0]), "the host's choice");
+    room.change(|stage| {
+        stage.focus = None;
+        stage.performers[0].sending.sound = false;
+    });
+    // Another speaks now: 1.5 s of that, and up to a second until the next keyframe.
+    watcher.watch(4_000).await;
+    assert_ne!(watcher.sizes().last(), Some(&SIZES[0]), "who speaks is followed");
     for focus in [1, 3, 2] {
         room.change(|stage| stage.focus = Some(MemberId(focus)));
         watcher.watch(2_500).await;
@@ -231,6 +239,28 @@ async fn a_room_costs_something_only_while_somebody_watches() {
     // Of what the first one saw nothing is left.
     let steps = again.shown.windows(2).map(|pair| pair[1].at_ms - pair[0].at_ms);
     assert!(steps.clone().all(|step| (0..500).contains(&step)), "{:?}", again.shown);
+}
+
+#[tokio::test]
+async fn a_publisher_of_long_groups_is_seen_without_waiting_for_the_next() {
+    let room = Room::open(2).await;
+    let _first = room.publish(1, tone_tape(&size(0), 440, 4)).await;
+    // A keyframe each five seconds, and RTMP cannot be asked for another.
+    let _long = room.publish(2, tags(include_bytes!("../fixtures/long_gop.flv"))).await;
+    let mut watcher = Watcher::join(&room.app, "/room/r.flv").await;
+    watcher.watch(1_500).await;
+    room.change(|stage| stage.focus = Some(MemberId(2)));
+    let before = watcher.shown.len();
+    while watcher.sizes().last() == Some(&SIZES[0]) {
+        watcher.watch(100).await;
+    }
+    let changed = watcher.shown.iter().position(|shown| shown.size != SIZES[0]).expect("it changed");
+    assert!(watcher.shown[changed].is_key);
+    let waited = watcher.shown[changed].at_ms - watcher.shown[before - 1].at_ms;
+    assert!(waited < 2_500, "{waited} ms");
+    watcher.watch(1_000).await;
+    let steps = watcher.shown.windows(2).map(|pair| pair[1].at_ms - pair[0].at_ms);
+    assert!(steps.clone().all(|step| (0..500).contains(&step)), "{:?}", watcher.shown);
 }
 
 #[tokio::test]

@@ -64,10 +64,18 @@ impl Follow {
         (shown, since): (MemberId, Timestamp),
         candidates: &[Candidate],
     ) -> MemberId {
-        let own = candidates.iter().find(|one| one.member == shown).map_or(f32::MIN, Candidate::level_db);
-        let rival = loudest(candidates)
-            .filter(|loudest| loudest.member != shown && loudest.level_db() > own + LOUDER_DB)
-            .map(|loudest| loudest.member);
+        let level = |member| candidates.iter().find(|one| one.member == member).map(Candidate::level_db);
+        let own = level(shown).unwrap_or(f32::MIN);
+        let loudest = loudest(candidates).filter(|loudest| loudest.level_db() > own + LOUDER_DB);
+        // Of two who are alike the one who was first stays the rival: taking turns with each other, neither would ever win.
+        let is_level_with = |loudest: &Candidate, before| {
+            level(before)
+                .is_some_and(|before| before + LOUDER_DB >= loudest.level_db() && before > own + LOUDER_DB)
+        };
+        let rival = loudest.map(|loudest| match self.rival {
+            Some((before, _)) if is_level_with(loudest, before) => before,
+            Some(_) | None => loudest.member,
+        });
         self.rival = match (rival, self.rival) {
             (Some(rival), Some((before, since))) if rival == before => Some((rival, since)),
             (Some(rival), _) => Some((rival, now)),
@@ -146,6 +154,19 @@ mod tests {
             }
         }
         assert!(seen.len() > 3 && seen.windows(2).all(|pair| pair[1].0 - pair[0].0 >= 2_000), "{seen:?}");
+    }
+
+    #[test]
+    fn of_two_who_speak_at_once_the_first_is_followed_however_often_they_are_the_loudest_in_turn() {
+        let mut follow = Follow::default();
+        assert_eq!(follow.step(at(0), None, &levels(&[(1, -20.0)])), Some(MemberId(1)));
+        let changed = (0..5_000).step_by(20).find(|ms| {
+            let (second, third) = if ms / 100 % 2 == 0 { (-20.0, -21.0) } else { (-21.0, -20.0) };
+            let now = levels(&[(1, -60.0), (2, second), (3, third)]);
+            follow.step(at(*ms), None, &now) != Some(MemberId(1))
+        });
+        assert_eq!(changed, Some(2_000));
+        assert_eq!(follow.shown, Some((MemberId(2), at(2_000))));
     }
 
     #[test]

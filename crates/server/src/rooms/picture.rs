@@ -76,12 +76,12 @@ struct Feed {
     source: Broadcast,
     reader: Reader,
     track: Option<TrackId>,
-    /// Pictures since the newest keyframe, or since they were taken.
+    /// Pictures of the newest group, or since they were taken.
     pending: Vec<Waiting>,
     opened: Timestamp,
     /// What was there when it was opened has been read.
     is_joined: bool,
-    /// A keyframe has come since.
+    /// A group has opened since.
     is_fresh: bool,
     is_over: bool,
     /// From its own times to when they come, and to when they are shown.
@@ -258,7 +258,9 @@ impl Feed {
         self.arrival = self.arrival.map(|arrival| arrival + ARRIVAL_LEAK);
         while let Some(event) = voices::now(&mut self.reader) {
             match event {
-                Some(Event::Frame { track, codec, frame, .. }) => self.handle_frame(now, track, codec, frame),
+                Some(Event::Frame { track, codec, opens_group, frame }) => {
+                    self.handle_frame(now, track, opens_group, Waiting { codec, frame });
+                }
                 Some(Event::Phase(_) | Event::Skipped { .. }) => {}
                 None => self.is_over = true,
             }
@@ -269,8 +271,9 @@ impl Feed {
         self.is_joined |= !self.pending.is_empty();
     }
 
-    fn handle_frame(&mut self, now: Timestamp, track: TrackId, codec: Option<Arc<Codec>>, frame: Frame) {
-        match codec.as_deref() {
+    /// Sources without keyframes open groups, too.
+    fn handle_frame(&mut self, now: Timestamp, track: TrackId, opens_group: bool, waiting: Waiting) {
+        match waiting.codec.as_deref() {
             Some(Codec::H264(_)) => self.track = Some(track),
             // It has changed to what has to be converted, or is opened anew.
             Some(codec) if codec.kind() == Kind::Video => self.is_over = true,
@@ -279,16 +282,15 @@ impl Feed {
         if self.track != Some(track) || self.is_over {
             return;
         }
-        let arrival = now - frame.dts;
-        self.arrival =
-            Some(self.arrival.map_or(arrival, |least| if arrival < least { arrival } else { least }));
-        // While somebody else is shown, what is before the newest keyframe is of no use.
-        if frame.sync && self.shift.is_none() {
+        let arrival = now - waiting.frame.dts;
+        self.arrival = self.arrival.map_or(Some(arrival), |least| Some(least.min(arrival)));
+        // While somebody else is shown, what is before the newest group is of no use.
+        if opens_group && self.shift.is_none() {
             self.pending.clear();
             self.is_fresh |= self.is_joined;
         }
-        if frame.sync || !self.pending.is_empty() || self.shift.is_some() {
-            self.pending.push(Waiting { codec, frame });
+        if opens_group || !self.pending.is_empty() || self.shift.is_some() {
+            self.pending.push(waiting);
         }
     }
 
