@@ -1,6 +1,7 @@
 //! End-to-end tests: one file per behaviour, the server in-process on port 0.
 
 pub mod acme;
+pub mod ear;
 pub mod folder;
 pub mod healthy;
 pub mod http;

@@ -14,7 +14,7 @@ use crate::rtmp::{PATIENCE, Peer};
 /// Of the recordings that are published so, to the next round.
 pub const ROUND_MS: u32 = 4_000;
 
-/// Publishes `live/x`.
+/// Publishes.
 pub struct Live {
     stop: oneshot::Sender<()>,
     publishing: JoinHandle<()>,
@@ -31,10 +31,15 @@ pub struct Tape {
 }
 
 impl Live {
-    /// Begins, and waits until all tracks are known.
+    /// Begins `live/x`, and waits until all tracks are known.
     pub async fn publish(app: &App, tape: Tape) -> Self {
+        Self::publish_at(app, "live/x", tape).await
+    }
+
+    /// Begins `path`, and waits until all tracks are known.
+    pub async fn publish_at(app: &App, path: &str, tape: Tape) -> Self {
         let Tape { tags, tracks, again } = tape;
-        let mut peer = Peer::publish(app.addresses().rtmp, "live/x").await;
+        let mut peer = Peer::publish(app.addresses().rtmp, path).await;
         let (stop, mut stopped) = oneshot::channel();
         let publishing = tokio::spawn(async move {
             let start = Instant::now();
@@ -53,7 +58,7 @@ impl Live {
             peer.finish().await;
         });
         let live = Self { stop, publishing };
-        let path = media::Path::new("live/x").expect("well-formed");
+        let path = media::Path::new(path).expect("well-formed");
         let broadcast = app.context().find(&path, PATIENCE).await.expect("somebody publishes");
         until("its tracks are known", || broadcast.tracks().len() >= tracks).await;
         live

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use media::{Codec, Frame, Packet};
+use wire::flv::file::Tag;
 use wire::flv::{Demuxer, Event};
 use wire::rtp::Packetizer;
 
@@ -42,8 +43,13 @@ fn units_of_opus() -> Vec<Unit> {
 
 /// All frames of one kind in a recording.
 pub fn frames(recording: &[u8], kind: Kind) -> Vec<(Codec, Frame)> {
+    frames_of(&tags(recording), kind)
+}
+
+/// The same of its tags.
+pub fn frames_of(tags: &[Tag], kind: Kind) -> Vec<(Codec, Frame)> {
     let (mut demuxer, mut codecs, mut frames) = (Demuxer::new(), BTreeMap::new(), Vec::new());
-    for tag in tags(recording) {
+    for tag in tags {
         for event in demuxer.handle_tag(tag.kind, tag.timestamp_ms, &tag.body) {
             match event.expect("a well-formed recording") {
                 Event::Codec { track, codec } => drop(codecs.insert(track, codec)),
@@ -62,11 +68,18 @@ pub fn frames(recording: &[u8], kind: Kind) -> Vec<(Codec, Frame)> {
 }
 
 fn units(recording: &[u8], kind: Kind) -> Vec<Unit> {
-    let mut packetizer = Packetizer::default();
-    let cut = |(codec, frame): (Codec, Frame)| {
-        let mut packets = Vec::new();
-        packetizer.handle_frame(&codec, frame.sync && kind == Kind::Video, &frame, &mut packets);
-        Unit { kind, frame, packets }
-    };
-    frames(recording, kind).into_iter().map(cut).collect()
+    Unit::cut(frames(recording, kind), kind)
+}
+
+impl Unit {
+    /// Cuts the frames of one track.
+    pub fn cut(frames: Vec<(Codec, Frame)>, kind: Kind) -> Vec<Self> {
+        let mut packetizer = Packetizer::default();
+        let cut = |(codec, frame): (Codec, Frame)| {
+            let mut packets = Vec::new();
+            packetizer.handle_frame(&codec, frame.sync && kind == Kind::Video, &frame, &mut packets);
+            Self { kind, frame, packets }
+        };
+        frames.into_iter().map(cut).collect()
+    }
 }

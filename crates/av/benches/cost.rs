@@ -9,8 +9,9 @@ use media::{Codec, Frame, Span, Timestamp};
 use wire::flv::file::Reader;
 use wire::flv::{Demuxer, Event};
 
+use av::mix::{Mixer, Output, STEP_SAMPLES, Voice};
 use av::picture::{Options, Reencoder};
-use av::sound::{Channels, Converter, Target};
+use av::sound::{Channels, Converter, Target, Writer};
 
 const SECONDS: u32 = 20;
 
@@ -26,6 +27,9 @@ fn main() {
         (&aac_codec, &opus_codec),
         (Codec::Aac(aac::Params { .. }), Codec::Opus(opus::Params { .. }))
     ));
+    for listeners in [1, 4] {
+        mix(10, listeners, &opus_codec, &opus_frames);
+    }
     for threads in [1, 2] {
         reencode(&clip, threads);
     }
@@ -45,6 +49,32 @@ fn convert(what: &str, codec: &Codec, frames: &[Frame], target: Target) -> (Code
     }
     report(what, started, f64::from(SECONDS));
     (converter.codec().clone(), out)
+}
+
+/// A room of so many voices in Opus: decoded, mixed, and encoded for so many who each lack their own.
+fn mix(voices: u32, listeners: u32, codec: &Codec, frames: &[Frame]) {
+    let mut mixer = Mixer::new(Timestamp::ZERO);
+    let target = Target::Opus { channels: Channels::Stereo, bitrate_bps: 128_000 };
+    let mut outputs: Vec<_> = (0..listeners)
+        .map(|own| {
+            let writer = Writer::new(target, Channels::Stereo, Timestamp::ZERO).expect("Opus is there");
+            (Output::new((own > 0).then_some(Voice(own))), writer)
+        })
+        .collect();
+    (0..voices).for_each(|voice| mixer.join(Voice(voice), codec).expect("a sound source"));
+    let (mut block, mut out) = ([[0.0; 2]; STEP_SAMPLES], Vec::new());
+    let started = Instant::now();
+    for frame in frames {
+        for voice in 0..voices {
+            mixer.handle_frame(Voice(voice), frame).expect("a sound source");
+        }
+        mixer.step();
+        for (output, writer) in &mut outputs {
+            output.take(&mixer, &mut block);
+            writer.push(block.as_flattened(), &mut out).expect("a sound source");
+        }
+    }
+    report(&format!("{voices} voices mixed for {listeners}"), started, f64::from(SECONDS));
 }
 
 fn reencode(clip: &[(Codec, Frame)], threads: u16) {

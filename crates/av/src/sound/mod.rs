@@ -13,6 +13,7 @@ mod line;
 mod mix;
 mod plain;
 mod resample;
+mod samples;
 #[cfg(test)]
 #[cfg(feature = "fdk")]
 mod tests;
@@ -24,6 +25,7 @@ use self::encode::Encoder;
 use self::line::{Line, Step};
 pub use self::plain::{Read, Reader, Writer};
 use self::resample::Resampler;
+pub use self::samples::{Brought, Samples, Stereo};
 use crate::Error;
 
 /// Packets in a row that may be broken before the source is given up: a second and more of any codec, which is no

@@ -1,16 +1,21 @@
 //! Rooms served: a task each, with the WebSockets of its members, its journal, and the doors to its media.
 
+pub mod audience;
 mod deliver;
 pub mod door;
+mod follow;
 pub(crate) mod handle;
 mod hosted;
 pub mod journal;
 mod outbox;
+mod output;
+mod picture;
 mod roster;
 pub(crate) mod socket;
 pub mod stage;
 mod task;
 mod tell;
+mod voices;
 mod watch;
 
 use std::collections::BTreeMap;
