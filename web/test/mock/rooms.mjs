@@ -66,7 +66,7 @@ class Room {
 
   /** The sockets break as when a network goes; members keep their places. */
   cut() {
-    for (const { socket } of this.#seats.values()) socket.terminate();
+    for (const { socket } of this.#seats.values()) socket?.terminate();
   }
 
   /** Somebody who has no browser: for a room with others in it. */

@@ -17,20 +17,6 @@ export class DemoPage extends LitElement {
         block-size: 100dvh;
       }
 
-      .invite {
-        padding-block-end: 0.25rem;
-      }
-
-      .invite.dark {
-        --om-sunken: rgb(255 255 255 / 14%);
-        --om-text: #ffffff;
-        --om-muted: #c3cac8;
-
-        inline-size: min(22rem, 100%);
-        justify-self: center;
-        color: #ffffff;
-      }
-
       a.again {
         display: inline-grid;
         align-items: center;
@@ -73,7 +59,7 @@ export class DemoPage extends LitElement {
         .cameraId=${choice.cameraId}
         .microphoneId=${choice.microphoneId}
       >
-        <om-share slot="invite" class="invite" .url=${linkOf(room)}></om-share>
+        <om-share slot="invite" .url=${linkOf(room)}></om-share>
         <a slot="over" class="again" href="/demo">${words.newRoom}</a>
       </live-room>
       </main>

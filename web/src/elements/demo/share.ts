@@ -25,12 +25,8 @@ export class DemoShare extends LitElement {
         shape-rendering: crispEdges;
       }
 
-      :host(.dark) .code,
       :host(.large) .code {
         justify-self: center;
-      }
-
-      :host(.large) .code {
         inline-size: min(14rem, 100%);
       }
     `,

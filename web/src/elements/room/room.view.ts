@@ -18,7 +18,7 @@ export function renderRoom(view: RoomView): TemplateResult {
   const classes = { room: true, quiet: ui.isIdle, narrow: isNarrow, paneled: ui.panel !== 'none', gallered: view.layout === 'gallery' };
   return html`
     <div part="room" class=${classMap(classes)}>
-      <div class="stage-box">
+      <div class="stage-box" @click=${(event: Event) => putAway(view, event)}>
         ${renderStage(view)} ${renderTop(view)}
         <div class="middle">${renderState(view)} ${renderCards(view)}</div>
         ${renderControls(view)}
@@ -27,6 +27,13 @@ export function renderRoom(view: RoomView): TemplateResult {
     </div>
     ${renderQuestion(view)}
   `;
+}
+
+/** On a phone the sheet goes by a touch on the picture, as people expect; the reactions do everywhere. */
+function putAway({ ui, isNarrow }: RoomView, event: Event): void {
+  if (!(event.target as Element).closest('button, .bar, .reactions, .cards, slot')) {
+    if (ui.isReacting || (isNarrow && ui.panel !== 'none')) ui.set({ isReacting: false, panel: isNarrow ? 'none' : ui.panel });
+  }
 }
 
 function renderPanel(view: RoomView): TemplateResult | typeof nothing {

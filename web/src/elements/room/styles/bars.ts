@@ -60,13 +60,13 @@ export const barStyles = css`
     padding: 0 0.875rem;
     border: 0;
     border-radius: 999px;
-    background: var(--_scrim);
+    background: var(--_bar);
     font-size: 0.9375rem;
     font-weight: 600;
   }
 
   .top .round.small {
-    background: var(--_scrim);
+    background: var(--_bar);
   }
 
   .count .hands {
@@ -96,7 +96,7 @@ export const barStyles = css`
     max-inline-size: calc(100% - 1rem);
     padding: 6px;
     border-radius: 999px;
-    background: var(--_scrim);
+    background: var(--_bar);
     backdrop-filter: blur(14px);
     transform: translateX(-50%);
     transition:
@@ -145,7 +145,7 @@ export const barStyles = css`
     grid-template-columns: repeat(8, 44px);
     padding: 6px;
     border-radius: 999px;
-    background: var(--_scrim);
+    background: var(--_bar);
     backdrop-filter: blur(14px);
     transform: translateX(-50%);
   }
@@ -242,7 +242,7 @@ export const barStyles = css`
     gap: 0.25rem;
     padding-inline: 1.125rem 0.25rem;
     border-radius: 999px;
-    background: var(--_scrim);
+    background: var(--_bar);
     backdrop-filter: blur(14px);
     font-size: 0.9375rem;
     font-weight: 550;

@@ -5,6 +5,14 @@ import { css } from 'lit';
 export const panelStyles = css`
   .panel {
     --_focus: var(--_panel-accent);
+    /* For what a page puts into it. */
+    --om-surface: var(--_panel);
+    --om-sunken: var(--_panel-sunken);
+    --om-line: var(--_panel-line);
+    --om-text: var(--_panel-text);
+    --om-muted: var(--_panel-muted);
+    --om-accent: var(--_panel-accent);
+    --om-focus: var(--_panel-accent);
 
     position: relative;
     display: grid;
@@ -12,6 +20,11 @@ export const panelStyles = css`
     min-block-size: 0;
     background: var(--_panel);
     color: var(--_panel-text);
+  }
+
+  /* The sheet has the screen's foot; a touch on the picture puts it away. */
+  .narrow.paneled :is(.bar, .pages) {
+    visibility: hidden;
   }
 
   .narrow .panel {

@@ -135,6 +135,12 @@ export const screenStyles = css`
   }
 
   .calling .over {
+    --om-surface: transparent;
+    --om-sunken: rgb(255 255 255 / 16%);
+    --om-text: #ffffff;
+    --om-muted: #d6dbd9;
+    --om-accent: var(--_accent);
+
     position: relative;
     display: grid;
     justify-items: center;
@@ -144,6 +150,11 @@ export const screenStyles = css`
     background: linear-gradient(rgb(0 0 0 / 72%), rgb(0 0 0 / 30%) 45%, rgb(0 0 0 / 72%));
     text-align: center;
     text-wrap: balance;
+  }
+
+  .calling ::slotted([slot='invite']) {
+    inline-size: min(24rem, 100%);
+    text-align: start;
   }
 
   .calling + .cards {

@@ -12,6 +12,7 @@ export const themeStyles = css`
     --_foreground: var(--live-foreground, #ffffff);
     --_muted: var(--live-foreground-muted, #c3cac8);
     --_scrim: var(--live-scrim, rgb(9 12 12 / 78%));
+    --_bar: var(--live-bar, rgb(34 40 40 / 86%));
     --_end: var(--live-end, #ff5c50);
     --_radius: var(--live-radius, 0px);
     --_panel-radius: var(--live-panel-radius, 14px);
