@@ -278,6 +278,8 @@ export const roomEn = {
   roomReadyText: 'Send this link, or let a phone scan the code.',
   link: 'Link to the room',
   qrOf: 'QR code of the link',
+  qr: 'QR code',
+  shareLink: 'Share',
   enter: 'Go in',
   demoOff: 'This server has no demo rooms',
   demoOffText: 'Whoever runs it may switch them on: [rooms] demo = true.',

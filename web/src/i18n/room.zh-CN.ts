@@ -264,6 +264,8 @@ export const roomZhCN: RoomMessages = {
   roomReadyText: '发送这个链接，或用手机扫码。',
   link: '房间链接',
   qrOf: '链接的二维码',
+  qr: '二维码',
+  shareLink: '分享',
   enter: '进入',
   demoOff: '这台服务器没有演示房间',
   demoOffText: '管理员可以打开：[rooms] demo = true。',

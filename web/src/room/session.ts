@@ -36,6 +36,7 @@ const NOTHING: Sending = { sound: false, picture: false, screen: false };
 /** Louder than a quiet room, of 100. */
 const SPEAKS = 5;
 const TICK_MS = 250;
+const SETTLED_MS = 1_000;
 
 export class RoomSession {
   readonly connection: Connection;
@@ -48,6 +49,7 @@ export class RoomSession {
   /** Changes of what is sent that are under way: the state of the room is behind them. */
   #busy = 0;
   #wasUp = false;
+  #inMs = Infinity;
   #isSpeaking = false;
   #lowersHand = false;
   readonly #taps = new Taps((command) => void this.command(command));
@@ -181,6 +183,7 @@ export class RoomSession {
   }
 
   #handlePhase(phase: Phase): void {
+    if (phase.kind === 'in') this.#inMs = Math.min(this.#inMs, performance.now());
     // The place is gone, or one has left it.
     if (phase.kind === 'over') this.#media?.leave();
     this.#listener.handleChange();
@@ -208,7 +211,9 @@ export class RoomSession {
     this.#media ??= new RoomMedia(this.#options.target(all.about.template), this.#options.devices, this.#mediaListener);
     const place = this.#placeOf(own.id, path);
     if (this.#media.place?.whip === place.whip) return;
-    if (!this.#wasUp && this.#media.place === undefined) this.#listener.handleNotice({ kind: 'up' });
+    // Where everybody goes up at once, the place follows the welcome by a moment: that is nothing to tell.
+    const isNews = !this.#wasUp && performance.now() - this.#inMs >= SETTLED_MS;
+    if (isNews) this.#listener.handleNotice({ kind: 'up' });
     this.#wasUp = true;
     this.#media.enter(place);
     // What was wanted before there was a place: the choice of who joined, raised a hand or accepted.

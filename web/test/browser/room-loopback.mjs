@@ -112,6 +112,8 @@ export async function installRoomLoopback(context) {
     const openUp = async (sdp) => {
       const peer = new RTCPeerConnection();
       stage.up = peer;
+      // What nobody plays is not decoded, and has no loudness.
+      peer.addEventListener('track', ({ track }) => track.kind === 'audio' && void Object.assign(new Audio(), { srcObject: new MediaStream([track]) }).play());
       await peer.setRemoteDescription({ type: 'offer', sdp });
       const own = await answered(peer);
       // A browser answers no simulcast; the sender believes us that it is wanted.

@@ -79,6 +79,20 @@ class Room {
     return seat.id;
   }
 
+  /** As the host does it to a hand that is up. */
+  bringUp(id) {
+    this.#up(id);
+  }
+
+  takeDown(id) {
+    this.#down(id);
+  }
+
+  /** A ghost raises its hand. */
+  raise(id) {
+    this.#do(this.#seats.get(id), { name: 'raise_hand' });
+  }
+
   end(reason) {
     this.put('all', { name: 'ended', ended: { reason, at: Date.now() } });
     for (const seat of this.#seats.values()) this.#bye(seat, reason);

@@ -51,6 +51,8 @@ export async function startMock({ port = 0, groupS = 2, streams = ['live/demo'],
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://mock');
     if (pathname.startsWith('/demo/rooms') && request.method === 'POST') void serveDemo(pathname, request, response);
+    // It has no WHEP: a player goes on with FLV.
+    else if (/^\/room\/.*\/whep$/.test(pathname)) response.writeHead(405).end();
     else if (pathname.startsWith('/api/')) void api.answer(request, response);
     else if (pathname.endsWith('.flv')) serveFlv(pathname, request, response);
     else if (/\.(m3u8|m4s|mp4)$/.test(pathname)) serveHls(pathname, response);

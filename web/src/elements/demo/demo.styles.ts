@@ -11,8 +11,8 @@ export const demoStyles = css`
   }
 
   .lobby {
-    gap: clamp(1.75rem, 4vh, 3rem);
-    padding-block-start: clamp(0.5rem, 6vh, 4.5rem);
+    gap: clamp(1.25rem, 4vh, 3rem);
+    padding-block-start: clamp(0.25rem, 6vh - 2rem, 4.5rem);
   }
 
   .lead {
@@ -148,6 +148,25 @@ export const demoStyles = css`
     text-overflow: ellipsis;
   }
 
+  .select {
+    position: relative;
+    display: block;
+  }
+
+  .select .icon {
+    position: absolute;
+    inset-block: 0;
+    inset-inline-end: 0.875rem;
+    align-content: center;
+    color: var(--om-muted);
+    pointer-events: none;
+  }
+
+  .field select {
+    appearance: none;
+    padding-inline-end: 2.5rem;
+  }
+
   .field input:read-only {
     border-color: var(--om-line);
     color: var(--om-muted);
@@ -216,12 +235,17 @@ export const demoStyles = css`
   .mirror {
     position: relative;
     display: grid;
+    align-self: center;
     min-inline-size: 0;
   }
 
   .mirror live-pusher {
     --live-radius: 18px;
     --live-aspect-ratio: 4 / 3;
+  }
+
+  .mirror live-pusher::part(video) {
+    object-fit: cover;
   }
 
   .check,
@@ -288,6 +312,18 @@ export const demoStyles = css`
     grid-auto-flow: column;
     grid-auto-columns: 1fr;
     gap: 0.75rem;
+  }
+
+  /* A phone held upright shows all of it at once. */
+  @media (max-width: 30rem) {
+    .kind {
+      padding: 0.875rem 1rem 1rem;
+    }
+
+    .kind .icon {
+      margin-block-end: 0.5rem;
+      padding: 0.5rem;
+    }
   }
 
   @media (min-width: 56rem) {

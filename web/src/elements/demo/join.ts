@@ -134,10 +134,10 @@ export class DemoJoin extends LitElement {
     return html`
       <label class="field">
         <span>${label}</span>
-        <select ?disabled=${found.length === 0} @change=${choose}>
+        <span class="select"><select ?disabled=${found.length === 0} @change=${choose}>
           <option value="">${words.byDefault}</option>
           ${found.map(({ deviceId, label: name }, at) => html`<option value=${deviceId}>${name === '' ? nameOf(at + 1) : name}</option>`)}
-        </select>
+        </select>${roomIcon('chevron')}</span>
       </label>
     `;
   }

@@ -84,7 +84,7 @@ export class DemoLobby extends LitElement {
     return html`
       <section class="opened" aria-labelledby="opened">
         <div><h1 id="opened" tabindex="-1">${words.roomReady}</h1><p class="muted">${words.roomReadyText}</p></div>
-        <om-share class="large" .url=${link}></om-share>
+        <om-share large .url=${link}></om-share>
         <a class="press main large" href=${link}>${words.enter}</a>
       </section>
     `;

@@ -1,23 +1,35 @@
-//! `<om-share>`: a link and its QR code.
+//! `<om-share>`: a link, and its QR code: at once where it is what the page is about, else when it is asked for.
 
 import { LitElement, type PropertyValues, type TemplateResult, css, html, nothing, svg } from 'lit';
 import { QUIET, type QrCode, qrOf } from '../qr-path.ts';
+import { roomIcon } from '../room/icons.ts';
 import { RoomWords } from '../room/words.ts';
 import { sharedStyles } from '../shared.styles.ts';
 
 export class DemoShare extends LitElement {
-  static override properties = { url: {}, code: { state: true } };
+  static override properties = { url: {}, large: { type: Boolean, reflect: true }, isOpen: { state: true }, code: { state: true } };
   static override styles = [
     sharedStyles,
     css`
       :host {
         display: grid;
-        gap: 1rem;
+        gap: 0.75rem;
+      }
+
+      .buttons {
+        display: flex;
+        flex-wrap: wrap;
+        gap: 0.5rem;
+      }
+
+      .buttons .press {
+        flex: 1;
+        background: transparent;
       }
 
       .code {
-        justify-self: start;
-        inline-size: min(9rem, 100%);
+        justify-self: center;
+        inline-size: min(11rem, 100%);
         border-radius: 10px;
         /* Scanners want dark on light, by night too. */
         background: #ffffff;
@@ -25,21 +37,21 @@ export class DemoShare extends LitElement {
         shape-rendering: crispEdges;
       }
 
-      :host(.large) .code {
-        justify-self: center;
+      :host([large]) .code {
         inline-size: min(14rem, 100%);
       }
     `,
   ];
 
   declare url: string;
+  declare large: boolean;
+  declare isOpen: boolean;
   declare code: QrCode | undefined;
   readonly #localized = new RoomWords(this);
 
   constructor() {
     super();
-    this.url = '';
-    this.code = undefined;
+    Object.assign(this, { url: '', large: false, isOpen: false, code: undefined });
   }
 
   protected override willUpdate(changed: PropertyValues<this>): void {
@@ -48,12 +60,25 @@ export class DemoShare extends LitElement {
 
   protected override render(): TemplateResult {
     const { words } = this.#localized;
-    const side = (this.code?.size ?? 0) + 2 * QUIET;
+    const { large, isOpen, url } = this;
+    // Phones hand a link on by their own sheet.
+    const canShare = 'share' in navigator && matchMedia('(pointer: coarse)').matches;
     return html`
-      <om-copy label=${words.link} value=${this.url}></om-copy>
-      ${this.code === undefined
+      <om-copy label=${words.link} value=${url}></om-copy>
+      ${large && !canShare
         ? nothing
-        : html`<svg class="code" role="img" aria-label=${words.qrOf} viewBox="${-QUIET} ${-QUIET} ${side} ${side}">${svg`<path fill="currentColor" d=${this.code.path} />`}</svg>`}
+        : html`<div class="buttons">
+            ${canShare ? html`<button class="press" type="button" @click=${() => void navigator.share({ url }).catch(() => undefined)}>${roomIcon('share')}<span>${words.shareLink}</span></button>` : nothing}
+            ${large ? nothing : html`<button class="press" type="button" aria-expanded=${isOpen} @click=${() => (this.isOpen = !isOpen)}>${roomIcon('qr')}<span>${words.qr}</span></button>`}
+          </div>`}
+      ${large || isOpen ? this.#renderCode() : nothing}
     `;
+  }
+
+  #renderCode(): TemplateResult | typeof nothing {
+    if (this.code === undefined) return nothing;
+    const side = this.code.size + 2 * QUIET;
+    const label = this.#localized.words.qrOf;
+    return html`<svg class="code" role="img" aria-label=${label} viewBox="${-QUIET} ${-QUIET} ${side} ${side}">${svg`<path fill="currentColor" d=${this.code.path} />`}</svg>`;
   }
 }

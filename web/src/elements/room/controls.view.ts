@@ -35,6 +35,7 @@ function renderLayoutSwitch({ layout, ui, words }: RoomView): TemplateResult {
 export function renderControls(view: RoomView): TemplateResult {
   const { ui, words, session } = view;
   const isUp = session.place !== undefined;
+  const isCall = view.all.about.template === 'call';
   return html`
     <div part="controls" class="bar" role="group" aria-label=${words.controls}>
       ${isUp ? renderSending(view) : renderWayUp(view)}
@@ -43,7 +44,7 @@ export function renderControls(view: RoomView): TemplateResult {
         ...{ isOpen: ui.panel === 'chat', badge: ui.unread },
       })}
       ${renderButton('more', words.more, () => ui.toggle('settings'), { isOpen: ui.panel === 'settings' })}
-      ${renderButton('leave', view.all.about.template === 'call' ? words.hangUp : words.leave, view.leave, { look: 'end', part: 'leave' })}
+      ${isCall ? renderButton('phoneOff', words.hangUp, view.leave, { look: 'end', part: 'leave' }) : renderButton('leave', words.leave, view.leave, { look: 'end', part: 'leave' })}
     </div>
     ${ui.isReacting ? renderReactions(view) : nothing}
   `;

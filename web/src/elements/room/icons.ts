@@ -4,6 +4,7 @@ import { type TemplateResult, html } from 'lit';
 import { unsafeHTML } from 'lit/directives/unsafe-html.js';
 import down from 'lucide-static/icons/arrow-down.svg?raw';
 import check from 'lucide-static/icons/check.svg?raw';
+import chevron from 'lucide-static/icons/chevron-down.svg?raw';
 import left from 'lucide-static/icons/chevron-left.svg?raw';
 import right from 'lucide-static/icons/chevron-right.svg?raw';
 import more from 'lucide-static/icons/ellipsis.svg?raw';
@@ -18,11 +19,13 @@ import screen from 'lucide-static/icons/monitor-up.svg?raw';
 import phone from 'lucide-static/icons/phone.svg?raw';
 import phoneOff from 'lucide-static/icons/phone-off.svg?raw';
 import teacher from 'lucide-static/icons/presentation.svg?raw';
+import qr from 'lucide-static/icons/qr-code.svg?raw';
 import retry from 'lucide-static/icons/rotate-cw.svg?raw';
 import send from 'lucide-static/icons/send-horizontal.svg?raw';
 import smile from 'lucide-static/icons/smile.svg?raw';
 import flip from 'lucide-static/icons/switch-camera.svg?raw';
 import trash from 'lucide-static/icons/trash-2.svg?raw';
+import share from 'lucide-static/icons/share.svg?raw';
 import speaker from 'lucide-static/icons/user.svg?raw';
 import users from 'lucide-static/icons/users.svg?raw';
 import video from 'lucide-static/icons/video.svg?raw';
@@ -31,8 +34,8 @@ import volumeOff from 'lucide-static/icons/volume-x.svg?raw';
 import close from 'lucide-static/icons/x.svg?raw';
 
 const ICONS = {
-  ...{ chat, check, close, down, flip, gallery, hand, leave, left, lock, mic, micOff, more, phone, phoneOff, retry, right },
-  ...{ screen, send, smile, speaker, teacher, trash, users, video, videoOff, volumeOff },
+  ...{ chat, check, chevron, close, down, flip, gallery, hand, leave, left, lock, mic, micOff, more, phone, phoneOff, retry, right },
+  ...{ qr, screen, send, share, smile, speaker, teacher, trash, users, video, videoOff, volumeOff },
 } as const;
 
 export type RoomIcon = keyof typeof ICONS;

@@ -266,7 +266,8 @@ export class LiveRoom extends LitElement {
   }
 
   #handleKey(event: KeyboardEvent): void {
-    if (event.key !== 'Escape' || (this.#ui.panel === 'none' && !this.#ui.isReacting)) return;
+    // A question has its own way to close.
+    if (event.key !== 'Escape' || this.#ui.question !== undefined || (this.#ui.panel === 'none' && !this.#ui.isReacting)) return;
     event.stopPropagation();
     this.#ui.set({ panel: 'none', isReacting: false });
   }
@@ -308,14 +309,16 @@ export class LiveRoom extends LitElement {
   }
 }
 
-/** A picture that fills its tile loses its edges; one that would lose this much is shown whole. */
+/** A picture that fills its place loses its edges; one that would lose this much is shown whole. Tiles are for faces. */
 const CROP_MAX = 0.45;
+const TILE_CROP_MAX = 0.68;
 
 function fit(video: HTMLVideoElement): void {
   const { videoWidth, videoHeight, clientWidth, clientHeight } = video;
   if (videoWidth * videoHeight * clientWidth * clientHeight === 0) return;
   const ratio = (videoWidth / videoHeight) * (clientHeight / clientWidth);
-  video.classList.toggle('contained', 1 - Math.min(ratio, 1 / ratio) > CROP_MAX);
+  const most = video.closest('.main') === null ? TILE_CROP_MAX : CROP_MAX;
+  video.classList.toggle('contained', 1 - Math.min(ratio, 1 / ratio) > most);
 }
 
 const DECLINED = { kind: 'over', ending: { by: 'bye', code: 'declined', sentence: '' } } as const;

@@ -72,10 +72,10 @@ function renderSelect(
   return html`
     <label class="field">
       <span>${label}</span>
-      <select ?disabled=${found.length === 0} @change=${choose}>
+      <span class="select"><select ?disabled=${found.length === 0} @change=${choose}>
         <option value="" ?selected=${chosen === undefined}>${words.byDefault}</option>
         ${found.map(({ deviceId, label: name }, at) => html`<option value=${deviceId} ?selected=${deviceId === chosen}>${name === '' ? nameOf(at + 1) : name}</option>`)}
-      </select>
+      </select>${roomIcon('chevron')}</span>
     </label>
   `;
 }

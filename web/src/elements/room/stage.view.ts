@@ -5,6 +5,7 @@ import { classMap } from 'lit/directives/class-map.js';
 import { repeat } from 'lit/directives/repeat.js';
 import { arrange } from '../../room/layout.ts';
 import { roomIcon } from './icons.ts';
+import { plays } from './plays.ts';
 import { type RoomView, nameOf, performersOf, renderButton, renderFace } from './view.ts';
 
 /** More tiles a page would be stamps on this width. */
@@ -102,7 +103,7 @@ export function renderTile(view: RoomView, member: number, size: 'main' | 'small
     .join(', ');
   return html`
     <figure part="tile" class=${classMap(classes)} data-member=${member} aria-label=${label}>
-      <video autoplay playsinline muted .muted=${true} .srcObject=${stream ?? null} ?hidden=${stream === undefined} aria-hidden="true"></video>
+      <video autoplay playsinline muted .muted=${true} ?hidden=${stream === undefined} aria-hidden="true" ${plays(stream)}></video>
       ${stream === undefined ? renderFace(member, nameOf(view, member)) : nothing}
       ${state === '' ? nothing : html`<p class="state">${state}</p>`}
       <figcaption>${sound ? nothing : roomIcon('micOff')}<span>${screen ? words.screenOf(name) : name}</span></figcaption>
@@ -121,16 +122,18 @@ function ownPicture({ session }: RoomView): Picture {
 function pictureOf(view: RoomView, member: number): Picture {
   const { session, all, words } = view;
   const { picture, screen } = all.stage.find((each) => each.member === member)?.sending ?? { picture: false, screen: false };
-  if (all.members.find(({ id }) => id === member)?.away === true) return { stream: undefined, words: words.personAway };
-  if (!picture && !screen) return { stream: undefined, words: '' };
+  // Without its signalling a member's media goes on: only what does not come is missed.
+  const isAway = all.members.find(({ id }) => id === member)?.away === true;
+  const missing = isAway ? words.personAway : '';
+  if (!picture && !screen) return { stream: undefined, words: missing };
   const down = session.media?.down;
   const tile = down?.slots?.tileOf(member);
-  if (down === undefined || tile === undefined) return { stream: undefined, words: '' };
+  if (down === undefined || tile === undefined) return { stream: undefined, words: missing };
   switch (tile.state) {
     case 'playing':
       return { stream: down.streamOf(tile.mid), words: '' };
     case 'waiting':
-      return { stream: undefined, words: words.waitingFor(nameOf(view, member)) };
+      return { stream: undefined, words: isAway ? missing : words.waitingFor(nameOf(view, member)) };
     case 'paused':
       return { stream: undefined, words: words.pausedFor };
   }

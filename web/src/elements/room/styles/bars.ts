@@ -121,6 +121,20 @@ export const barStyles = css`
     cursor: none;
   }
 
+  .narrow .bar .wide {
+    flex: 0 1 auto;
+    gap: 0.375rem;
+    min-inline-size: 0;
+    padding: 0 0.875rem 0 0.75rem;
+    overflow: hidden;
+    font-size: 0.9375rem;
+  }
+
+  .bar .wide span:not(.icon) {
+    overflow: hidden;
+    text-overflow: ellipsis;
+  }
+
   .badge {
     position: absolute;
     inset-block-start: 2px;

@@ -130,7 +130,8 @@ export const screenStyles = css`
     border-radius: 0;
   }
 
-  .calling figcaption {
+  .calling figcaption,
+  .calling .tile::after {
     display: none;
   }
 
@@ -159,7 +160,7 @@ export const screenStyles = css`
 
   .calling + .cards {
     position: absolute;
-    inset-block-start: 1rem;
+    inset-block-end: 7.5rem;
     inset-inline: 1rem;
     pointer-events: none;
   }

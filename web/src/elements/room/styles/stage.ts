@@ -264,7 +264,12 @@ export const stageStyles = css`
     aspect-ratio: 3 / 4;
   }
 
+  :is(.lead.alone, .lead.pair) > .main::after {
+    display: none;
+  }
+
   .narrow .pair > .main > figcaption {
+    max-inline-size: calc(100% - 9rem);
     inset-block-end: var(--_bottom);
     inset-inline-start: 12px;
   }
