@@ -11,6 +11,7 @@ import { dialWebSocket, socketUrl } from '../../room/wire.ts';
 import { type Target, targetOf } from '../../publish/settings.ts';
 import { listDevices } from '../push/capture.ts';
 import { keepAwake } from '../push/wake-lock.ts';
+import { FocusKeeper } from './focus.ts';
 import { Floaters } from './floaters.ts';
 import { roomProperties } from './live-room.properties.ts';
 import { renderRoom } from './room.view.ts';
@@ -60,6 +61,7 @@ export class LiveRoom extends LitElement {
   readonly #ui = new RoomUi(() => this.requestUpdate());
   readonly #voices = new Voices(() => this.requestUpdate());
   readonly #floaters = new Floaters();
+  readonly #focus = new FocusKeeper();
   readonly #sizes = new ResizeObserver(() => this.#measure());
   #tiles: TileWatch | undefined;
   #session: RoomSession | undefined;
@@ -143,6 +145,10 @@ export class LiveRoom extends LitElement {
     if (!this.ring) this.join();
   }
 
+  protected override willUpdate(): void {
+    this.#focus.note(this.renderRoot);
+  }
+
   protected override updated(changed: PropertyValues<this>): void {
     if ((changed.has('url') || changed.has('token')) && this.#session !== undefined && this.token !== this.#tokenShown) {
       this.#close();
@@ -154,6 +160,7 @@ export class LiveRoom extends LitElement {
     // Moved, it would begin all flights anew.
     if (box !== null && this.#floaters.layer.parentElement !== box) box.append(this.#floaters.layer);
     this.renderRoot.querySelector<HTMLDialogElement>('dialog:not([open])')?.showModal();
+    this.#focus.keep(this.renderRoot, this.#ui.panel);
     this.#placeTiles();
     if (this.#ui.isFollowing) this.renderRoot.querySelector('.lines')?.scrollTo({ top: 1e9 });
   }

@@ -41,7 +41,7 @@ function renderPanel(view: RoomView): TemplateResult | typeof nothing {
   if (ui.panel === 'none') return nothing;
   const title = words[ui.panel];
   return html`
-    <section part="panel" class="panel ${ui.panel}" aria-label=${title}>
+    <section part="panel" class="panel ${ui.panel}" tabindex="-1" aria-label=${title}>
       <header class="head">
         <h2>${title}</h2>
         ${renderButton('close', words.close, () => ui.set({ panel: 'none' }), { look: 'plain' })}

@@ -84,6 +84,10 @@ export const panelStyles = css`
     padding: 0.5rem 1.25rem 1.5rem;
   }
 
+  .panel:focus {
+    outline: none;
+  }
+
   .scroll:focus-visible,
   .lines:focus-visible {
     outline-offset: -2px;
