@@ -8,6 +8,7 @@ import { pushEn } from './push.en.ts';
 const REFUSALS: Readonly<Record<string, string>> = {
   bad_name: 'This name cannot be used. Take one of 1 to 64 visible characters.',
   bad_text: 'This text cannot be sent. It is empty, too long or has characters that cannot be seen.',
+  bad_token: 'This invitation is not valid, or has run out. Ask for a new one.',
   bad_value: 'This value cannot be kept.',
   banned: 'You were banned from this room.',
   chat_closed: 'The chat is closed.',

@@ -9,6 +9,7 @@ import type { RoomMessages } from './room.en.ts';
 const REFUSALS: Readonly<Record<string, string>> = {
   bad_name: '这个名字不能用。请用 1 到 64 个可见字符。',
   bad_text: '这段文字不能发送：为空、过长，或含有看不见的字符。',
+  bad_token: '这份邀请无效或已过期，请索取新的邀请。',
   bad_value: '这个值不能保存。',
   banned: '您已被禁止进入这个房间。',
   chat_closed: '聊天已关闭。',

@@ -3,7 +3,9 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { Rooms } from '../mock/rooms.mjs';
 import { FAKE_DEVICES, openBrowser, openPage, openServer, outputFile, until } from './harness.mjs';
+import { installRoomLoopback } from './room-loopback.mjs';
 import { framesOf, joinRoom, phaseOf, sentFrames, sentLevel, stageOf, waitUp } from './room-page.mjs';
 
 const ON = { sound: true, picture: true, screen: false };
@@ -313,7 +315,6 @@ test('a_refused_camera_is_said_and_the_microphone_goes_on', () =>
 test('the_lobby_opens_a_room_and_goes_in', async () => {
   const browser = await openBrowser({ flags: FAKE_DEVICES, permissions: ['camera', 'microphone'] });
   try {
-    const { installRoomLoopback } = await import('./room-loopback.mjs');
     await installRoomLoopback(browser.context);
     const { page, complaints } = await openPage(browser.context, `${server.origin}/demo`);
     await page.getByRole('radio', { name: /Meeting/ }).check();
@@ -332,6 +333,26 @@ test('the_lobby_opens_a_room_and_goes_in', async () => {
     await page.getByText('This server has no demo rooms').waitFor();
   } finally {
     delete server.mock.control.demo;
+    await browser.close();
+  }
+});
+
+test('the_example_joins_by_url_and_token', async () => {
+  const room = openRoom('meeting');
+  const browser = await openBrowser({ flags: FAKE_DEVICES, permissions: ['camera', 'microphone'] });
+  try {
+    await installRoomLoopback(browser.context);
+    const { page, complaints } = await openPage(browser.context, `${server.origin}/examples/room.html`);
+    await page.getByText('Set the url attribute').waitFor();
+    await page.getByRole('textbox', { name: 'Room' }).fill(room.id);
+    await page.getByRole('textbox', { name: 'Token' }).fill(Rooms.token({ room: room.id, sub: 'u1', name: 'Ann', role: 'host' }));
+    await page.getByRole('button', { name: 'Join' }).click();
+    await until(() => stageOf(page), (stage) => stage[0]?.sending.picture === true && stage[0].sending.sound === false);
+    await page.getByRole('button', { name: 'Turn the microphone on' }).click();
+    await until(() => sentLevel(page), (level) => level > 0.01);
+    await page.screenshot({ path: outputFile('room-example-desktop.png') });
+    assert.deepEqual(complaints.filter((line) => !/favicon/.test(line)), []);
+  } finally {
     await browser.close();
   }
 });
