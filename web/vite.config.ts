@@ -2,6 +2,7 @@
 //! the stable addresses `/assets/openmic.js` and `/assets/openmic-room.js`, and beside them what runs on the audio
 //! thread. Everything else is hashed, so that a server may let it be cached for ever.
 import { defineConfig } from 'vitest/config';
+import { chunkGroups } from './chunks.ts';
 
 /** The addresses that developers paste; their content changes between versions, their names do not. */
 const STABLE_ENTRY = 'openmic';
@@ -25,6 +26,7 @@ export default defineConfig({
       output: {
         entryFileNames: (chunk) =>
           [STABLE_ENTRY, ROOM_ENTRY, WORKLET_ENTRY].includes(chunk.name) ? 'assets/[name].js' : 'assets/[name]-[hash].js',
+        codeSplitting: { groups: chunkGroups },
         chunkFileNames: 'assets/[name]-[hash].js',
         assetFileNames: 'assets/[name]-[hash][extname]',
       },
