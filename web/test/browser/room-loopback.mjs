@@ -16,6 +16,8 @@ export async function installRoomLoopback(context) {
       up: undefined,
       down: undefined,
       channel: undefined,
+      /** ICE restarts that were asked for. */
+      restarts: 0,
       /** A status to refuse with, while set. */
       refuses: undefined,
       speak(...members) {
@@ -122,6 +124,16 @@ export async function installRoomLoopback(context) {
       return layers === undefined ? own : own.replace(/(m=video[\s\S]*?a=mid:.*\r\n)/, `$1${rids}a=simulcast:recv ${layers}\r\n`);
     };
 
+    /** The earlier offer with the credentials of the fragment; the answer's come back. */
+    const restarted = async (peer, fragment) => {
+      const read = (name) => new RegExp(`^a=${name}:.*$`, 'm').exec(fragment)[0].trim();
+      let sdp = peer.remoteDescription.sdp.replace(/^a=candidate:.*\r\n/gm, '');
+      for (const name of ['ice-ufrag', 'ice-pwd']) sdp = sdp.replace(new RegExp(`^a=${name}:.*$`, 'gm'), read(name));
+      await peer.setRemoteDescription({ type: 'offer', sdp });
+      const own = await answered(peer);
+      return own.split('\r\n').filter((line) => /^a=(ice-ufrag|ice-pwd|candidate)/.test(line)).join('\r\n');
+    };
+
     const fetchBefore = window.fetch;
     window.fetch = async (input, init = {}) => {
       const url = new URL(typeof input === 'string' ? input : input.url ?? String(input), location.href);
@@ -131,6 +143,11 @@ export async function installRoomLoopback(context) {
       const { method = 'GET', headers, body } = init;
       stage.requests.push({ method, url: url.pathname + url.search, authorization: headers?.authorization });
       if (method === 'DELETE') return new Response(null, { status: 200 });
+      if (method === 'PATCH' && headers['if-match'] === '*') {
+        const fragment = await restarted(isDown ? stage.down : stage.up, body);
+        stage.restarts += 1;
+        return new Response(fragment, { headers: { etag: '"2"', 'content-type': 'application/trickle-ice-sdpfrag' } });
+      }
       if (method === 'PATCH') return new Response(null, { status: 204 });
       if (stage.refuses !== undefined) return new Response(null, { status: stage.refuses });
       const answer = await (isDown ? openDown(body) : openUp(body));

@@ -35,11 +35,11 @@ export function framesOf(page) {
   );
 }
 
-/** Decoded frames of what the page sent, at the other side. */
+/** Frames that the page has sent, in all layers, over a connection that the other side has: it must not be another one. */
 export function sentFrames(page) {
-  return page.evaluate(async () => {
-    const stats = [...(await window.stage.up.getStats()).values()];
-    return stats.filter(({ type, kind }) => type === 'inbound-rtp' && kind === 'video').reduce((sum, { framesReceived = 0, packetsReceived = 0 }) => sum + framesReceived + packetsReceived, 0);
+  return page.locator('live-room').evaluate(async (room) => {
+    const stats = [...(await room.session.media.up.peer.getStats()).values()];
+    return stats.filter(({ type, kind }) => type === 'outbound-rtp' && kind === 'video').reduce((sum, { framesSent = 0 }) => sum + framesSent, 0);
   });
 }
 

@@ -205,6 +205,42 @@ test('a_lost_websocket_costs_no_frame_and_what_was_pressed_meanwhile_is_done_onc
     (room) => room.addGhost('Bo', { up: true, sending: ON }),
   ));
 
+test('another_network_restarts_ice_both_ways_and_the_pictures_go_on', () =>
+  inRoom(
+    'meeting',
+    { name: 'Ann' },
+    async ({ page }) => {
+      await waitUp(page);
+      await until(() => framesOf(page), (frames) => frames[1] > 10);
+      await page.evaluate(() => window.dispatchEvent(new Event('online')));
+      await until(() => page.evaluate(() => window.stage.restarts), (restarts) => restarts === 2);
+      const [sent, shown] = [await sentFrames(page), (await framesOf(page))[1]];
+      await until(() => sentFrames(page), (frames) => frames > sent + 10);
+      await until(() => framesOf(page), (frames) => frames[1] > shown + 10);
+      const phases = () => page.locator('live-room').evaluate(({ session }) => [session.media.upPhase.kind, session.media.downPhase.kind].join());
+      await until(phases, (kinds) => kinds === 'live,up');
+    },
+    (room) => room.addGhost('Bo', { up: true, sending: ON }),
+  ));
+
+test('a_stage_that_is_refused_is_asked_for_again_and_said', () =>
+  inRoom(
+    'meeting',
+    { name: 'Ann' },
+    async ({ room, page }) => {
+      await waitUp(page);
+      room.takeDown(2);
+      await button(page, 'Go to the stage').waitFor();
+      await page.evaluate(() => (window.stage.refuses = 503));
+      await wake(page);
+      await button(page, 'Go to the stage').click();
+      await page.locator('[part=state]').getByText('Sound and pictures are cut off; connecting again').waitFor();
+      await page.evaluate(() => delete window.stage.refuses);
+      await until(() => page.locator('live-room').evaluate(({ session }) => [session.media.upPhase.kind, session.media.downPhase.kind].join()), (kinds) => kinds === 'live,up', 20_000);
+    },
+    (room) => room.addGhost('Bo', { up: true, sending: ON }),
+  ));
+
 test('a_tile_says_why_it_has_no_picture_and_hidden_ones_are_not_asked_for', () =>
   inRoom(
     'meeting',
