@@ -1,6 +1,8 @@
 //! The slots of a stage session (docs/control-channel.md): six voices that the server fills, and tiles that we ask
 //! for; who is in which now, and who speaks. Pure: wishes and messages go in, messages come out.
 
+import { HOLD_MAX_MS } from '../play/control-channel.ts';
+
 /** Somebody whose picture is wanted, in device pixels of its tile. */
 export interface Wanted {
   readonly member: number;
@@ -41,6 +43,7 @@ export class Slots {
   readonly #voices = new Map<string, number>();
   #order: readonly number[] = [];
   #speakers: readonly Speaker[] = [];
+  #holdMs = 0;
   #told = '';
   #toldMs = -Infinity;
 
@@ -51,6 +54,11 @@ export class Slots {
   /** Loudest first; only who speaks. */
   get speakers(): readonly Speaker[] {
     return this.#speakers;
+  }
+
+  /** How long to hold what comes: what is lost on somebody's way to the server comes so late. */
+  get holdMs(): number {
+    return this.#holdMs;
   }
 
   /** The members whose voices come, by slot. */
@@ -102,6 +110,8 @@ export class Slots {
         return this.#handleTile(said);
       case 'speakers':
         return this.#handleSpeakers(said);
+      case 'hold':
+        return this.#handleHold(said);
       default:
         return false;
     }
@@ -134,6 +144,14 @@ export class Slots {
       const { member, level } = (each ?? {}) as Said;
       return isNumber(member) && isNumber(level) ? [{ member, level }] : [];
     });
+    return true;
+  }
+
+  #handleHold({ ms }: Said): boolean {
+    if (!isNumber(ms)) return false;
+    const holdMs = Math.min(Math.max(0, ms), HOLD_MAX_MS);
+    if (holdMs === this.#holdMs) return false;
+    this.#holdMs = holdMs;
     return true;
   }
 

@@ -143,12 +143,20 @@ export class StageSession {
     };
     session.slots.want(this.#wanted);
     channel.addEventListener('open', () => this.#tell(), { signal });
-    channel.addEventListener('message', ({ data }) => session.slots.handleMessage(data) && this.#listener.handleChange(), { signal });
+    channel.addEventListener('message', ({ data }) => this.#handleMessage(session, data), { signal });
     peer.addEventListener('connectionstatechange', () => this.#follow(session), { signal });
     const timer = setTimeout(() => session.isUp || this.#fail(session, { kind: 'connect', detail: 'not connected in time' }), CONNECT_MS);
     signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
     this.#session = session;
     return session;
+  }
+
+  #handleMessage({ slots, peer }: Session, data: unknown): void {
+    const holdMs = slots.holdMs;
+    if (!slots.handleMessage(data)) return;
+    // All alike, so that lips stay with the voice.
+    if (slots.holdMs !== holdMs) for (const receiver of peer.getReceivers()) receiver.jitterBufferTarget = slots.holdMs;
+    this.#listener.handleChange();
   }
 
   #follow(session: Session): void {

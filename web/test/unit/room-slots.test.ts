@@ -81,6 +81,9 @@ describe('Slots', () => {
     expect([...slots.voices]).toEqual([['1', 4]]);
     slots.handleMessage('{"type":"speakers","speakers":[{"member":3,"level":-23},{"member":"x"},null]}');
     expect(slots.speakers).toEqual([{ member: 3, level: -23 }]);
+    expect(slots.handleMessage('{"type":"hold","ms":240}')).toBe(true);
+    expect(slots.handleMessage('{"type":"hold","ms":240}')).toBe(false);
+    expect(slots.holdMs).toBe(240);
     for (const bad of ['', 'null', '{}', '{"type":"tile"}', '{"type":"voice","mid":1}', '{"type":"speakers"}', 7, `"${'x'.repeat(2_000)}"`]) {
       expect(slots.handleMessage(bad)).toBe(false);
     }

@@ -11,7 +11,7 @@ import { type RoomIcon, roomIcon } from '../room/icons.ts';
 import { RoomWords } from '../room/words.ts';
 import { sharedStyles } from '../shared.styles.ts';
 import { demoStyles } from './demo.styles.ts';
-import { keptInvitation } from './kept.ts';
+import { keepInvitation, keptInvitation } from './kept.ts';
 import { NAME, NAME_MAX } from './lobby.ts';
 
 /** How somebody comes in. */
@@ -151,7 +151,10 @@ export class DemoJoin extends LitElement {
     if (kept !== undefined) return kept.token;
     const answer = await joinDemoRoom(this.room, name);
     this.problem = answer.ok ? undefined : answer.problem;
-    return answer.ok ? answer.token : undefined;
+    if (!answer.ok) return undefined;
+    // Loaded anew, the page comes back as the same member.
+    keepInvitation(this.room, { token: answer.token, name });
+    return answer.token;
   }
 
   async #join(event: SubmitEvent): Promise<void> {

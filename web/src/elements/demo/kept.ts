@@ -1,4 +1,4 @@
-//! The invitation of whoever opened a room, on the way from the lobby into it; gone with the window.
+//! One's invitation to a room, on the way from the lobby into it and when the page is loaded anew; gone with the window.
 
 export interface Kept {
   readonly token: string;
