@@ -1,10 +1,12 @@
-//! Builds the pages (console, player, publisher, and how to trust the server), the elements alone under the stable
-//! address `/assets/openmic.js`, and beside them what runs on the audio thread. Everything else is hashed, so that
-//! a server may let it be cached for ever.
+//! Builds the pages (console, player, publisher, demo rooms, and how to trust the server), the elements alone under
+//! the stable addresses `/assets/openmic.js` and `/assets/openmic-room.js`, and beside them what runs on the audio
+//! thread. Everything else is hashed, so that a server may let it be cached for ever.
 import { defineConfig } from 'vitest/config';
+import { chunkGroups } from './chunks.ts';
 
-/** The one address that developers paste; its content changes between versions, its name does not. */
+/** The addresses that developers paste; their content changes between versions, their names do not. */
 const STABLE_ENTRY = 'openmic';
+const ROOM_ENTRY = 'openmic-room';
 /** Found by name from wherever the elements were loaded. */
 const WORKLET_ENTRY = 'openmic-worklet';
 
@@ -17,13 +19,14 @@ export default defineConfig({
     chunkSizeWarningLimit: 600,
     rolldownOptions: {
       input: {
-        ...{ index: 'index.html', play: 'play.html', publish: 'publish.html', trust: 'trust.html' },
-        ...{ [STABLE_ENTRY]: 'src/openmic.ts', [WORKLET_ENTRY]: 'src/worklet.ts' },
+        ...{ index: 'index.html', play: 'play.html', publish: 'publish.html', trust: 'trust.html', demo: 'demo.html' },
+        ...{ [STABLE_ENTRY]: 'src/openmic.ts', [ROOM_ENTRY]: 'src/room.ts', [WORKLET_ENTRY]: 'src/worklet.ts' },
       },
       preserveEntrySignatures: 'exports-only',
       output: {
         entryFileNames: (chunk) =>
-          [STABLE_ENTRY, WORKLET_ENTRY].includes(chunk.name) ? 'assets/[name].js' : 'assets/[name]-[hash].js',
+          [STABLE_ENTRY, ROOM_ENTRY, WORKLET_ENTRY].includes(chunk.name) ? 'assets/[name].js' : 'assets/[name]-[hash].js',
+        codeSplitting: { groups: chunkGroups },
         chunkFileNames: 'assets/[name]-[hash].js',
         assetFileNames: 'assets/[name]-[hash][extname]',
       },

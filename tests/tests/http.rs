@@ -192,6 +192,8 @@ async fn pages_come_with_a_policy_that_lets_nothing_foreign_in_and_their_files_a
         "/",
         "/play/live/x",
         "/publish/live/x",
+        "/demo",
+        "/demo/abcd-efgh",
         "/metrics",
         "/api/v1/server",
         "/healthz",

@@ -51,7 +51,8 @@ export async function serveBundle(context, origin) {
   const policy = (await fetch(origin)).headers.get('content-security-policy') ?? '';
   await context.route(`${origin}/**`, async (route) => {
     const { pathname } = new URL(route.request().url());
-    const name = pathname.startsWith('/publish/') ? 'publish.html' : pathname.startsWith('/play/') ? 'play.html' : pathname.slice(1);
+    const page = ['publish', 'play', 'demo'].find((name) => pathname === `/${name}` || pathname.startsWith(`/${name}/`));
+    const name = page === undefined || route.request().method() !== 'GET' ? pathname.slice(1) : `${page}.html`;
     const isBundled = name.endsWith('.html') || name.startsWith('assets/');
     if (!isBundled || !existsSync(join(DIST, name))) return route.fallback();
     const headers = { 'content-security-policy': policy, 'access-control-allow-origin': '*' };

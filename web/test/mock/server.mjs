@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { WebSocketServer } from 'ws';
 import { ApiMock, problem } from './api.mjs';
 import { FlvRelay } from './flv-relay.mjs';
+import { Rooms } from './rooms.mjs';
 
 const DIST = fileURLToPath(new URL('../../dist/', import.meta.url));
 const EXAMPLES = fileURLToPath(new URL('../../examples/', import.meta.url));
@@ -43,15 +44,32 @@ export async function startMock({ port = 0, groupS = 2, streams = ['live/demo'],
   };
   let ffmpeg = publish(relay, work, groupS);
   const viewers = { flv: 0, ws_flv: 0 };
+  const rooms = new Rooms();
+  let opened = 0;
   const api = new ApiMock({ control, viewers, streams });
 
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://mock');
-    if (pathname.startsWith('/api/')) void api.answer(request, response);
+    if (pathname.startsWith('/demo/rooms') && request.method === 'POST') void serveDemo(pathname, request, response);
+    // It has no WHEP: a player goes on with FLV.
+    else if (/^\/room\/.*\/whep$/.test(pathname)) response.writeHead(405).end();
+    else if (pathname.startsWith('/api/')) void api.answer(request, response);
     else if (pathname.endsWith('.flv')) serveFlv(pathname, request, response);
     else if (/\.(m3u8|m4s|mp4)$/.test(pathname)) serveHls(pathname, response);
     else servePage(pathname, response, control);
   });
+
+  /** The demo rooms of docs/live-room.md; `control.demo` set to a status refuses them. */
+  async function serveDemo(pathname, request, response) {
+    if (control.demo !== undefined) return problem(response, control.demo, 'no demo rooms');
+    const { template, name, role } = JSON.parse(Buffer.concat(await request.toArray()).toString());
+    const id = /^\/demo\/rooms\/([^/]+)\/tokens$/.exec(pathname)?.[1];
+    if (id !== undefined && rooms.find(id) === undefined) return problem(response, 404, 'no such room');
+    const room = id ?? `room-${(opened += 1)}`;
+    if (id === undefined) rooms.open(room, template);
+    const token = Rooms.token({ room, sub: `${name}-${(opened += 1)}`, name, role: id === undefined ? 'host' : role });
+    response.writeHead(201, { 'content-type': 'application/json' }).end(JSON.stringify({ ...(id === undefined && { room }), token }));
+  }
 
   function serveFlv(pathname, request, response) {
     if (control.blockFlv) return void request.socket.destroy();
@@ -78,12 +96,19 @@ export async function startMock({ port = 0, groupS = 2, streams = ['live/demo'],
   }
 
   function absent(pathname) {
+    if (/^\/room\/[^/]+\.flv$/.test(pathname)) return control.empty;
     const path = decodeURIComponent(pathname.replace(/^\/|\.\w+$/g, ''));
     return control.empty || control.endedPaths.has(path) || !streams.includes(path);
   }
 
   const sockets = new WebSocketServer({ noServer: true });
   server.on('upgrade', (request, socket, head) => {
+    const room = /^\/rooms\/([^/]+)\/ws$/.exec(new URL(request.url, 'http://mock').pathname)?.[1];
+    if (room !== undefined) {
+      const found = rooms.find(room);
+      if (found === undefined || found.isAway) return void socket.destroy();
+      return sockets.handleUpgrade(request, socket, head, (ws) => found.accept(ws));
+    }
     if (control.blockWs) return void socket.destroy();
     sockets.handleUpgrade(request, socket, head, (ws) => {
       const viewer = { write: (data) => ws.send(data), end: () => ws.close(1000), cut: () => ws.terminate() };
@@ -105,6 +130,7 @@ export async function startMock({ port = 0, groupS = 2, streams = ['live/demo'],
     origin,
     control,
     api,
+    rooms,
     /** The publisher vanishes; connections stay open and silent. */
     vanish() {
       control.state = 'waiting';
@@ -161,6 +187,7 @@ function servePage(pathname, response, control) {
   if (pathname === '/') return sendFile(join(DIST, 'index.html'), response);
   if (pathname.startsWith('/trust')) return serveTrust(pathname, response, control);
   if (pathname.startsWith('/publish/')) return sendFile(join(DIST, 'publish.html'), response);
+  if (/^\/demo(\/[^/]+)?$/.test(pathname)) return sendFile(join(DIST, 'demo.html'), response);
   if (pathname.startsWith('/play/')) return sendFile(join(DIST, 'play.html'), response);
   if (pathname.startsWith('/examples/')) return serveExample(pathname, response, control);
   return sendFile(join(DIST, normalize(pathname)), response);

@@ -33,6 +33,11 @@ pub(super) async fn publisher(headers: HeaderMap) -> Response {
     page("publish.html", &headers)
 }
 
+/// The lobby of demo rooms, and a room; the page finds which in its own address.
+pub(super) async fn demo(headers: HeaderMap) -> Response {
+    page("demo.html", &headers)
+}
+
 /// How devices come to trust a server that is its own certificate authority.
 pub(super) async fn trust(headers: HeaderMap) -> Response {
     page("trust.html", &headers)

@@ -29,6 +29,8 @@ pub(super) fn router(context: Arc<Context>) -> Router {
         .route("/", get(pages::console))
         .route("/play/{*path}", get(pages::player))
         .route("/publish/{*path}", get(pages::publisher))
+        .route("/demo", get(pages::demo))
+        .route("/demo/{room}", get(pages::demo))
         .route("/trust", get(pages::trust))
         .route("/trust/openmic-ca.crt", get(trust::certificate))
         .route("/trust/openmic-ca.mobileconfig", get(trust::profile))

@@ -7,6 +7,7 @@ import type { RateHints } from '../../signal/sdp.ts';
 import { PushCode, type PushStateCode } from '../../publish/codes.ts';
 import { Floor, type FloorDecision } from '../../publish/floor.ts';
 import { type Encoding, type VideoLevel, readLayers, readLoss, steer } from '../../publish/layers.ts';
+import { isReachable, watchNetwork } from '../../publish/network.ts';
 import type { Notice } from '../../publish/notices.ts';
 import { PushLink } from '../../publish/push-link.ts';
 import { PushMeter, type PushSample, readPushSample } from '../../publish/push-stats.ts';
@@ -41,15 +42,9 @@ export interface BroadcastListener {
 
 const TICK_MS = 200;
 const SAMPLE_EVERY_MS = 1_000;
-/** A server that is there answers anything within this. */
-const PROBE_MS = 1_000;
 /** From this level on the uplink is told to be too small, once until it is better. */
 const WEAK_LEVEL = 4;
 const LEVEL_NOTICES: Readonly<Record<VideoLevel, Notice>> = { full: 'video-back', base: 'video-base', off: 'video-off' };
-
-interface NetworkInformation extends EventTarget {
-  readonly type?: string;
-}
 
 export class Broadcast {
   readonly #plan: BroadcastPlan;
@@ -82,7 +77,7 @@ export class Broadcast {
     this.#floor = new Floor(plan.target);
     this.#encodings = plan.encodings;
     for (const track of tracks) this.#stream.addTrack(track);
-    this.#watchNetwork();
+    watchNetwork(() => this.hurry(), this.#ends.signal);
     void this.#connect();
   }
 
@@ -127,23 +122,6 @@ export class Broadcast {
     clearTimeout(this.#retry);
     this.#publication?.stop();
     this.#publication = undefined;
-  }
-
-  #watchNetwork(): void {
-    const { signal } = this.#ends;
-    window.addEventListener('online', () => this.hurry(), { signal });
-    const connection = (navigator as { readonly connection?: NetworkInformation }).connection;
-    let type = connection?.type;
-    connection?.addEventListener(
-      'change',
-      () => {
-        // It also tells of every new estimate of the rate; another kind of network is another path.
-        if (connection.type === type) return;
-        type = connection.type;
-        this.hurry();
-      },
-      { signal },
-    );
   }
 
   async #connect(): Promise<void> {
@@ -247,13 +225,7 @@ export class Broadcast {
 
   async #probe(): Promise<void> {
     const link = this.#link;
-    // The server that the media goes to; any answer will do, and another origin need not allow it to be read.
-    const url = new URL('/healthz', new URL(this.#plan.url, location.href));
-    const options: RequestInit = { mode: 'no-cors', cache: 'no-store', signal: AbortSignal.timeout(PROBE_MS) };
-    const reached = await fetch(url, options).then(
-      () => true,
-      () => false,
-    );
+    const reached = await isReachable(this.#plan.url);
     link?.handleProbed(reached, performance.now());
     this.#drain();
   }
