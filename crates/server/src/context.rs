@@ -68,7 +68,7 @@ pub struct Shared {
     pub(crate) rungs: ladder::Running,
     /// What makes H.264 of other pictures, or why nothing does.
     pub(crate) ffmpeg: Result<Ffmpeg, Missing>,
-    /// Who knows the members of rooms; nobody does until rooms are served.
+    /// Who knows the members of rooms in place of the rooms served here, for who brings rooms of their own.
     pub door: OnceLock<Arc<dyn Door>>,
 }
 

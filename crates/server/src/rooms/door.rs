@@ -3,11 +3,10 @@
 
 use media::Path;
 use room::{Claims, MemberId, RoomId, UserId};
-use tokio_util::sync::CancellationToken;
 
 use super::Rooms;
 use super::handle::Handle;
-use super::stage::StageWatch;
+use super::stage::Attending;
 use crate::access::{Caller, Credentials, Refused, Request, Why};
 use crate::context::Context;
 use crate::sessions::Action;
@@ -115,19 +114,6 @@ impl Context {
         let path = Path::new(&path).map_err(|error| forbidden(&error.to_string()))?;
         Ok(Attending { member, path, stage: handle.stage.clone(), left })
     }
-}
-
-/// A member of a room who may be sent what is on its stage.
-#[derive(Clone, Debug)]
-pub struct Attending {
-    /// Who.
-    pub member: MemberId,
-    /// Where the room's audience watches.
-    pub path: Path,
-    /// The stage.
-    pub stage: StageWatch,
-    /// Cancelled when the member has left the room.
-    pub left: CancellationToken,
 }
 
 fn no_room() -> Refused {

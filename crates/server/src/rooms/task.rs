@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use room::{Change, Claims, Goodbye, MemberId, Moment, Output, Outputs, Refusal, Request, Room};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::audience::Audience;
 use super::deliver::Readers;
 use super::handle::{Entrance, Handle, INPUTS_MAX, Input};
 use super::hosted::Hosted;
@@ -138,6 +139,8 @@ impl Task {
     /// Serves the room until it is over, or the server stops.
     pub(super) async fn run(mut self) {
         let context = Arc::clone(&self.context);
+        let (id, app) = (self.room.id().clone(), &context.rooms.app);
+        let _audience = Audience::start(Arc::clone(&context), id, app, self.stage.subscribe());
         let ended = context.stopping.run_until_cancelled(async {
             while self.ended.is_none() {
                 self.step().await;

@@ -155,7 +155,7 @@ pub(crate) fn attend(
     let is_reckoned = offer::tells_arrivals(&offer.1);
     let (plan, answer) = Plan::new(service, offer, Way::Stage { is_reckoned }, now)?;
     offer::agreed(&answer)?;
-    let permit = Arc::clone(&context.connections).try_acquire_owned().map_err(|_| BeginError::Full)?;
+    let permit = Arc::clone(&context.shared.connections).try_acquire_owned().map_err(|_| BeginError::Full)?;
     let slots = Slots::new(Arc::clone(context), member, is_reckoned, now);
     let role = Role::Send(Outgoing::Stage(Box::new(slots)));
     Ok(service.start(context, role, Offered { plan, answer, ticket, permit, half_open, now }))
