@@ -50,7 +50,7 @@ impl Door for TestDoor {
 }
 
 fn path(member: u32) -> Path {
-    Path::new(&format!("room/{ROOM}/{member}")).expect("a path")
+    Path::new(&format!("hall/{ROOM}/{member}")).expect("a path")
 }
 
 /// Everything that can be sent.
@@ -62,7 +62,7 @@ impl Room {
         let (stage, watched) = watch::channel(Arc::default());
         let attending = |member| Attending {
             member: MemberId(member),
-            path: Path::new(&format!("room/{ROOM}")).expect("a path"),
+            path: Path::new(&format!("hall/{ROOM}")).expect("a path"),
             stage: watched.clone(),
             left: Default::default(),
         };

@@ -45,13 +45,13 @@ impl Room {
         let performer = |member: u32| Performer {
             member: MemberId(member),
             role: Role::Guest,
-            path: Path::new(&format!("room/r/{member}")).expect("well-formed"),
+            path: Path::new(&format!("hall/r/{member}")).expect("well-formed"),
             sending: ALL,
         };
         let stage = Stage { performers: (1..=count).map(performer).collect(), focus: None };
         let (stage, watched) = watch::channel(Arc::new(stage));
         let id = RoomId::new("r").expect("a name");
-        let audience = Audience::start(Arc::clone(app.context()), id, "room", watched);
+        let audience = Audience::start(Arc::clone(app.context()), id, "hall", watched);
         Self { app, stage, audience }
     }
 
@@ -62,7 +62,7 @@ impl Room {
     /// Member `member` publishes by RTMP: four seconds again and again.
     async fn publish(&self, member: u32, tags: Vec<Tag>) -> Live {
         let tape = Tape { tags, tracks: 2, again: is_frame };
-        Live::publish_at(&self.app, &format!("room/r/{member}"), tape).await
+        Live::publish_at(&self.app, &format!("hall/r/{member}"), tape).await
     }
 
     /// The three members publish: the first two by RTMP, the third by WHIP.
@@ -73,7 +73,7 @@ impl Room {
             lives.push(self.publish(index as u32 + 1, tags).await);
         }
         let units = units(&tone_tape(&size(2), 1_800, 40));
-        let client = Client::publish(&self.app, "room/r/3").await;
+        let client = Client::publish(&self.app, "hall/r/3").await;
         let mut sending = JoinSet::new();
         sending.spawn(async move { client.send_live(&units).await });
         (lives, sending)
@@ -125,10 +125,10 @@ fn assert_heard(who: &str, heard: &[f32], wanted: [bool; 3]) {
 async fn an_audience_hears_everybody_by_every_protocol() {
     let room = Room::open(3).await;
     let _publishing = room.publish_all().await;
-    let mut flv = Watcher::join(&room.app, "/room/r.flv").await;
+    let mut flv = Watcher::join(&room.app, "/hall/r.flv").await;
     let whep = listen_by_whep(&room.app);
-    let hls = format!("http://{}/room/r.m3u8", room.app.addresses().http);
-    let rtmp = format!("rtmp://{}/room/r", room.app.addresses().rtmp);
+    let hls = format!("http://{}/hall/r.m3u8", room.app.addresses().http);
+    let rtmp = format!("rtmp://{}/hall/r", room.app.addresses().rtmp);
     let (heard, by_hls, by_rtmp, ()) =
         tokio::join!(whep, heard_by_ffmpeg(&hls, 3), heard_by_ffmpeg(&rtmp, 3), flv.watch(4_000));
     assert_heard("FLV", flv.ear.last(2_000), [true; 3]);
@@ -140,7 +140,7 @@ async fn an_audience_hears_everybody_by_every_protocol() {
 
 /// Three seconds of what a WHEP viewer hears; pictures come, too.
 async fn listen_by_whep(app: &App) -> Vec<f32> {
-    let mut viewer = Client::connect(app, "room/r", Options::WATCH).await;
+    let mut viewer = Client::connect(app, "hall/r", Options::WATCH).await;
     let (mut ear, mut pictures, mut first) = (Ear::default(), 0, None);
     let codec = Codec::Opus(opus::Params::simple(2));
     while ear.heard.len() < 3 * 48_000 {
@@ -164,7 +164,7 @@ async fn listen_by_whep(app: &App) -> Vec<f32> {
 async fn a_muted_member_is_not_heard_and_the_focus_changes_the_picture_at_a_keyframe() {
     let room = Room::open(3).await;
     let _publishing = room.publish_all().await;
-    let mut watcher = Watcher::join(&room.app, "/room/r.flv").await;
+    let mut watcher = Watcher::join(&room.app, "/hall/r.flv").await;
     room.change(|stage| stage.focus = Some(MemberId(1)));
     watcher.watch(3_000).await;
     assert_eq!(watcher.sizes().last(), Some(&SIZES[0]), "the host's choice");
@@ -206,14 +206,14 @@ async fn a_muted_member_is_not_heard_and_the_focus_changes_the_picture_at_a_keyf
 async fn a_member_hears_and_sees_everybody_but_itself() {
     let room = Room::open(3).await;
     let _publishing = room.publish_all().await;
-    let mut first = Watcher::join(&room.app, "/room/r/1/others.flv").await;
-    let mut second = Watcher::join(&room.app, "/room/r/2/others.flv").await;
+    let mut first = Watcher::join(&room.app, "/hall/r/1/others.flv").await;
+    let mut second = Watcher::join(&room.app, "/hall/r/2/others.flv").await;
     tokio::join!(first.watch(4_000), second.watch(4_000));
     assert_heard("the first", first.ear.last(2_000), [false, true, true]);
     assert_heard("the second", second.ear.last(2_000), [true, false, true]);
     assert!(!first.sizes().contains(&SIZES[0]) && !second.sizes().contains(&SIZES[1]));
     assert!(first.shown.len() > 50 && second.shown.len() > 50);
-    let missing = get(room.app.addresses().http, "/room/r/3/others.flv").await;
+    let missing = get(room.app.addresses().http, "/hall/r/3/others.flv").await;
     assert_eq!(missing.status, 404, "a browser gets everybody by itself");
 }
 
@@ -222,18 +222,18 @@ async fn a_room_costs_something_only_while_somebody_watches() {
     let room = Room::open(1).await;
     let _live = room.publish(1, tone_tape(&size(0), 440, 4)).await;
     let nothing = Vec::<String>::new();
-    assert_eq!(room.conversions("room/r").await, nothing);
-    let mut watcher = Watcher::join(&room.app, "/room/r.flv").await;
+    assert_eq!(room.conversions("hall/r").await, nothing);
+    let mut watcher = Watcher::join(&room.app, "/hall/r.flv").await;
     watcher.watch(1_000).await;
-    assert!(room.conversions("room/r").await.iter().any(|what| what == "the sound of a room"));
-    assert_eq!(room.conversions("room/r/1/others").await, nothing, "nobody watches that");
+    assert!(room.conversions("hall/r").await.iter().any(|what| what == "the sound of a room"));
+    assert_eq!(room.conversions("hall/r/1/others").await, nothing, "nobody watches that");
     drop(watcher);
     let begin = Instant::now();
-    while room.conversions("room/r").await != nothing {
+    while room.conversions("hall/r").await != nothing {
         assert!(begin.elapsed() < PATIENCE, "it goes on without an audience");
         sleep(Duration::from_millis(100)).await;
     }
-    let mut again = Watcher::join(&room.app, "/room/r.flv").await;
+    let mut again = Watcher::join(&room.app, "/hall/r.flv").await;
     again.watch(2_000).await;
     assert_heard("who comes later", again.ear.last(1_000), [true, false, false]);
     // Of what the first one saw nothing is left.
@@ -247,7 +247,7 @@ async fn a_publisher_of_long_groups_is_seen_without_waiting_for_the_next() {
     let _first = room.publish(1, tone_tape(&size(0), 440, 4)).await;
     // A keyframe each five seconds, and RTMP cannot be asked for another.
     let _long = room.publish(2, tags(include_bytes!("../fixtures/long_gop.flv"))).await;
-    let mut watcher = Watcher::join(&room.app, "/room/r.flv").await;
+    let mut watcher = Watcher::join(&room.app, "/hall/r.flv").await;
     watcher.watch(1_500).await;
     room.change(|stage| stage.focus = Some(MemberId(2)));
     let before = watcher.shown.len();
@@ -268,7 +268,7 @@ async fn pictures_of_another_codec_are_seen_as_h264() {
     let room = Room::open(2).await;
     let _plain = room.publish(1, tone_tape(&size(0), 440, 4)).await;
     let _vp9 = room.publish(2, tags(include_bytes!("../fixtures/vp9_opus.flv"))).await;
-    let mut watcher = Watcher::join(&room.app, "/room/r.flv").await;
+    let mut watcher = Watcher::join(&room.app, "/hall/r.flv").await;
     room.change(|stage| stage.focus = Some(MemberId(1)));
     watcher.watch(2_000).await;
     assert_eq!(watcher.sizes().last(), Some(&SIZES[0]));
@@ -290,7 +290,7 @@ async fn sound_and_picture_are_in_step() {
     // A burst at each whole second, where each keyframe is, too.
     let bursts = "aevalsrc=0.5*sin(2*PI*1000*t)*lt(mod(t\\,1)\\,0.1):s=48000";
     let _live = room.publish(1, tape(&size(0), bursts, 4)).await;
-    let mut watcher = Watcher::join(&room.app, "/room/r.flv").await;
+    let mut watcher = Watcher::join(&room.app, "/hall/r.flv").await;
     watcher.watch(6_000).await;
     let from = watcher.ear.from.expect("it is heard").millis();
     let heard = &watcher.ear.heard;
@@ -315,12 +315,12 @@ async fn sound_and_picture_are_in_step() {
 async fn viewers_come_to_an_end_with_the_room() {
     let room = Room::open(1).await;
     let _live = room.publish(1, tone_tape(&size(0), 440, 4)).await;
-    let mut watcher = Watcher::join(&room.app, "/room/r.flv").await;
+    let mut watcher = Watcher::join(&room.app, "/hall/r.flv").await;
     watcher.watch(1_000).await;
     let Room { app, stage, audience } = room;
     drop(audience);
     while watcher.take().await {}
-    let path = Path::new("room/r").expect("well-formed");
+    let path = Path::new("hall/r").expect("well-formed");
     assert!(app.context().hub.get(&path).is_none(), "the name is free");
     drop(stage);
 }
@@ -328,7 +328,7 @@ async fn viewers_come_to_an_end_with_the_room() {
 #[tokio::test]
 async fn an_empty_room_has_a_picture_and_sound_and_who_comes_later_is_seen_and_heard() {
     let room = Room::open(1).await;
-    let mut watcher = Watcher::join(&room.app, "/room/r.flv").await;
+    let mut watcher = Watcher::join(&room.app, "/hall/r.flv").await;
     watcher.watch(1_000).await;
     assert_eq!(watcher.sizes(), [(320, 180)], "an empty picture");
     assert!(watcher.ear.heard.iter().all(|sample| sample.abs() < 0.001), "and silence");

@@ -149,7 +149,7 @@ async fn who_pushes_frames_is_heard_and_seen_like_everybody_else() {
     let app = serve(|_| {}).await;
     let (_room, _publishers) = stage(&app, &[2, 3]).await;
     drop(_publishers);
-    let frames = Healthy::start(&app, "room/room-1/3").await;
+    let frames = Healthy::start(&app, "hall/room-1/3").await;
     let mut one = Attendee::start(&app, 1, 2, 1).await;
     one.ask(&[(0, 3, LARGE)]).await;
     one.until("it is shown", |one| one.told(0).is_some_and(|told| told["state"] == "playing")).await;

@@ -77,14 +77,25 @@ async fn only_a_member_on_the_stage_publishes_and_only_at_its_own_place() {
     assert!(publishes(&app, &format!("room/r/2?auth={bo}")).await.is_err(), "and it does not come back");
 }
 
+/// How an answer begins that has no end.
+async fn begins(http: std::net::SocketAddr, target: &str) -> String {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut socket = tokio::net::TcpStream::connect(http).await.expect("it listens");
+    let request = format!("GET {target} HTTP/1.1\r\nhost: {http}\r\n\r\n");
+    socket.write_all(request.as_bytes()).await.expect("it reads");
+    let mut start = [0; 12];
+    socket.read_exact(&mut start).await.expect("it answers");
+    String::from_utf8_lossy(&start).into_owned()
+}
+
 #[tokio::test]
 async fn the_audience_watches_with_a_token_of_the_room_and_nobody_else_does() {
     let app = serve(|_| {}).await;
     let http = app.addresses().http;
     make(&app, "r", "show", Value::Null).await;
     let guest = token(http, "r", "bo", "guest").await;
-    // 404: let in, and nothing is published there yet.
-    assert_eq!(plays(&app, &format!("/room/r.flv?auth={guest}")).await, 404);
+    // It is there before anybody is on the stage, and does not end.
+    assert_eq!(begins(http, &format!("/room/r.flv?auth={guest}")).await, "HTTP/1.1 200");
     assert_eq!(plays(&app, "/room/r.flv").await, 401);
     assert_eq!(plays(&app, "/room/r.m3u8").await, 401);
     assert_eq!(
