@@ -116,7 +116,9 @@ test('two_in_a_call_see_and_hear_each_other', { skip }, async () => {
     await first.mouse.move(300, 300);
     await first.getByRole('button', { name: 'Hang up' }).click();
     await second.getByText('The call is over').waitFor();
-    assert.deepEqual([...complaints, ...others], []);
+    // Sessions that ended with the call are gone when pages take leave of them.
+    const isGone = (complaint) => /status of 404 .*\/(whip|stage)\/[0-9a-f]+$/.test(complaint);
+    assert.deepEqual([...complaints, ...others].filter((complaint) => !isGone(complaint)), []);
   } finally {
     await ann.close();
     await bo.close();
