@@ -52,6 +52,13 @@ struct Missing {
     last: Instant,
 }
 
+impl Missing {
+    /// When it is to be asked for: after a grace the first time, then whenever the answer is overdue.
+    fn due(&self, grace: Duration, again: Duration) -> Instant {
+        if self.asked == 0 { self.since + grace } else { self.last + again }
+    }
+}
+
 impl Ask {
     pub(super) fn new() -> Self {
         Self { newest: None, missing: BTreeMap::new(), trip: TRIP_FIRST, grace: GRACE, lost: 0.0 }
@@ -111,16 +118,9 @@ impl Ask {
         self.lost
     }
 
-    fn due(&self, missing: &Missing) -> Instant {
-        match missing.asked {
-            0 => missing.since + self.grace,
-            _ => missing.last + self.again(),
-        }
-    }
-
     /// When something is to be asked for next.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.missing.values().map(|missing| self.due(missing)).min()
+        self.missing.values().map(|missing| missing.due(self.grace, self.again())).min()
     }
 
     /// What is to be asked for now, in order.
@@ -134,8 +134,7 @@ impl Ask {
         let (again, grace) = (self.again(), self.grace);
         let mut due = Vec::new();
         for (sequence, missing) in &mut self.missing {
-            let at = if missing.asked == 0 { missing.since + grace } else { missing.last + again };
-            if at <= now + TOGETHER {
+            if missing.due(grace, again) <= now + TOGETHER {
                 if missing.asked == 0 {
                     self.lost += (1.0 - self.lost) * LOSS_WEIGHT;
                 }

@@ -191,6 +191,18 @@ impl Control {
     }
 }
 
+/// How long a peer was told to hold what comes; it is told again when that changes.
+#[derive(Debug, Default)]
+pub(super) struct Held(Duration);
+
+impl Held {
+    /// What is to be said now that it is to hold so long, if that is news.
+    pub(super) fn take_told(&mut self, hold: Duration) -> Option<Told> {
+        let is_news = std::mem::replace(&mut self.0, hold) != hold;
+        is_news.then_some(Told::Hold { ms: hold.as_millis() as u64 })
+    }
+}
+
 /// How long a viewer's wishes may wait to be looked at.
 pub(super) const LOOK_EVERY: Duration = Duration::from_millis(100);
 
@@ -233,6 +245,13 @@ mod tests {
         );
         assert_eq!(text(Told::Loss { percent: 45 }), r#"{"type":"loss","percent":45}"#);
         assert_eq!(text(Told::Hold { ms: 240 }), r#"{"type":"hold","ms":240}"#);
+    }
+
+    #[test]
+    fn how_long_to_hold_is_said_when_it_changes() {
+        let mut held = Held::default();
+        let said = [0, 240, 240, 0].map(|ms| held.take_told(Duration::from_millis(ms)));
+        assert_eq!(said, [None, Some(Told::Hold { ms: 240 }), None, Some(Told::Hold { ms: 0 })]);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use str0m::stats::MediaEgressStats;
 
 use super::choice::Choice;
 use super::choose::{Pictures, View};
-use super::control::Told;
+use super::control::{Held, Told};
 use super::lanes::{Kind, Lanes, Place};
 use super::outlet::{self, Outlet};
 use super::reading::{self, Got, Reading};
@@ -37,8 +37,7 @@ pub(super) struct Watch {
     choice: Option<Box<Choice>>,
     /// The machine reckons what the way carries.
     is_reckoned: bool,
-    /// How long the viewer was told to hold what comes.
-    held: Duration,
+    held: Held,
     session: Arc<Session>,
 }
 
@@ -61,7 +60,7 @@ pub(super) enum Over {
 impl Watch {
     /// Of a viewer whose way is reckoned or not.
     pub(super) fn new(lanes: Arc<Lanes>, seat: Seat, is_reckoned: bool, session: Arc<Session>) -> Self {
-        Self { lanes, streams: Vec::new(), seat, choice: None, is_reckoned, held: Duration::ZERO, session }
+        Self { lanes, streams: Vec::new(), seat, choice: None, is_reckoned, held: Held::default(), session }
     }
 
     /// A stream was negotiated: it begins with the newest group.
@@ -152,12 +151,8 @@ impl Watch {
             }
             return None;
         }
-        let hold = self.lanes.hold();
-        if hold != self.held {
-            self.held = hold;
-            return Some(Told::Hold { ms: hold.as_millis() as u64 });
-        }
-        self.choice.as_mut()?.take_told()
+        let told = self.held.take_told(self.lanes.hold());
+        told.or_else(|| self.choice.as_mut()?.take_told())
     }
 
     /// The viewer cannot decode what it got.

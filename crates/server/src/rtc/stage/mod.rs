@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::choice::ESTIMATE_FIRST;
 use super::control;
-use super::control::{LOOK_EVERY, Told};
+use super::control::{Held, LOOK_EVERY, Told};
 use super::offer::Refusal;
 use super::outlet;
 use super::watch::Over;
@@ -65,8 +65,7 @@ pub(super) struct Slots {
     hearing: Hearing,
     tiles: Tiles,
     way: Way,
-    /// How long the peer was told to hold what comes.
-    held: Duration,
+    held: Held,
     look: Instant,
     is_over: bool,
 }
@@ -108,7 +107,7 @@ impl Slots {
                 before_bps: ESTIMATE_FIRST,
                 ..Way::default()
             },
-            held: Duration::ZERO,
+            held: Held::default(),
             look: now,
             is_over: false,
         }
@@ -190,11 +189,8 @@ impl Slots {
 
     /// What is to be said on the control channel.
     pub(super) fn take_told(&mut self) -> Option<Told> {
-        let hold = self.cast.hold();
-        if std::mem::replace(&mut self.held, hold) != hold {
-            return Some(Told::Hold { ms: hold.as_millis() as u64 });
-        }
-        self.hearing.take_told(Instant::now()).or_else(|| self.tiles.take_told())
+        let told = self.held.take_told(self.cast.hold());
+        told.or_else(|| self.hearing.take_told(Instant::now())).or_else(|| self.tiles.take_told())
     }
 
     /// The next packet of any slot, written to `rtc`: sound first, then pictures by their importance.
