@@ -158,29 +158,8 @@ export const playerStyles = css`
   }
 
   .busy {
-    position: relative;
-    overflow: hidden;
     inline-size: 100%;
     min-inline-size: 6rem;
-    block-size: 2px;
-    border-radius: 1px;
-    background: rgb(255 255 255 / 18%);
-  }
-
-  .busy::after {
-    content: '';
-    position: absolute;
-    inset: 0;
-    inline-size: 40%;
-    border-radius: inherit;
-    background: var(--_accent);
-    animation: sweep 1.4s ease-in-out infinite alternate;
-  }
-
-  @keyframes sweep {
-    to {
-      transform: translateX(150%);
-    }
   }
 
   .action,
@@ -359,11 +338,6 @@ export const playerStyles = css`
   }
 
   @media (prefers-reduced-motion: reduce) {
-    .busy::after {
-      inline-size: 100%;
-      animation: none;
-    }
-
     .controls,
     .captions {
       transition: none;

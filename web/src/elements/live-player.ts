@@ -8,6 +8,7 @@ import type { Bounds } from '../play/latency.ts';
 import type { NetStatus } from '../play/netstatus.ts';
 import type { Phase } from '../play/session.ts';
 import { Localized } from './localized.ts';
+import { busyStyles } from './busy.styles.ts';
 import { playerStyles } from './live-player.styles.ts';
 import { renderPlayer } from './live-player.view.ts';
 import { type Snapshot, canPictureInPicture, enterFullScreen, leaveFullScreen, takeSnapshot } from './media.ts';
@@ -38,7 +39,7 @@ const flag = (byDefault: boolean) => ({
 export type View = Phase | { readonly kind: 'no-plan'; readonly problem: AddressProblem };
 
 export class LivePlayer extends LitElement {
-  static override styles = playerStyles;
+  static override styles = [busyStyles, playerStyles];
   static override properties = {
     src: {},
     mode: {},

@@ -148,25 +148,6 @@ export const demoStyles = css`
     text-overflow: ellipsis;
   }
 
-  .select {
-    position: relative;
-    display: block;
-  }
-
-  .select .icon {
-    position: absolute;
-    inset-block: 0;
-    inset-inline-end: 0.875rem;
-    align-content: center;
-    color: var(--om-muted);
-    pointer-events: none;
-  }
-
-  .field select {
-    appearance: none;
-    padding-inline-end: 2.5rem;
-  }
-
   .field input:read-only {
     border-color: var(--om-line);
     color: var(--om-muted);

@@ -9,6 +9,7 @@ import { LivePusher } from '../live-pusher.ts';
 import { keepPreference, readPreference } from '../preference.ts';
 import { type RoomIcon, roomIcon } from '../room/icons.ts';
 import { RoomWords } from '../room/words.ts';
+import { selectStyles } from '../select.styles.ts';
 import { sharedStyles } from '../shared.styles.ts';
 import { demoStyles } from './demo.styles.ts';
 import { keepInvitation, keptInvitation } from './kept.ts';
@@ -28,7 +29,7 @@ if (customElements.get('live-pusher') === undefined) customElements.define('live
 
 export class DemoJoin extends LitElement {
   static override properties = { room: {}, problem: { state: true }, busy: { state: true }, devices: { state: true }, isDeclined: { state: true } };
-  static override styles = [sharedStyles, demoStyles];
+  static override styles = [sharedStyles, demoStyles, selectStyles];
 
   declare room: string;
   declare problem: DemoProblem | undefined;

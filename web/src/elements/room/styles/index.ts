@@ -1,5 +1,7 @@
 //! Looks of `<live-room>`. Pages theme it by the `--live-*` properties of `theme.ts` and by `::part()`.
 
+import { busyStyles } from '../../busy.styles.ts';
+import { selectStyles } from '../../select.styles.ts';
 import { barStyles } from './bars.ts';
 import { panelStyles } from './panel.ts';
 import { screenStyles } from './screens.ts';
@@ -7,4 +9,4 @@ import { settingsStyles } from './settings.ts';
 import { stageStyles } from './stage.ts';
 import { themeStyles } from './theme.ts';
 
-export const roomStyles = [themeStyles, stageStyles, barStyles, panelStyles, settingsStyles, screenStyles];
+export const roomStyles = [themeStyles, busyStyles, stageStyles, barStyles, panelStyles, settingsStyles, selectStyles, screenStyles];

@@ -35,28 +35,7 @@ export const screenStyles = css`
   }
 
   .busy {
-    position: relative;
-    overflow: hidden;
     inline-size: 10rem;
-    block-size: 2px;
-    border-radius: 1px;
-    background: rgb(255 255 255 / 18%);
-  }
-
-  .busy::after {
-    content: '';
-    position: absolute;
-    inset: 0;
-    inline-size: 40%;
-    border-radius: inherit;
-    background: var(--_accent);
-    animation: sweep 1.4s ease-in-out infinite alternate;
-  }
-
-  @keyframes sweep {
-    to {
-      transform: translateX(150%);
-    }
   }
 
   /* ---- a call ---- */
@@ -206,13 +185,8 @@ export const screenStyles = css`
   }
 
   @media (prefers-reduced-motion: reduce) {
-    .ringer,
-    .busy::after {
+    .ringer {
       animation: none;
-    }
-
-    .busy::after {
-      inline-size: 100%;
     }
   }
 `;

@@ -110,25 +110,6 @@ export const settingsStyles = css`
     text-overflow: ellipsis;
   }
 
-  .select {
-    position: relative;
-    display: block;
-  }
-
-  .select .icon {
-    position: absolute;
-    inset-block: 0;
-    inset-inline-end: 0.875rem;
-    align-content: center;
-    color: var(--_panel-muted);
-    pointer-events: none;
-  }
-
-  .field select {
-    appearance: none;
-    padding-inline-end: 2.5rem;
-  }
-
   .field select:disabled {
     border-color: var(--_panel-line);
     color: var(--_panel-muted);
