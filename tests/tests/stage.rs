@@ -147,8 +147,11 @@ async fn of_eight_who_speak_the_six_loudest_are_heard_and_who_becomes_loud_takes
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_pushes_frames_is_heard_and_seen_like_everybody_else() {
     let app = serve(|_| {}).await;
-    let (_room, _publishers) = stage(&app, &[2, 3]).await;
-    drop(_publishers);
+    let (_room, publishers) = stage(&app, &[2, 3]).await;
+    // They take leave: one that vanishes is waited for, also by a server that shuts down.
+    for publisher in publishers {
+        assert_eq!(publisher.client.resource.delete().await.status, 200);
+    }
     let frames = Healthy::start(&app, "hall/room-1/3").await;
     let mut one = Attendee::start(&app, 1, 2, 1).await;
     one.ask(&[(0, 3, LARGE)]).await;
@@ -217,8 +220,8 @@ async fn offers_and_requests_that_make_no_sense_are_refused_in_words() {
     let app = serve(|_| {}).await;
     let offer = async |voices, tiles| Offer::of_stage(app.addresses().rtc, voices, tiles).await.0.sdp;
     let good = offer(6, 9).await;
-    let no_room = post(&app, &target(1), Some("1"), &good).await;
-    assert_eq!(no_room.status, 404, "rooms are not served: {}", no_room.text());
+    let no_token = post(&app, &target(1), Some("1"), &good).await;
+    assert_eq!(no_token.status, 401, "rooms served here take their own tokens: {}", no_token.text());
     let _room = Room::new(&app, 2);
     for (path, token, sdp, status) in [
         (target(1), None, good.as_str(), 401),
