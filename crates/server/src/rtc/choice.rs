@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use str0m::Rtc;
 use str0m::bwe::Bitrate;
+use str0m::stats::PeerStats;
 
 use super::choose::{Chooser, Conditions, Decision, Layer, Pictures, Reason, View};
 use super::control::{LOOK_EVERY, Told, name};
@@ -81,8 +82,8 @@ impl Choice {
         self.known.estimate_bps = Some(bps);
     }
 
-    pub(super) fn handle_way(&mut self, now: Instant, loss: Option<f32>, round_trip: Option<Duration>) {
-        self.known.reports.handle_report(now, loss, round_trip);
+    pub(super) fn handle_way(&mut self, stats: &PeerStats) {
+        self.known.reports.handle_report(stats);
     }
 
     pub(super) fn poll_timeout(&self) -> Instant {

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use str0m::Rtc;
 use str0m::media::{MediaKind, Mid};
-use str0m::stats::MediaEgressStats;
+use str0m::stats::{MediaEgressStats, PeerStats};
 
 use super::control::{Heard, Told};
 use super::stage::Slots;
@@ -80,6 +80,14 @@ impl Outgoing {
         match self {
             Self::Watch(watch) => watch.handle_stats(stats),
             Self::Stage(slots) => slots.handle_stats(stats),
+        }
+    }
+
+    /// What is known of the way as a whole: how long it is, and what is lost on it.
+    pub(super) fn handle_way(&mut self, stats: &PeerStats) {
+        match self {
+            Self::Watch(watch) => watch.handle_way(stats),
+            Self::Stage(slots) => slots.handle_way(stats),
         }
     }
 

@@ -350,6 +350,11 @@ impl Session {
                     outgoing.handle_stats(&stats);
                 }
             }
+            Event::PeerStats(stats) => {
+                if let Role::Send(outgoing) = &mut self.role {
+                    outgoing.handle_way(&stats);
+                }
+            }
             Event::KeyframeRequest(request) => {
                 if let Role::Send(outgoing) = &mut self.role {
                     outgoing.handle_keyframe_request(request.mid, now);

@@ -10,7 +10,7 @@ use media::Packet;
 use media::broadcast::Phase;
 use str0m::Rtc;
 use str0m::media::{MediaKind, Mid};
-use str0m::stats::MediaEgressStats;
+use str0m::stats::{MediaEgressStats, PeerStats};
 
 use super::choice::Choice;
 use super::choose::{Pictures, View};
@@ -170,13 +170,17 @@ impl Watch {
         }
     }
 
-    /// What is known of one stream's way: how long it is, and what is lost on it.
+    /// What is known of the way as a whole: how long it is, and what is lost on it.
+    pub(super) fn handle_way(&mut self, stats: &PeerStats) {
+        if let Some(choice) = &mut self.choice {
+            choice.handle_way(stats);
+        }
+    }
+
+    /// The same of one stream, for what is repeated in it.
     pub(super) fn handle_stats(&mut self, stats: &MediaEgressStats) {
         // A publisher of layers may have taken over from one of a single rendering.
         self.follow_layers(stats.timestamp);
-        if let Some(choice) = &mut self.choice {
-            choice.handle_way(stats.timestamp, stats.loss, stats.rtt);
-        }
         if let Some(stream) = self.streams.iter_mut().find(|stream| stream.outlet.mid() == stats.mid) {
             stream.outlet.handle_stats(stats);
         }

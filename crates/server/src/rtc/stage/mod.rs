@@ -16,7 +16,7 @@ use room::MemberId;
 use str0m::Rtc;
 use str0m::bwe::Bitrate;
 use str0m::media::{MediaKind, Mid};
-use str0m::stats::MediaEgressStats;
+use str0m::stats::{MediaEgressStats, PeerStats};
 use tokio_util::sync::CancellationToken;
 
 use super::choice::ESTIMATE_FIRST;
@@ -148,8 +148,11 @@ impl Slots {
         self.way.estimate_bps = Some(bps);
     }
 
+    pub(super) fn handle_way(&mut self, stats: &PeerStats) {
+        self.way.reports.handle_report(stats);
+    }
+
     pub(super) fn handle_stats(&mut self, stats: &MediaEgressStats) {
-        self.way.reports.handle_report(stats.timestamp, stats.loss, stats.rtt);
         if let Some(outlet) = self.slot(stats.mid).and_then(Slot::outlet) {
             outlet.handle_stats(stats);
         }
