@@ -55,11 +55,27 @@ pub struct Answer {
     pub location: Option<String>,
 }
 
+/// How the server is to be met.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Caller<'a> {
+    /// The token that lets us in.
+    pub bearer: Option<&'a str>,
+    /// Accept any TLS certificate.
+    pub insecure: bool,
+}
+
+impl Caller<'_> {
+    fn line(&self) -> String {
+        self.bearer.map_or_else(String::new, |bearer| format!("Authorization: Bearer {bearer}\r\n"))
+    }
+}
+
 /// Posts `body`. Answers other than 200 and 201 are errors that quote what the server says.
-pub async fn post(url: &Url, content_type: &str, body: &[u8], insecure: bool) -> anyhow::Result<Answer> {
+pub async fn post(url: &Url, content_type: &str, body: &[u8], caller: Caller<'_>) -> anyhow::Result<Answer> {
     let (method, length) = ("POST", body.len());
-    let more = format!("Content-Type: {content_type}\r\nContent-Length: {length}\r\n");
-    let (head, body) = exchange(url, Request { method, more, body }, insecure).await?;
+    let line = caller.line();
+    let more = format!("Content-Type: {content_type}\r\nContent-Length: {length}\r\n{line}");
+    let (head, body) = exchange(url, Request { method, more, body }, caller.insecure).await?;
     let said = String::from_utf8_lossy(&body);
     ensure!(
         matches!(head.status, 200 | 201),
@@ -72,9 +88,9 @@ pub async fn post(url: &Url, content_type: &str, body: &[u8], insecure: bool) ->
 }
 
 /// Deletes what is there.
-pub async fn delete(url: &Url, insecure: bool) -> anyhow::Result<()> {
-    let request = Request { method: "DELETE", more: String::new(), body: b"" };
-    let (head, _) = exchange(url, request, insecure).await?;
+pub async fn delete(url: &Url, caller: Caller<'_>) -> anyhow::Result<()> {
+    let request = Request { method: "DELETE", more: caller.line(), body: b"" };
+    let (head, _) = exchange(url, request, caller.insecure).await?;
     ensure!((200..300).contains(&head.status), "{url}: the server answers {} {}", head.status, head.reason);
     Ok(())
 }

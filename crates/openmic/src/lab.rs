@@ -1,6 +1,7 @@
 //! `openmic lab`: what viewers see, measured against this machine's clock.
 
 mod network;
+mod room;
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -25,6 +26,9 @@ pub(crate) enum Lab {
     /// What browsers behind a bad network publish and see, through a server of our own: pictures a second, gaps, concealed
     /// and intelligible sound, delay, recovery. The bad link is our own and is proved before each run. Linux, as root.
     Network(Box<network::NetworkArgs>),
+    /// Fills a room with members who publish, are sent the stage, and check that each hears and sees each: how long joining
+    /// takes, how old what comes is, and how soon a change of the stage is seen by all.
+    Room(Box<room::RoomArgs>),
 }
 
 #[derive(Debug, clap::Args)]
@@ -119,6 +123,7 @@ pub(crate) fn run(lab: Lab) -> anyhow::Result<()> {
     match lab {
         Lab::Latency(args) => runtime.block_on(latency(*args)),
         Lab::Network(args) => runtime.block_on(network::network(*args)),
+        Lab::Room(args) => runtime.block_on(room::room(*args)),
     }
 }
 

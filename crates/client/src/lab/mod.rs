@@ -17,6 +17,7 @@ mod publish;
 mod read;
 pub mod ready;
 pub mod report;
+pub mod room;
 pub mod source;
 pub mod stats;
 pub mod stoi;

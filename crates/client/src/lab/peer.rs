@@ -8,15 +8,16 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use media::Packet;
 use str0m::change::SdpAnswer;
+use str0m::channel::ChannelId;
 use str0m::format::Codec;
 use str0m::media::{Direction, MediaKind, Mid, Pt};
 use str0m::net::{Protocol, Receive};
-use str0m::rtp::{RtpPacket, RtpWrite};
+use str0m::rtp::{ExtensionValues, RtpPacket, RtpWrite};
 use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc, RtcConfig};
 use tokio::net::{UdpSocket, lookup_host};
 use tokio::time::{sleep_until, timeout};
 
-use crate::http;
+use crate::http::{self, Caller};
 use crate::net::local_ip;
 use crate::url::Url;
 
@@ -26,18 +27,35 @@ const CONNECT_MAX: Duration = Duration::from_secs(10);
 const DATAGRAM_BYTES_MAX: usize = 2_048;
 /// Viewers begin with all of a group at once.
 const BURST_BYTES: usize = 4 << 20;
+/// The label of the control channel (docs/control-channel.md).
+const CHANNEL: &str = "openmic";
+/// Sound louder than this is a voice, in decibels of full scale.
+const VOICE_LEVEL: i8 = -50;
 /// RTP times of pictures.
 pub(super) const VIDEO_HZ: u32 = 90_000;
 /// RTP times of Opus.
 pub(super) const AUDIO_HZ: u32 = 48_000;
 
-/// Which way media goes.
+/// What a session is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Way {
-    /// To the server.
+    /// Sound and pictures to the server.
     Publish,
-    /// From it.
+    /// Sound and pictures from it.
     Watch,
+    /// A room's stage from it: so many voices and tiles, and the control channel.
+    Attend { voices: usize, tiles: usize },
+}
+
+impl Way {
+    /// Sections of sound and of pictures, and which way they go.
+    fn sections(self) -> (Direction, usize, usize) {
+        match self {
+            Self::Publish => (Direction::SendOnly, 1, 1),
+            Self::Watch => (Direction::RecvOnly, 1, 1),
+            Self::Attend { voices, tiles } => (Direction::RecvOnly, voices, tiles),
+        }
+    }
 }
 
 /// What happened.
@@ -49,6 +67,8 @@ pub(super) enum Seen {
     Packet(Box<RtpPacket>, MediaKind),
     /// The server asks for a keyframe.
     KeyframeWanted,
+    /// The control channel is open.
+    Opened,
     /// Nothing for the caller: time has passed or the protocol went on.
     Nothing,
 }
@@ -60,8 +80,10 @@ pub(super) struct Peer {
     /// The same socket, to send without waiting: what it does not take is lost, as on any network.
     sender: std::net::UdpSocket,
     address: SocketAddr,
-    audio: Mid,
-    video: Mid,
+    /// Its sections.
+    audio: Vec<Mid>,
+    video: Vec<Mid>,
+    channel: Option<ChannelId>,
     resource: Option<Url>,
     buffer: Vec<u8>,
     /// What happened while packets were sent.
@@ -70,7 +92,7 @@ pub(super) struct Peer {
 
 impl Peer {
     /// Offers to the resource at `url`, is answered and connects.
-    pub(super) async fn connect(url: &Url, way: Way, insecure: bool) -> anyhow::Result<Self> {
+    pub(super) async fn connect(url: &Url, way: Way, caller: Caller<'_>) -> anyhow::Result<Self> {
         let server = lookup_host((url.host.as_str(), url.port)).await;
         let server = server.with_context(|| format!("looking up {}", url.host))?.next();
         let sender = socket_towards(server.with_context(|| format!("{} has no address", url.host))?)?;
@@ -83,21 +105,33 @@ impl Peer {
             .set_rtp_mode(true)
             .build(Instant::now());
         rtc.add_local_candidate(Candidate::host(address, Protocol::Udp)?);
-        let direction = match way {
-            Way::Publish => Direction::SendOnly,
-            Way::Watch => Direction::RecvOnly,
-        };
+        let (direction, sounds, pictures) = way.sections();
         let mut api = rtc.sdp_api();
-        let audio = api.add_media(MediaKind::Audio, direction, None, None, None);
-        let video = api.add_media(MediaKind::Video, direction, None, None, None);
+        let mut add = |kind, count| -> Vec<Mid> {
+            (0..count).map(|_| api.add_media(kind, direction, None, None, None)).collect()
+        };
+        let (audio, video) = (add(MediaKind::Audio, sounds), add(MediaKind::Video, pictures));
+        if matches!(way, Way::Attend { .. }) {
+            api.add_channel(CHANNEL.to_owned());
+        }
         let (offer, pending) = api.apply().context("an offer without media")?;
-        let answer = http::post(url, "application/sdp", offer.to_sdp_string().as_bytes(), insecure).await?;
+        let answer = http::post(url, "application/sdp", offer.to_sdp_string().as_bytes(), caller).await?;
         let sdp = String::from_utf8(answer.body).context("the answer is no text")?;
         let sdp = SdpAnswer::from_sdp_string(&sdp).context("the answer is no SDP")?;
         rtc.sdp_api().accept_answer(pending, sdp).context("the answer does not fit the offer")?;
         let resource = answer.location.map(|location| url.join(&location)).transpose()?;
-        let (buffer, pending) = (vec![0; DATAGRAM_BYTES_MAX], VecDeque::new());
-        let mut peer = Self { rtc, socket, sender, address, audio, video, resource, buffer, pending };
+        let mut peer = Self {
+            rtc,
+            socket,
+            sender,
+            address,
+            audio,
+            video,
+            channel: None,
+            resource,
+            buffer: vec![0; DATAGRAM_BYTES_MAX],
+            pending: VecDeque::new(),
+        };
         let connected = timeout(CONNECT_MAX, peer.until_connected()).await;
         connected.with_context(|| format!("{url}: no connection within {} s", CONNECT_MAX.as_secs()))??;
         Ok(peer)
@@ -140,7 +174,7 @@ impl Peer {
         Ok(Seen::Nothing)
     }
 
-    fn event(&self, event: Event) -> anyhow::Result<Seen> {
+    fn event(&mut self, event: Event) -> anyhow::Result<Seen> {
         Ok(match event {
             Event::Connected => Seen::Connected,
             Event::KeyframeRequest(_) => Seen::KeyframeWanted,
@@ -148,6 +182,10 @@ impl Peer {
                 Some(kind) => Seen::Packet(Box::new(packet), kind),
                 None => Seen::Nothing,
             },
+            Event::ChannelOpen(channel, _) => {
+                self.channel = Some(channel);
+                Seen::Opened
+            }
             Event::Closed => bail!("the server ended the session"),
             Event::IceConnectionStateChange(IceConnectionState::Disconnected) => {
                 bail!("the server no longer answers")
@@ -161,17 +199,46 @@ impl Peer {
         Some(if found.spec().codec == Codec::Opus { MediaKind::Audio } else { MediaKind::Video })
     }
 
-    /// Sends the packets of one frame; `wall` is when it was taken.
-    pub(super) fn send(&mut self, kind: MediaKind, packets: &[Packet], wall: Instant) -> anyhow::Result<()> {
-        let (mid, hz) = match kind {
-            MediaKind::Video => (self.video, VIDEO_HZ),
-            MediaKind::Audio => (self.audio, AUDIO_HZ),
+    /// Which section a packet came in.
+    pub(super) fn section(&mut self, packet: &RtpPacket) -> Option<Mid> {
+        self.rtc.direct_api().stream_rx(&packet.header.ssrc).map(|stream| stream.mid())
+    }
+
+    /// Its sections of pictures.
+    pub(super) fn tiles(&self) -> &[Mid] {
+        &self.video
+    }
+
+    /// Says something on the control channel; `false` while that is not open.
+    pub(super) fn say(&mut self, text: &str) -> anyhow::Result<bool> {
+        let channel = self.channel.and_then(|id| self.rtc.channel(id));
+        let Some(mut channel) = channel else { return Ok(false) };
+        channel.write(false, text.as_bytes())?;
+        self.flush()?;
+        Ok(true)
+    }
+
+    /// Sends the packets of one frame; `wall` is when it was taken, and `level` how loud sound is, in decibels of full scale.
+    pub(super) fn send(
+        &mut self,
+        kind: MediaKind,
+        packets: &[Packet],
+        wall: Instant,
+        level: Option<i8>,
+    ) -> anyhow::Result<()> {
+        let hz = if kind == MediaKind::Video { VIDEO_HZ } else { AUDIO_HZ };
+        let mid = self.sending(kind).context("a session that sends nothing")?;
+        let marks = ExtensionValues {
+            audio_level: level,
+            voice_activity: level.map(|level| level > VOICE_LEVEL),
+            ..ExtensionValues::default()
         };
         let pt = self.agreed(kind).with_context(|| format!("the server takes no {kind:?} of ours"))?;
         for packet in packets {
             let time = packet.at.ticks(hz) as u32;
             let write = RtpWrite::new(pt, packet.sequence.into(), time, wall, Arc::clone(&packet.payload));
             let write = write.marker(packet.marker).nackable(kind == MediaKind::Video);
+            let write = write.ext_vals(marks.clone());
             let mut api = self.rtc.direct_api();
             api.stream_tx_by_mid(mid, None).context("a stream that was not negotiated")?.write_rtp(write);
         }
@@ -195,8 +262,13 @@ impl Peer {
         }
     }
 
+    fn sending(&self, kind: MediaKind) -> Option<Mid> {
+        let sections = if kind == MediaKind::Video { &self.video } else { &self.audio };
+        sections.first().copied()
+    }
+
     fn agreed(&self, kind: MediaKind) -> Option<Pt> {
-        let mid = if kind == MediaKind::Video { self.video } else { self.audio };
+        let mid = self.sending(kind)?;
         let agreed = self.rtc.media(mid)?.remote_pts();
         let params = self.rtc.codec_config().params().iter();
         let wanted = if kind == MediaKind::Video { Codec::H264 } else { Codec::Opus };
@@ -207,18 +279,19 @@ impl Peer {
             .map(|params| params.pt())
     }
 
-    /// Asks for a keyframe.
+    /// Asks for a keyframe of the first pictures.
     pub(super) fn request_keyframe(&mut self) {
+        let Some(mid) = self.sending(MediaKind::Video) else { return };
         let mut api = self.rtc.direct_api();
-        if let Some(stream) = api.stream_rx_by_mid(self.video, None) {
+        if let Some(stream) = api.stream_rx_by_mid(mid, None) {
             stream.request_keyframe(str0m::media::KeyframeRequestKind::Pli);
         }
     }
 
     /// Ends the session by its resource, where the server named one.
-    pub(super) async fn close(self, insecure: bool) {
+    pub(super) async fn close(self, caller: Caller<'_>) {
         if let Some(resource) = &self.resource
-            && let Err(why) = http::delete(resource, insecure).await
+            && let Err(why) = http::delete(resource, caller).await
         {
             tracing::debug!("ending a session: {why:#}");
         }

@@ -18,6 +18,7 @@ use wire::rtp::Packetizer;
 use super::peer::{Peer, Seen, Way};
 use super::source::{Made, Shape, Source};
 use super::{Input, wall_micros};
+use crate::http::Caller;
 use crate::net::Rtmp;
 use crate::url::Url;
 
@@ -60,7 +61,8 @@ impl Publisher {
                 tokio::spawn(rtmp_task(rtmp, source, log, stopped))
             }
             Input::Whip => {
-                let peer = Peer::connect(url, Way::Publish, insecure).await?;
+                let caller = Caller { bearer: None, insecure };
+                let peer = Peer::connect(url, Way::Publish, caller).await?;
                 let target = Target::Opus { channels: Channels::Mono, bitrate_bps: SOUND_BPS };
                 let source = Source::start(shape, target)?;
                 tokio::spawn(whip_task(peer, source, log, (stopped, insecure)))
@@ -97,7 +99,7 @@ async fn whip_task(
         ended = send_whip(&mut peer, source, sent) => ended,
         _ = stopped => Ok(()),
     };
-    peer.close(insecure).await;
+    peer.close(Caller { bearer: None, insecure }).await;
     ended
 }
 
@@ -177,11 +179,11 @@ async fn send_whip(peer: &mut Peer, mut source: Source, sent: Arc<Sent>) -> anyh
             picture = made.codec.or(picture);
             let codec = picture.as_ref().context("a picture without parameters")?;
             pictures.handle_frame(codec, made.frame.sync, &made.frame, &mut packets);
-            peer.send(MediaKind::Video, &packets, wall)?;
+            peer.send(MediaKind::Video, &packets, wall, None)?;
             sent.put(sequence);
         } else {
             sounds.handle_frame(&sound, false, &made.frame, &mut packets);
-            peer.send(MediaKind::Audio, &packets, wall)?;
+            peer.send(MediaKind::Audio, &packets, wall, None)?;
         }
     }
 }

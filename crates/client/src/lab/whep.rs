@@ -14,6 +14,7 @@ use super::eye::Unit;
 use super::peer::{AUDIO_HZ, Peer, Seen, VIDEO_HZ, Way};
 use super::read::{Sink, Viewing};
 use super::wall_micros;
+use crate::http::Caller;
 
 /// Pictures whose first packet has come and that are not whole yet.
 const BEGUN_MAX: usize = 1_024;
@@ -21,13 +22,14 @@ const BEGUN_MAX: usize = 1_024;
 /// Reads until it is told to stop, and ends the session; that the server ends it is an error.
 pub(super) async fn read(viewing: &Viewing) -> anyhow::Result<()> {
     let Viewing { url, insecure, sink, .. } = viewing;
-    let mut peer = Peer::connect(url, Way::Watch, *insecure).await?;
+    let caller = Caller { bearer: None, insecure: *insecure };
+    let mut peer = Peer::connect(url, Way::Watch, caller).await?;
     let mut frames = Frames::default();
     let ended = tokio::select! {
         ended = frames.run(&mut peer, sink) => ended,
         () = viewing.stopped() => Ok(()),
     };
-    peer.close(*insecure).await;
+    peer.close(caller).await;
     ended.with_context(|| format!("watching {url}"))
 }
 
@@ -64,7 +66,7 @@ impl Frames {
                     None
                 }
                 Seen::Packet(packet, MediaKind::Audio) => Some(self.sound(&packet)),
-                Seen::Connected | Seen::KeyframeWanted | Seen::Nothing => None,
+                Seen::Connected | Seen::KeyframeWanted | Seen::Opened | Seen::Nothing => None,
             };
             for unit in sound.into_iter().chain(self.whole(peer)) {
                 sink.send(unit).await.context("nobody looks")?;
