@@ -1,20 +1,19 @@
-//! A stage without a room: who is on it is what the test says, and a member's token is its number.
+//! The stage of a room as its members are sent it: each brings its token, publishes by WHIP and attends by one connection.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use media::Path;
-use room::track::all::Sending;
-use room::{MemberId, Role, RoomId};
+use ::room::MemberId;
+use ::room::track::all::Sending;
+use serde_json::{Value, json};
 use server::App;
-use server::rooms::stage::{Attending, Door, NotAttending, Performer, Stage};
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{interval, timeout};
 
 use crate::http::{self, Answer};
 use crate::recording::Kind;
+use crate::room::{self, Member};
 use crate::rtc::layers::{LAYERS, is_keyframe, marked, told};
 use crate::rtc::{Client, Event, Offer, Received, SDP};
 
@@ -23,77 +22,82 @@ pub const PATIENCE: Duration = Duration::from_secs(40);
 /// The name of the room.
 const ROOM: &str = "room-1";
 
-/// The room's side of a stage.
+/// A room, and the signalling of its members.
 pub struct Room {
-    stage: watch::Sender<Arc<Stage>>,
-    members: Arc<Mutex<HashMap<MemberId, Attending>>>,
+    members: BTreeMap<u32, Member>,
+    tokens: BTreeMap<u32, String>,
 }
 
-/// Lets in whoever says its own number.
-struct TestDoor(Arc<Mutex<HashMap<MemberId, Attending>>>);
-
-impl Door for TestDoor {
-    fn attend(
-        &self,
-        room: &RoomId,
-        member: MemberId,
-        token: Option<&str>,
-    ) -> Result<Attending, NotAttending> {
-        if room.as_str() != ROOM {
-            return Err(NotAttending::NoRoom);
-        }
-        let token = token.ok_or(NotAttending::NoToken)?;
-        let members = self.0.lock().expect("no test panics while it holds this");
-        let attending = members.get(&member).filter(|_| token == member.0.to_string());
-        attending.cloned().ok_or(NotAttending::NotYou)
-    }
-}
-
-fn path(member: u32) -> Path {
-    Path::new(&format!("hall/{ROOM}/{member}")).expect("a path")
+/// Where a member publishes.
+pub fn path(app: &App, member: u32) -> String {
+    format!("{}/{ROOM}/{member}", app.context().rooms.app())
 }
 
 /// Everything that can be sent.
 pub const ALL: Sending = Sending { sound: true, picture: true, screen: false };
 
 impl Room {
-    /// A room with so many members, none of them on the stage, whom the server lets in.
-    pub fn new(app: &App, members: u32) -> Self {
-        let (stage, watched) = watch::channel(Arc::default());
-        let attending = |member| Attending {
-            member: MemberId(member),
-            path: Path::new(&format!("hall/{ROOM}")).expect("a path"),
-            stage: watched.clone(),
-            left: Default::default(),
-        };
-        let members = (1..=members).map(|member| (MemberId(member), attending(member))).collect();
-        let members = Arc::new(Mutex::new(members));
-        let door: Arc<dyn Door> = Arc::new(TestDoor(Arc::clone(&members)));
-        assert!(app.context().shared.door.set(door).is_ok(), "one room a server");
-        Self { stage, members }
+    /// A class with so many members, numbered from 1, none of whom is on the stage.
+    pub async fn new(app: &App, members: u32) -> Self {
+        let http = app.addresses().http;
+        room::make(app, ROOM, "class-small", Value::Null).await;
+        let mut room = Self { members: BTreeMap::new(), tokens: BTreeMap::new() };
+        for number in 1..=members {
+            let token = room::token(http, ROOM, &format!("user-{number}"), "guest").await;
+            let member = Member::join(http, ROOM, &token).await;
+            assert_eq!(member.id, number, "they are numbered as they come");
+            room.members.insert(number, member);
+            room.tokens.insert(number, token);
+        }
+        room.set(&[]).await;
+        room
     }
 
     /// Who is on the stage from now on, and what of them is passed on.
-    pub fn set(&self, performers: &[(u32, Sending)]) {
-        let performers = performers.iter().map(|(member, sending)| Performer {
-            member: MemberId(*member),
-            role: Role::Guest,
-            path: path(*member),
-            sending: *sending,
-        });
-        self.stage.send_replace(Arc::new(Stage { performers: performers.collect(), focus: None }));
+    pub async fn set(&mut self, performers: &[(u32, Sending)]) {
+        for (number, member) in &mut self.members {
+            let sending = performers.iter().find(|(of, _)| of == number).map(|(_, sending)| *sending);
+            let is_up = member.all().stage.iter().any(|place| place.member == MemberId(*number));
+            let commands = match (sending, is_up) {
+                (Some(sending), true) => vec![json!({ "name": "publish", "sending": sending })],
+                (Some(sending), false) => {
+                    vec![json!({ "name": "step_up" }), json!({ "name": "publish", "sending": sending })]
+                }
+                (None, true) => vec![json!({ "name": "step_down" })],
+                (None, false) => vec![],
+            };
+            for command in commands {
+                assert_eq!(member.command(command.clone()).await, None, "{number}: {command}");
+            }
+        }
     }
 
     /// These are on the stage with all they have.
-    pub fn set_up(&self, members: &[u32]) {
+    pub async fn set_up(&mut self, members: &[u32]) {
         let performers: Vec<_> = members.iter().map(|member| (*member, ALL)).collect();
-        self.set(&performers);
+        self.set(&performers).await;
     }
 
-    /// The member has left the room.
-    pub fn leave(&self, member: u32) {
-        let left = self.members.lock().expect("no test panics while it holds this").remove(&MemberId(member));
-        left.expect("it was a member").left.cancel();
+    /// The member leaves the room.
+    pub async fn leave(&mut self, member: u32) {
+        let mut member = self.members.remove(&member).expect("it was a member");
+        member.command(json!({ "name": "leave" })).await;
+    }
+
+    /// The room is over.
+    pub async fn end(self, app: &App) {
+        let closed = room::ask(app, "DELETE", &format!("/api/v1/rooms/{ROOM}"), &Value::Null).await;
+        assert!((200..300).contains(&closed.status), "{}", closed.text());
+    }
+
+    /// The token of a member, or of somebody who has not come in.
+    pub fn token(&self, member: u32) -> &str {
+        &self.tokens[&member]
+    }
+
+    /// Connects as this member with so many sections of sound and of pictures.
+    pub async fn attend(&self, app: &App, member: u32, voices: usize, tiles: usize) -> Attendee {
+        Attendee::start(app, (member, self.token(member)), voices, tiles).await
     }
 }
 
@@ -108,7 +112,7 @@ impl Publisher {
     /// Begins, with this loudness.
     pub async fn start(app: &App, member: u32, level: i8) -> Self {
         let offer = Offer::in_layers(app.addresses().rtc, &LAYERS.map(|layer| layer.rid)).await;
-        let target = format!("/{}/whip", path(member));
+        let target = format!("/{}/whip", path(app, member));
         let client = Arc::new(offer.post(app.addresses().http, &target).await.start().await);
         client
             .tell(move |driver| {
@@ -185,10 +189,9 @@ pub fn target(member: u32) -> String {
 }
 
 impl Attendee {
-    /// Connects as this member with so many sections of sound and of pictures.
-    pub async fn start(app: &App, member: u32, voices: usize, tiles: usize) -> Self {
+    async fn start(app: &App, (member, token): (u32, &str), voices: usize, tiles: usize) -> Self {
         let (offer, voices, tiles) = Offer::of_stage(app.addresses().rtc, voices, tiles).await;
-        let answer = post(app, &target(member), Some(&member.to_string()), &offer.sdp).await;
+        let answer = post(app, &target(member), Some(token), &offer.sdp).await;
         assert_eq!(answer.status, 201, "{}: {}", answer.head, answer.text());
         let client = offer.answered(app.addresses().http, &answer).start().await;
         let seen = voices.iter().chain(&tiles).map(|mid| (mid.clone(), Vec::new())).collect();
@@ -268,6 +271,19 @@ impl Attendee {
     /// The newest message of this type about a tile.
     pub fn told(&self, tile: usize) -> Option<&serde_json::Value> {
         self.said.iter().rev().find(|said| said["type"] == "tile" && said["mid"] == self.tiles[tile].as_str())
+    }
+
+    /// By how many milliseconds what came last in a section is behind the room clock, by what was said of its RTP time.
+    pub fn late(&self, mid: &str) -> i64 {
+        let last = self.seen[mid].last().expect("something came");
+        let is_its = |said: &&serde_json::Value| {
+            said["type"] == "clock" && said["mid"] == mid && said["member"] == last.member
+        };
+        let said = self.said.iter().rev().find(is_its).expect("its clock was told");
+        let mapping: ::room::clock::Mapping = serde_json::from_value(said.clone()).expect("a mapping");
+        let came = SystemTime::now() - last.at.elapsed();
+        let came = came.duration_since(UNIX_EPOCH).expect("after 1970").as_micros() as i64;
+        (came - mapping.room_us(last.time as u32) as i64) / 1_000
     }
 
     /// Forgets what came so far, but for the last packet of each section.

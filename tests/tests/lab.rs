@@ -6,7 +6,7 @@ use std::time::Duration;
 use client::lab::endpoints::Endpoints;
 use client::lab::report::{NATIVE, Pair, Report};
 use client::lab::source::Shape;
-use client::lab::{Input, Options, Output, run};
+use client::lab::{Input, Options, Output, room, run};
 use client::url::Url;
 use media::Span;
 use server::{App, Config};
@@ -118,4 +118,26 @@ async fn a_server_that_is_not_there_is_said_to_be_so() {
         let why = run(&options(endpoints, input, Output::Flv), |_| {}).await.unwrap_err().to_string();
         assert!(why.starts_with("publishing to ") && why.contains("Connection refused"), "{why}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_a_room_each_hears_and_sees_each_and_nobody_itself() {
+    let app = serve().await;
+    let options = room::Options {
+        server: Url::parse(&format!("http://{}", app.addresses().http)).expect("an address is one of HTTP"),
+        room: None,
+        key: None,
+        members: 4,
+        turn: Duration::from_secs(3),
+        disturbed: 2,
+        stay: Duration::ZERO,
+        insecure: false,
+    };
+    let report = room::run(&options, |_| {}).await.expect("there is a room");
+    assert!(report.is_whole(), "{}", report.table());
+    let counts = [report.join_sound, report.join_picture, report.told, report.shown, report.resumed];
+    // Of four the first finds nobody; two cameras go off and on, told to three others and shown once.
+    assert_eq!(counts.map(|found| found.map(|found| found.count)), [3, 3, 12, 6, 2].map(Some));
+    assert!(report.missed * 20 <= report.pictures, "{}", report.table());
+    assert!(app.shutdown(Duration::from_secs(5)).await, "nobody was left behind");
 }

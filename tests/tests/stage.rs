@@ -6,7 +6,7 @@ use client::link::{Impairment, Link};
 use e2e::healthy::{Healthy, serve};
 use e2e::http::request;
 use e2e::rtc::Offer;
-use e2e::stage::{ALL, Attendee, PATIENCE, Publisher, Room, post, target};
+use e2e::stage::{ALL, Attendee, PATIENCE, Publisher, Room, path, post, target};
 use room::track::all::Sending;
 use server::App;
 use tokio::time::timeout;
@@ -17,8 +17,8 @@ const SMALL: (u32, u32) = (320, 192);
 
 /// A room with these members on the stage, who publish, speaking equally loud.
 async fn stage(app: &App, members: &[u32]) -> (Room, Vec<Publisher>) {
-    let room = Room::new(app, 12);
-    room.set_up(members);
+    let mut room = Room::new(app, 12).await;
+    room.set_up(members).await;
     let mut publishers = Vec::new();
     for member in members {
         publishers.push(Publisher::start(app, *member, -30).await);
@@ -35,8 +35,8 @@ fn sorted(heard: Vec<Option<u32>>) -> Vec<u32> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_member_hears_and_sees_the_others_and_never_itself() {
     let app = serve(|_| {}).await;
-    let (_room, _publishers) = stage(&app, &[1, 2, 3]).await;
-    let mut one = Attendee::start(&app, 1, 6, 9).await;
+    let (room, _publishers) = stage(&app, &[1, 2, 3]).await;
+    let mut one = room.attend(&app, 1, 6, 9).await;
     one.until("both are heard", |one| one.hears(SOON).iter().flatten().count() == 2).await;
     let only_sound = |one: &Attendee| one.tiles.iter().all(|mid| one.seen[mid].is_empty());
     assert!(only_sound(&one), "nothing was asked for");
@@ -60,13 +60,17 @@ async fn a_member_hears_and_sees_the_others_and_never_itself() {
     }
     let voices = one.said.iter().filter(|said| said["type"] == "voice").count();
     assert_eq!(voices, 2, "{:?}", one.said);
+    for mid in one.seen.keys().filter(|mid| !one.seen[*mid].is_empty()) {
+        let late = one.late(mid);
+        assert!((-50..400).contains(&late), "section {mid} is {late} ms behind the room clock");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_tile_that_changes_its_member_again_and_again_is_one_stream() {
     let app = serve(|_| {}).await;
-    let (_room, _publishers) = stage(&app, &[2, 3, 4]).await;
-    let mut one = Attendee::start(&app, 1, 2, 1).await;
+    let (room, _publishers) = stage(&app, &[2, 3, 4]).await;
+    let mut one = room.attend(&app, 1, 2, 1).await;
     for (member, size) in [(2, LARGE), (3, SMALL), (4, LARGE), (2, SMALL), (3, LARGE)] {
         one.ask(&[(0, member, size)]).await;
         let layer = if size == LARGE { 2 } else { 0 };
@@ -88,23 +92,23 @@ async fn a_tile_that_changes_its_member_again_and_again_is_one_stream() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_is_muted_or_leaves_the_stage_is_neither_heard_nor_seen() {
     let app = serve(|_| {}).await;
-    let (room, _publishers) = stage(&app, &[2, 3]).await;
-    let mut one = Attendee::start(&app, 1, 3, 2).await;
+    let (mut room, _publishers) = stage(&app, &[2, 3]).await;
+    let mut one = room.attend(&app, 1, 3, 2).await;
     one.ask(&[(0, 2, SMALL), (1, 3, SMALL)]).await;
     one.until("all is there", |one| {
         sorted(one.hears(SOON)) == [2, 3] && one.shows(0).is_some() && one.shows(1).is_some()
     })
     .await;
     let muted = Sending { sound: false, ..ALL };
-    room.set(&[(2, muted), (3, ALL)]);
+    room.set(&[(2, muted), (3, ALL)]).await;
     one.until("it is muted", |one| one.hears(SOON).iter().flatten().all(|member| *member == 3)).await;
     one.forget();
     one.run(Duration::from_secs(1)).await;
     assert_eq!(sorted(one.hears(SOON)), [3]);
     assert!(one.tile(0).len() > 10, "it is seen on");
-    room.set(&[(2, Sending { picture: false, ..muted }), (3, ALL)]);
+    room.set(&[(2, Sending { picture: false, ..muted }), (3, ALL)]).await;
     one.until("it has no picture", |one| one.told(0).is_some_and(|told| told["state"] == "waiting")).await;
-    room.set(&[(2, ALL)]);
+    room.set(&[(2, ALL)]).await;
     one.until("the other has left", |one| {
         one.told(1).is_some_and(|told| told["state"] == "waiting") && sorted(one.hears(SOON)) == [2]
     })
@@ -121,12 +125,12 @@ async fn who_is_muted_or_leaves_the_stage_is_neither_heard_nor_seen() {
 async fn of_eight_who_speak_the_six_loudest_are_heard_and_who_becomes_loud_takes_a_place() {
     let app = serve(|_| {}).await;
     let members = [2, 3, 4, 5, 6, 7, 8, 9];
-    let (_room, publishers) = stage(&app, &members).await;
+    let (room, publishers) = stage(&app, &members).await;
     for quiet in &publishers[6..] {
         quiet.speak(-45).await;
     }
     tokio::time::sleep(Duration::from_millis(500)).await;
-    let mut one = Attendee::start(&app, 1, 6, 0).await;
+    let mut one = room.attend(&app, 1, 6, 0).await;
     one.until("six are heard", |one| sorted(one.hears(SOON)) == [2, 3, 4, 5, 6, 7]).await;
     one.run(Duration::from_secs(2)).await;
     assert_eq!(sorted(one.hears(SOON)), [2, 3, 4, 5, 6, 7], "nobody flaps");
@@ -147,13 +151,13 @@ async fn of_eight_who_speak_the_six_loudest_are_heard_and_who_becomes_loud_takes
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_pushes_frames_is_heard_and_seen_like_everybody_else() {
     let app = serve(|_| {}).await;
-    let (_room, publishers) = stage(&app, &[2, 3]).await;
+    let (room, publishers) = stage(&app, &[2, 3]).await;
     // They take leave: one that vanishes is waited for, also by a server that shuts down.
     for publisher in publishers {
         assert_eq!(publisher.client.resource.delete().await.status, 200);
     }
-    let frames = Healthy::start(&app, "hall/room-1/3").await;
-    let mut one = Attendee::start(&app, 1, 2, 1).await;
+    let frames = Healthy::start(&app, &path(&app, 3)).await;
+    let mut one = room.attend(&app, 1, 2, 1).await;
     one.ask(&[(0, 3, LARGE)]).await;
     one.until("it is shown", |one| one.told(0).is_some_and(|told| told["state"] == "playing")).await;
     one.until("it is heard", |one| one.hears(SOON).iter().flatten().count() >= 1).await;
@@ -168,8 +172,8 @@ async fn who_pushes_frames_is_heard_and_seen_like_everybody_else() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_a_narrow_way_tiles_are_paused_from_the_last_and_sound_goes_on() {
     let app = serve(|_| {}).await;
-    let (_room, _publishers) = stage(&app, &[2, 3, 4]).await;
-    let mut one = Attendee::start(&app, 1, 3, 3).await;
+    let (room, _publishers) = stage(&app, &[2, 3, 4]).await;
+    let mut one = room.attend(&app, 1, 3, 3).await;
     one.ask(&[(0, 2, LARGE), (1, 3, SMALL), (2, 4, SMALL)]).await;
     one.until("all are seen", |one| {
         one.shows(0) == Some((2, 2)) && one.shows(1).is_some() && one.shows(2).is_some()
@@ -197,8 +201,8 @@ async fn on_a_narrow_way_tiles_are_paused_from_the_last_and_sound_goes_on() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn publishers_rest_the_layers_that_no_tile_wants() {
     let app = serve(|_| {}).await;
-    let (_room, publishers) = stage(&app, &[2]).await;
-    let mut one = Attendee::start(&app, 1, 1, 2).await;
+    let (room, publishers) = stage(&app, &[2]).await;
+    let mut one = room.attend(&app, 1, 1, 2).await;
     one.ask(&[(0, 2, SMALL)]).await;
     one.until("it is seen", |one| one.shows(0) == Some((2, 0))).await;
     let resting = async |one: &mut Attendee, wanted: [bool; 3]| {
@@ -220,24 +224,24 @@ async fn offers_and_requests_that_make_no_sense_are_refused_in_words() {
     let app = serve(|_| {}).await;
     let offer = async |voices, tiles| Offer::of_stage(app.addresses().rtc, voices, tiles).await.0.sdp;
     let good = offer(6, 9).await;
-    let no_token = post(&app, &target(1), Some("1"), &good).await;
-    assert_eq!(no_token.status, 401, "rooms served here take their own tokens: {}", no_token.text());
-    let _room = Room::new(&app, 2);
+    let room = Room::new(&app, 2).await;
+    let (one, two) = (Some(room.token(1)), Some(room.token(2)));
     for (path, token, sdp, status) in [
         (target(1), None, good.as_str(), 401),
-        (target(1), Some("2"), &good, 403),
-        (target(3), Some("3"), &good, 403),
-        ("/rooms/other/stage?member=1".into(), Some("1"), &good, 404),
-        ("/rooms/room-1/stage".into(), Some("1"), &good, 400),
-        ("/rooms/room-1/stage?member=-1".into(), Some("1"), &good, 400),
-        ("/rooms/room-1/stage?member=99999999999".into(), Some("1"), &good, 400),
-        ("/rooms/%2e%2e/stage?member=1".into(), Some("1"), &good, 404),
-        (target(1), Some("1"), &offer(7, 2).await, 400),
-        (target(1), Some("1"), &offer(2, 10).await, 400),
-        (target(1), Some("1"), &offer(0, 0).await, 406),
-        (target(1), Some("1"), "v=0", 400),
-        (target(1), Some("1"), &"a=x\r\n".repeat(60_000), 413),
-        (target(1), Some("1"), &good, 201),
+        (target(1), Some("1"), &good, 401),
+        (target(1), two, &good, 403),
+        (target(3), two, &good, 403),
+        ("/rooms/other/stage?member=1".into(), one, &good, 403),
+        ("/rooms/room-1/stage".into(), one, &good, 400),
+        ("/rooms/room-1/stage?member=-1".into(), one, &good, 400),
+        ("/rooms/room-1/stage?member=99999999999".into(), one, &good, 400),
+        ("/rooms/%2e%2e/stage?member=1".into(), one, &good, 404),
+        (target(1), one, &offer(7, 2).await, 400),
+        (target(1), one, &offer(2, 10).await, 400),
+        (target(1), one, &offer(0, 0).await, 406),
+        (target(1), one, "v=0", 400),
+        (target(1), one, &"a=x\r\n".repeat(60_000), 413),
+        (target(1), one, &good, 201),
     ] {
         let answer = post(&app, &path, token, sdp).await;
         assert_eq!(answer.status, status, "{path} {token:?}: {}", answer.text());
@@ -249,8 +253,8 @@ async fn offers_and_requests_that_make_no_sense_are_refused_in_words() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn messages_that_make_no_sense_and_floods_change_nothing_for_what_is_sent() {
     let app = serve(|_| {}).await;
-    let (_room, publishers) = stage(&app, &[2, 3]).await;
-    let mut one = Attendee::start(&app, 1, 2, 2).await;
+    let (room, publishers) = stage(&app, &[2, 3]).await;
+    let mut one = room.attend(&app, 1, 2, 2).await;
     one.ask(&[(0, 2, SMALL)]).await;
     one.until("it is seen", |one| one.shows(0) == Some((2, 0))).await;
     for text in [
@@ -300,20 +304,20 @@ async fn messages_that_make_no_sense_and_floods_change_nothing_for_what_is_sent(
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_leaves_the_room_or_deletes_the_session_is_sent_nothing_more() {
     let app = serve(|_| {}).await;
-    let (room, _publishers) = stage(&app, &[2]).await;
-    let mut one = Attendee::start(&app, 1, 1, 1).await;
-    let mut three = Attendee::start(&app, 3, 1, 1).await;
+    let (mut room, _publishers) = stage(&app, &[2]).await;
+    let mut one = room.attend(&app, 1, 1, 1).await;
+    let mut three = room.attend(&app, 3, 1, 1).await;
     one.until("it hears", |one| one.hears(SOON) == [Some(2)]).await;
-    room.leave(1);
+    room.leave(1).await;
     timeout(PATIENCE, one.client.until_closed()).await.expect("who has left is let go");
     three.until("it hears", |three| three.hears(SOON) == [Some(2)]).await;
     assert_eq!(three.client.resource.delete().await.status, 200);
     timeout(PATIENCE, three.client.until_closed()).await.expect("it wanted so");
-    let mut four = Attendee::start(&app, 4, 1, 1).await;
+    let mut four = room.attend(&app, 4, 1, 1).await;
     four.until("it hears", |four| four.hears(SOON) == [Some(2)]).await;
     four.client.restart_ice(app.addresses().rtc).await;
     four.forget();
     four.until("it hears on after another way was found", |four| four.seen[&four.voices[0]].len() > 60).await;
-    drop(room);
+    room.end(&app).await;
     timeout(PATIENCE, four.client.until_closed()).await.expect("the room is over");
 }

@@ -54,7 +54,6 @@ impl Sync {
 
 /// A point at which the RTP time of a sender and the room clock are the same moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Mapping {
     /// RTP timestamp.
     pub rtp: u32,

@@ -4,7 +4,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::clock::Mapping;
 use crate::command::{Command, Request};
 use crate::id::{MemberId, RoomId};
 use crate::output::{Goodbye, Output};
@@ -67,8 +66,6 @@ pub enum Down {
     Refused { n: Option<u32>, code: Refusal, sentence: String },
     /// The time, in microseconds on the room clock.
     Pong { t: u64, received_us: u64, sent_us: u64 },
-    /// Where the RTP time of a member's broadcast stands on the room clock.
-    Clock { member: MemberId, mid: String, mapping: Mapping },
     /// The server goes down; come back after so long.
     Drain { after_ms: Millis },
     /// The last message: why the connection closes.

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use media::hub::{self, Hub};
@@ -150,11 +150,12 @@ impl App {
     }
 
     /// Takes no new viewer or publisher, lets those there are go on for `drain` at most, then ends everything.
-    /// Tells whether every session had ended by itself.
+    /// Tells whether every session had ended by itself; rooms' WebSockets do not count, for their members come back.
     pub async fn shutdown(self, drain: Duration) -> bool {
         self.context.draining.cancel();
         self.context.tasks.close();
-        let drained = tokio::time::timeout(drain, self.context.tasks.wait()).await.is_ok();
+        let alone = self.context.rooms.until_alone(&self.context.tasks);
+        let drained = tokio::time::timeout(drain, alone).await.is_ok();
         self.context.stopping.cancel();
         self.services.close();
         let ended = async {
@@ -203,7 +204,6 @@ fn context(made: Made) -> Arc<Context> {
         capacity: Capacity::of_this_machine(),
         rungs: ladder::Running::default(),
         ffmpeg,
-        door: OnceLock::new(),
     };
     let node = config.rtc.public.first().copied().unwrap_or(addresses.rtmp.ip());
     let hooks = Hooks::new(&config, Arc::clone(&hub), node);

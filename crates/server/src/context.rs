@@ -1,7 +1,7 @@
 //! What every session of the server needs, made once by [`crate::app`].
 
 use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use media::broadcast::Broadcast;
@@ -22,7 +22,6 @@ use crate::http::EndedHls;
 use crate::ladder;
 use crate::operation::Operation;
 use crate::rooms::Rooms;
-use crate::rooms::stage::Door;
 use crate::rtc;
 use crate::transcode::{Ffmpeg, Missing};
 
@@ -68,8 +67,6 @@ pub struct Shared {
     pub(crate) rungs: ladder::Running,
     /// What makes H.264 of other pictures, or why nothing does.
     pub(crate) ffmpeg: Result<Ffmpeg, Missing>,
-    /// Who knows the members of rooms in place of the rooms served here, for who brings rooms of their own.
-    pub door: OnceLock<Arc<dyn Door>>,
 }
 
 /// Where a server listens, with the ports that were chosen for port 0.

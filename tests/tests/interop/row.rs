@@ -26,6 +26,8 @@ const X265: &str =
 const AV1: &str = "-c:v libsvtav1 -preset 11 -crf 40 -svtav1-params lp=1:scd=0:pred-struct=1";
 const VP9: &str = "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -lag-in-frames 0";
 const GROUPS: &str = "-g 50 -keyint_min 50 -sc_threshold 0";
+/// Seconds of a tape: a whole number of groups and of frames of sound.
+const TAPE_S: &str = "60";
 /// Colours are named, or FFmpeg tells players of H.265 and AV1 that the picture is RGB.
 const COLOURS: &str = "-color_primaries bt709 -color_trc bt709 -colorspace bt709 -color_range tv";
 
@@ -262,6 +264,11 @@ impl Row {
         self.video == Some(Video::H265)
     }
 
+    /// Its codec takes so much that an encoder beside a browser would stall, and its stamps with it: it is encoded before.
+    fn is_taped(&self) -> bool {
+        matches!(self.video, Some(Video::Av1 | Video::Vp9 | Video::H265))
+    }
+
     /// The picture and the sound carry marks that belong together.
     pub(crate) fn is_marked(&self) -> bool {
         let carries = match self.from {
@@ -279,6 +286,7 @@ impl Row {
         let whip = format!("http://{}/live/{}/whip", server.http, self.name);
         let mut command = match self.from {
             From::Ffmpeg(encoder) => self.ffmpeg(&tool::find("ffmpeg", "ffmpeg"), encoder, "flv", &rtmp),
+            From::NewFfmpeg(encoder) if self.is_taped() => self.tape(encoder, dir, &rtmp),
             From::NewFfmpeg(encoder) => self.ffmpeg(&tool::new_ffmpeg(), encoder, "flv", &rtmp),
             From::FfmpegWhip(encoder) => self.ffmpeg(&tool::new_ffmpeg(), encoder, "whip", &whip),
             From::Gst => gst(&rtmp),
@@ -303,14 +311,37 @@ impl Row {
         command
     }
 
-    fn ffmpeg(&self, ffmpeg: &Path, encoder: &str, muxer: &str, url: &str) -> Command {
-        let mut command = Command::new(ffmpeg);
-        command.args(["-hide_banner", "-v", "warning", "-nostdin"]);
+    /// Encodes a minute as fast as the machine can, and sends that in real time again and again.
+    fn tape(&self, encoder: &str, dir: &Path, url: &str) -> Command {
+        let tape = dir.join("tape.mkv");
+        let mut encode = ffmpeg(&tool::new_ffmpeg());
+        self.encode(&mut encode, &[], encoder);
+        encode.args(["-t", TAPE_S, "-f", "matroska", "-y"]).arg(&tape);
+        let encoded = encode.status().expect("ffmpeg runs");
+        assert!(encoded.success(), "encoding {}: {encoded}", self.name);
+        let mut command = ffmpeg(&tool::new_ffmpeg());
+        command.args(["-re", "-stream_loop", "-1", "-i"]).arg(&tape).args(["-c", "copy"]);
+        command.args(["-flvflags", "no_duration_filesize", "-f", "flv", url]);
+        command
+    }
+
+    fn ffmpeg(&self, program: &Path, encoder: &str, muxer: &str, url: &str) -> Command {
+        let mut command = ffmpeg(program);
+        self.encode(&mut command, &["-re"], encoder);
+        if muxer == "flv" {
+            command.args(["-flvflags", "no_duration_filesize"]);
+        }
+        command.args(["-f", muxer, url]);
+        command
+    }
+
+    /// What is drawn, played and encoded; `pace` comes before each input.
+    fn encode(&self, command: &mut Command, pace: &[&str], encoder: &str) {
         if self.video.is_some() {
-            command.args(["-re", "-f", "lavfi", "-i", PICTURE]);
+            command.args(pace).args(["-f", "lavfi", "-i", PICTURE]);
         }
         if self.audio.is_some() {
-            command.args(["-re", "-f", "lavfi", "-i", SOUND]);
+            command.args(pace).args(["-f", "lavfi", "-i", SOUND]);
         }
         if self.video.is_some() {
             command.args([encoder, GROUPS, COLOURS].iter().flat_map(|words| words.split(' ')));
@@ -318,14 +349,15 @@ impl Row {
         match self.audio {
             Some(Audio::Aac) => command.args(["-c:a", "aac", "-b:a", "64k"]),
             Some(Audio::Opus) => command.args(["-c:a", "libopus", "-b:a", "64k", "-ar", "48000", "-ac", "2"]),
-            None => &mut command,
+            None => command,
         };
-        if muxer == "flv" {
-            command.args(["-flvflags", "no_duration_filesize"]);
-        }
-        command.args(["-f", muxer, url]);
-        command
     }
+}
+
+fn ffmpeg(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.args(["-hide_banner", "-v", "warning", "-nostdin"]);
+    command
 }
 
 fn gst(url: &str) -> Command {

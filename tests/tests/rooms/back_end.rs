@@ -34,6 +34,25 @@ async fn rooms_are_made_listed_changed_and_closed() {
     late.send(&join).await;
     assert_eq!(late.farewell().await, "locked");
 
+    let open = json!({ "door": true, "chat": true, "hands": true });
+    let wish =
+        json!({ "open": open, "settings": { "limits": { "members": 2 }, "times": { "grace": 9_000 } } });
+    let changed = ask(&app, "PATCH", &target, &wish).await.json();
+    let settings = &changed["settings"];
+    assert_eq!((&settings["limits"]["members"], &settings["times"]["grace"]), (&json!(2), &json!(9_000)));
+    for wrong in
+        [json!({ "limits": { "members": 0 } }), json!({ "template": "call" }), json!({ "colour": 3 })]
+    {
+        let refused = ask(&app, "PATCH", &target, &json!({ "settings": wrong })).await;
+        assert_eq!(refused.status, 400, "{wrong}");
+    }
+    let _second = Member::join(http, &id, &token(http, &id, "second", "guest").await).await;
+    let mut third = Member::open(http, &id).await;
+    let join =
+        json!({ "type": "join", "v": 1, "token": token(http, &id, "third", "guest").await, "name": null });
+    third.send(&join).await;
+    assert_eq!(third.farewell().await, "full");
+
     let data = json!({ "track": "all", "key": "slide", "value": "7" });
     assert_eq!(ask(&app, "PUT", &format!("{target}/data"), &data).await.status, 204);
     ann.until(|all| all.data.iter().any(|datum| datum.key == "slide" && datum.value == "7")).await;
@@ -42,6 +61,7 @@ async fn rooms_are_made_listed_changed_and_closed() {
     assert!(refused.status == 404 && refused.problem().starts_with("unknown_member: "), "{}", refused.text());
     let members = ask(&app, "GET", &format!("{target}/members"), &Value::Null).await.json();
     assert_eq!((&members["members"][0]["user"], &members["more"]), (&json!("ann"), &json!(false)));
+    assert_eq!(members["members"][1]["user"], json!("second"));
 
     assert_eq!(ask(&app, "DELETE", &target, &Value::Null).await.status, 204);
     assert_eq!(ann.farewell().await, "ended_by_backend");

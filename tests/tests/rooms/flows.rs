@@ -127,14 +127,15 @@ async fn a_call_rings_is_declined_and_is_over_for_who_called() {
 
 #[tokio::test]
 async fn before_the_server_goes_everybody_is_told_when_to_come_back() {
-    let app = serve(|config| config.shutdown.drain = Duration::from_millis(300)).await;
+    let app = serve(|_| {}).await;
     let http = app.addresses().http;
     make(&app, "r", "meeting", Value::Null).await;
     let mut members = Vec::new();
     for user in ["a", "b", "c"] {
         members.push(Member::join(http, "r", &token(http, "r", user, "guest").await).await);
     }
-    let stopping = tokio::spawn(app.shutdown(Duration::from_millis(300)));
+    let began = std::time::Instant::now();
+    let stopping = tokio::spawn(app.shutdown(Duration::from_secs(60)));
     let mut moments = Vec::new();
     for member in &mut members {
         let after = loop {
@@ -149,5 +150,10 @@ async fn before_the_server_goes_everybody_is_told_when_to_come_back() {
     moments.sort_unstable();
     moments.dedup();
     assert!(moments.len() == 3 && moments[0] >= 2_000, "spread out: {moments:?}");
-    stopping.await.unwrap();
+    assert!(stopping.await.unwrap(), "nothing else was there to wait for");
+    assert!(
+        began.elapsed() < Duration::from_secs(20),
+        "it waited {:?} for members that come back",
+        began.elapsed()
+    );
 }

@@ -1,7 +1,5 @@
 //! The room clock: what to add to one's own clock, and which moment an RTP time is. Microseconds throughout.
 
-import type { Mapping } from './messages.ts';
-
 /** `sentUs` and `backUs` on the own clock, the others on the room's. */
 export interface Exchange {
   readonly sentUs: number;
@@ -31,6 +29,14 @@ export class RoomClock {
 
 function roundTripUs({ sentUs, receivedUs, answeredUs, backUs }: Exchange): number {
   return backUs - sentUs - (answeredUs - receivedUs);
+}
+
+/** A point at which the RTP time of a media section and the room clock are the same moment (docs/control-channel.md). */
+export interface Mapping {
+  readonly rtp: number;
+  /** Ticks a second. */
+  readonly rate: number;
+  readonly at_us: number;
 }
 
 /** The room clock at an RTP time less than half a wrap from that of the mapping (RFC 3550 §5.1: 32 bits that wrap). */

@@ -5,7 +5,7 @@ import { delayMs } from './backoff.ts';
 import { RoomClock } from './clock.ts';
 import { type Answer, Commands } from './commands.ts';
 import { type Next, afterBye, afterRefusal } from './endings.ts';
-import { type Command, type Down, type Mapping, type Seen, type Up, VERSION, type Welcome, parseDown, writeUp } from './messages.ts';
+import { type Command, type Down, type Seen, type Up, VERSION, type Welcome, parseDown, writeUp } from './messages.ts';
 import { ShapeError } from './shape.ts';
 import { RoomState } from './state.ts';
 import type { Delta } from './tracks.ts';
@@ -68,7 +68,6 @@ export class Connection {
   readonly #options: ConnectionOptions;
   readonly #listener: ConnectionListener;
   readonly #commands = new Commands();
-  readonly #mappings = new Map<string, Mapping>();
   #state = new RoomState();
   #phase: Phase = { kind: 'joining', attempt: 0 };
   #member: number | undefined;
@@ -110,11 +109,6 @@ export class Connection {
     const own = performance.now();
     if (offsetUs !== undefined) return own + offsetUs / 1_000;
     return this.#roomAheadMs === undefined ? Date.now() : own + this.#roomAheadMs;
-  }
-
-  /** Where RTP time of a member's media section stands on the room clock. */
-  mapping(member: number, mid: string): Mapping | undefined {
-    return this.#mappings.get(`${member}/${mid}`);
   }
 
   /** Sent at once, or when the connection is back. Resolves with the server's answer and never rejects. */
@@ -210,8 +204,6 @@ export class Connection {
         const { t: sentUs, received_us: receivedUs, sent_us: answeredUs } = message;
         return this.clock.handleExchange({ sentUs, receivedUs, answeredUs, backUs: ownUs() });
       }
-      case 'clock':
-        return void this.#mappings.set(`${message.member}/${message.mid}`, message.mapping);
       case 'drain':
         clearTimeout(this.#drain);
         this.#drain = setTimeout(() => this.#dial(), message.after_ms);

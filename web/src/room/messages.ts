@@ -7,7 +7,6 @@ export const VERSION = 1;
 /** The server refuses longer ones. */
 export const MESSAGE_BYTES_MAX = 16_384;
 
-const mapping = object({ rtp: int, rate: int, at_us: int });
 const down = tagged('type', {
   welcome: {
     v: int,
@@ -23,14 +22,12 @@ const down = tagged('type', {
   ack: { n: int },
   refused: { n: nullable(int), code: text, sentence: text },
   pong: { t: int, received_us: int, sent_us: int },
-  clock: { member: int, mid: text, mapping },
   drain: { after_ms: int },
   bye: { reason: text, sentence: text },
 });
 /** Messages that are a track's, with its fields beside their type. */
 const ofTrack = object({ type: oneOf('delta', 'state') });
 
-export type Mapping = Shaped<typeof mapping>;
 type Plain = NonNullable<Shaped<typeof down>>;
 /** From the server. */
 export type Down =

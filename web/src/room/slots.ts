@@ -2,6 +2,7 @@
 //! for; who is in which now, and who speaks. Pure: wishes and messages go in, messages come out.
 
 import { HOLD_MAX_MS } from '../play/control-channel.ts';
+import type { Mapping } from './clock.ts';
 
 /** Somebody whose picture is wanted, in device pixels of its tile. */
 export interface Wanted {
@@ -41,6 +42,7 @@ export class Slots {
   readonly #asked = new Map<string, Wanted>();
   readonly #tiles = new Map<string, Tile>();
   readonly #voices = new Map<string, number>();
+  readonly #mappings = new Map<string, Mapping & { readonly member: number }>();
   #order: readonly number[] = [];
   #speakers: readonly Speaker[] = [];
   #holdMs = 0;
@@ -70,6 +72,12 @@ export class Slots {
   tileOf(member: number): (Tile & { readonly mid: string }) | undefined {
     for (const [mid, tile] of this.#tiles) if (tile.member === member && this.#asked.has(mid)) return { mid, ...tile };
     return undefined;
+  }
+
+  /** Which moment of the room clock an RTP time in this slot is, while this member feeds it. */
+  mapping(mid: string, member: number): Mapping | undefined {
+    const known = this.#mappings.get(mid);
+    return known?.member === member ? known : undefined;
   }
 
   /** Whose pictures are wanted, the most important first. Who has a slot keeps it: its picture goes on. */
@@ -112,6 +120,8 @@ export class Slots {
         return this.#handleSpeakers(said);
       case 'hold':
         return this.#handleHold(said);
+      case 'clock':
+        return this.#handleClock(said);
       default:
         return false;
     }
@@ -153,6 +163,13 @@ export class Slots {
     if (holdMs === this.#holdMs) return false;
     this.#holdMs = holdMs;
     return true;
+  }
+
+  /** Nothing that is shown changes by it. */
+  #handleClock({ mid, member, rtp, rate, at_us }: Said): false {
+    const isWhole = isNumber(member) && isNumber(rtp) && isNumber(rate) && isNumber(at_us);
+    if (typeof mid === 'string' && isWhole) this.#mappings.set(mid, { member, rtp, rate, at_us });
+    return false;
   }
 
   #midOf(member: number): string | undefined {

@@ -47,7 +47,6 @@ export class RoomState {
       case 'ack':
       case 'refused':
       case 'pong':
-      case 'clock':
       case 'drain':
       case 'bye':
         return 'go on';

@@ -2,7 +2,8 @@
 //! other's tone and not its own; a class whose audience watches and is brought up.
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -170,5 +171,54 @@ test('a_class_brings_somebody_up', { skip }, async () => {
   } finally {
     await ann.close();
     await bo.close();
+  }
+});
+
+/** A request of a back-end, which must be done. */
+async function ask(path, wish) {
+  const answer = await fetch(`${server.origin}/api/v1/rooms${path}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(wish),
+  });
+  assert.ok(answer.ok, `${path}: ${answer.status}`);
+  return answer.json();
+}
+
+/** How loud a stream is around a frequency, in dB: of six seconds, after a second in which it settles. */
+function levelOf(url, hz) {
+  const filter = `atrim=start=1,bandpass=f=${hz}:width_type=h:width=40,bandpass=f=${hz}:width_type=h:width=40,volumedetect`;
+  const { stderr } = spawnSync('ffmpeg', ['-hide_banner', '-nostdin', '-t', '7', '-i', url, '-vn', '-af', filter, '-f', 'null', '-'], { encoding: 'utf8', timeout: 30_000 });
+  return Number(/mean_volume: (-?[\d.]+) dB/.exec(stderr)?.[1] ?? assert.fail(stderr.slice(-1_000)));
+}
+
+test('a_streaming_program_is_a_member_seen_and_heard_both_ways_without_its_own_voice', { skip }, async () => {
+  await ask('', { id: 'studio', template: 'meeting' });
+  const { token } = await ask('/studio/tokens', { user: 'ann', name: 'Ann', role: 'host', seconds: 600 });
+  const camera = await ask('/studio/members', { user: 'camera', name: 'Camera', role: 'guest' });
+  const sound = ['-f', 'lavfi', '-re', '-i', 'sine=frequency=1000:sample_rate=48000'];
+  const picture = ['-f', 'lavfi', '-re', '-i', 'testsrc=size=320x180:rate=15'];
+  const coded = ['-c:v', 'libx264', '-preset', 'ultrafast', '-tune', 'zerolatency', '-g', '15', '-pix_fmt', 'yuv420p', '-c:a', 'aac'];
+  const { server: url, key } = camera.push.rtmp;
+  const program = spawn('ffmpeg', ['-v', 'error', '-nostdin', ...sound, ...picture, ...coded, '-f', 'flv', `${url}/${key}`], { stdio: 'ignore' });
+  const ann = await openMember(TONES[0]);
+  try {
+    await ann.context.addInitScript((invitation) => sessionStorage.setItem('openmic-room-studio', invitation), JSON.stringify({ token, name: 'Ann' }));
+    const { page } = await openPage(ann.context, `${server.origin}/demo/studio`);
+    await page.locator('button[type=submit]').click();
+    const member = camera.member.id;
+    await until(() => decoded(page), (frames) => frames[member] > 20, 40_000);
+    await until(() => heard(page), ({ hz, db }) => Math.abs(hz - 1_000) < TOLERANCE_HZ && db > -60, 20_000).catch((error) => {
+      throw new Error(error.message.slice(0, 200));
+    });
+    await page.screenshot({ path: outputFile('room-server-program.png') });
+    const others = levelOf(camera.play.flv, TONES[0]);
+    const own = levelOf(camera.play.flv, 1_000);
+    console.log(`# the program hears Ann at ${others} dB and itself at ${own} dB`);
+    assert.ok(others > -40, `Ann is heard at ${others} dB`);
+    assert.ok(own < others - 50, `its own voice comes back at ${own} dB, hers at ${others} dB`);
+  } finally {
+    await ann.close();
+    if (program.exitCode === null && program.kill('SIGKILL')) await once(program, 'exit');
   }
 });

@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { LeadSpeaker, type Performer, arrange, gridOf, layoutOf } from '../../src/room/layout.ts';
+import { roomUsAt } from '../../src/room/clock.ts';
 import { ASK_EVERY_MS, Slots, TILES } from '../../src/room/slots.ts';
 
 const MIDS = Array.from({ length: TILES }, (_, at) => String(at + 6));
@@ -51,6 +52,17 @@ describe('Slots', () => {
     expect(asked(slots.poll(0))).toMatchObject([{ mid: '7', member: 2 }]);
     slots.want([wanted(1)]);
     expect(asked(slots.poll(1_000))).toMatchObject([{ mid: '6', member: 1 }]);
+  });
+
+  it('knows_which_moment_an_rtp_time_is_while_the_same_member_feeds_the_slot', () => {
+    const slots = new Slots(MIDS);
+    const mapping = { rtp: 90_000, rate: 90_000, at_us: 1_790_000_000_000_000 };
+    expect(slots.handleMessage(JSON.stringify({ type: 'clock', mid: '6', member: 3, ...mapping }))).toBe(false);
+    expect(roomUsAt(slots.mapping('6', 3) ?? { rtp: 0, rate: 1, at_us: 0 }, 135_000)).toBe(mapping.at_us + 500_000);
+    expect(slots.mapping('6', 4)).toBeUndefined();
+    expect(slots.mapping('7', 3)).toBeUndefined();
+    slots.handleMessage(JSON.stringify({ type: 'clock', mid: '7', member: 3, rtp: 'x' }));
+    expect(slots.mapping('7', 3)).toBeUndefined();
   });
 
   it('shows_whom_the_server_says_and_not_whom_it_asked_for', () => {

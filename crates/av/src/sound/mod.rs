@@ -89,6 +89,7 @@ pub struct Converter {
     mixed: Vec<f32>,
     broken: u64,
     broken_in_a_row: u32,
+    level_db: Option<f32>,
 }
 
 /// The stamps of what comes out.
@@ -122,6 +123,7 @@ impl Converter {
             mixed: Vec::new(),
             broken: 0,
             broken_in_a_row: 0,
+            level_db: None,
         })
     }
 
@@ -133,6 +135,12 @@ impl Converter {
     /// Packets so far that did not decode and were concealed.
     pub fn broken(&self) -> u64 {
         self.broken
+    }
+
+    /// How loud the newest packet is, in decibels of full scale (RFC 6464 §3: of the root of the mean square); `None` before
+    /// the first.
+    pub fn level_db(&self) -> Option<f32> {
+        self.level_db
     }
 
     /// Takes one packet and appends what it completes to `out`, without gaps except where the source paused for more
@@ -166,6 +174,7 @@ impl Converter {
         self.set_format(format, frame.dts, out)?;
         let pcm = std::mem::take(&mut self.pcm);
         let kept = pcm.get(trim * format.channels..).unwrap_or_default();
+        self.level_db = Some(level_db(kept));
         self.push(kept, out)?;
         if let Some(line) = &mut self.line {
             line.advance(kept.len() / format.channels);
@@ -276,4 +285,12 @@ impl Target {
             Self::Aac { .. } => "AAC",
         }
     }
+}
+
+/// Decibels of full scale of these samples.
+fn level_db(samples: &[f32]) -> f32 {
+    /// Less is nothing: −127 dB is the least that can be told (RFC 6464 §3).
+    const POWER_MIN: f32 = 2e-13;
+    let power = samples.iter().map(|sample| sample * sample).sum::<f32>() / samples.len().max(1) as f32;
+    10.0 * power.max(POWER_MIN).log10()
 }

@@ -236,12 +236,13 @@ impl Slot {
         Some(dts)
     }
 
-    /// Decode times rise strictly, whatever the source says; the time of display stays.
+    /// Decode times rise strictly, whatever the source says; a picture's time of display stays, and sound is heard when it is
+    /// decoded.
     fn keep_rising(&mut self, frame: &mut Frame) {
         if let Some(newest) = self.newest.filter(|newest| frame.dts <= *newest) {
             let pts = frame.pts();
             frame.dts = newest + Span::from_micros(1);
-            frame.cts = pts - frame.dts;
+            frame.cts = if has_keyframes(self.info.kind) { pts - frame.dts } else { Span::ZERO };
         }
         self.newest = Some(frame.dts);
     }

@@ -34,6 +34,9 @@ pub(crate) struct RoomArgs {
     /// Seconds in which six speak and each looks at nine.
     #[arg(long, default_value_t = 2.0, value_parser = span)]
     turn: f64,
+    /// How many cameras go off and on, and how many members lose their signalling.
+    #[arg(long, default_value_t = 10)]
+    disturbed: usize,
     /// Seconds that all stay when everything was measured.
     #[arg(long, default_value_t = 1.0, value_parser = span)]
     stay: f64,
@@ -60,6 +63,7 @@ pub(super) async fn room(args: RoomArgs) -> anyhow::Result<()> {
         key: args.key,
         members: args.members.into(),
         turn: Duration::from_secs_f64(args.turn),
+        disturbed: args.disturbed,
         stay: Duration::from_secs_f64(args.stay),
         insecure: args.insecure,
     };

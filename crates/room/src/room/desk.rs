@@ -3,12 +3,13 @@
 use super::{Done, Room};
 use crate::command::{Actor, DataTrack};
 use crate::id::{MemberId, UserId};
-use crate::output::Goodbye;
+use crate::output::{Goodbye, Outputs};
 use crate::refusal::Refusal;
+use crate::settings::{Limits, Settings};
 use crate::text;
 use crate::time::Moment;
 use crate::track::hosts::Ban;
-use crate::track::{Change, Datum, Open, all, hosts, stage};
+use crate::track::{Change, Datum, Open, all, hidden, hosts, stage};
 
 /// A room that needs more should have tokens of its own.
 const BANS_MAX: usize = 1_000;
@@ -18,6 +19,19 @@ const DATA_ENTRIES_MAX: usize = 64;
 const DATA_BYTES_MAX: usize = 32 << 10;
 
 impl Room {
+    /// The room behaves otherwise from now on: who is in, up, invited or waiting stays so, also beyond a smaller limit. Its
+    /// template and how much chat it keeps are what it was made with, for rights and clients hold on to them.
+    pub fn configure(&mut self, settings: Settings, now: Moment) -> Outputs {
+        let now = self.begin(now);
+        let before = &self.state.settings;
+        let limits = Limits { chat_kept: before.limits.chat_kept, ..settings.limits };
+        let settings = Settings { template: before.template, limits, ..settings };
+        if self.state.all.state.ended.is_none() && settings != *before {
+            self.put_hidden(hidden::Change::Settings { settings: Box::new(settings) });
+        }
+        self.commit(now)
+    }
+
     pub(super) fn remove(&mut self, by: Actor, member: MemberId, now: Moment) -> Done {
         self.outranks(by, member)?;
         self.depart(member, Goodbye::Removed, now);

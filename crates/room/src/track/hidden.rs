@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::own::Own;
 use super::{Fold, Reaction};
 use crate::id::{ChatId, MemberId, UserId};
+use crate::settings::Settings;
 use crate::time::Moment;
 
 /// The room's notebook.
@@ -79,6 +80,10 @@ pub enum Change {
     Emptied {
         until: Option<Moment>,
     },
+    /// The room behaves otherwise from now on.
+    Settings {
+        settings: Box<Settings>,
+    },
 }
 
 impl Hidden {
@@ -124,6 +129,8 @@ impl Fold for Hidden {
             }
             Change::TallyTold {} => self.tally.clear(),
             Change::Emptied { until } => self.empty_until = *until,
+            // They stand beside this notebook, in the state.
+            Change::Settings { .. } => {}
         }
     }
 }

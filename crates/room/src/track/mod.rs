@@ -178,6 +178,7 @@ impl State {
             hidden::Change::Gone { member, .. } => {
                 self.own.remove(member);
             }
+            hidden::Change::Settings { settings } => self.settings = (**settings).clone(),
             hidden::Change::Host { .. }
             | hidden::Change::Answered { .. }
             | hidden::Change::Held { .. }

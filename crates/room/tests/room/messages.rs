@@ -4,7 +4,6 @@
 
 use std::collections::BTreeSet;
 
-use room::clock::Mapping;
 use room::message::{self, Down};
 use room::track::{Delta, Open, Reaction, Sending, View};
 use room::{Actor, Command, Goodbye, MemberId, Millis, Output, Outputs, Refusal, Role, Settings, Template};
@@ -61,7 +60,7 @@ fn what_the_server_sends_is_written_and_read_as_the_golden_messages_say() {
         assert_eq!(serde_json::from_str::<Value>(&down.to_json()).unwrap(), *message, "{says}");
     }
     let types: BTreeSet<&str> = golden.iter().filter_map(|g| g.message["type"].as_str()).collect();
-    let all = ["ack", "bye", "clock", "delta", "drain", "hide", "pong", "refused", "state", "welcome"];
+    let all = ["ack", "bye", "delta", "drain", "hide", "pong", "refused", "state", "welcome"];
     assert_eq!(types.into_iter().collect::<Vec<_>>(), all, "one of every type");
 }
 
@@ -232,7 +231,6 @@ fn write(told: &Value) {
     };
     let say =
         |says: &str, down: Down| json!({ "says": says, "message": serde_json::to_value(down).unwrap() });
-    let mapping = Mapping { rtp: 3_123_456_789, rate: 90_000, at_us: 1_790_000_000_250_000 };
     let down = json!([
         pick("You are in", "welcome", None),
         pick("Something happened before everybody's eyes", "delta", Some("all")),
@@ -248,10 +246,6 @@ fn write(told: &Value) {
         say(
             "The time",
             Down::Pong { t: 81_520_133, received_us: 1_790_000_000_000_100, sent_us: 1_790_000_000_000_140 }
-        ),
-        say(
-            "Where a picture's RTP time stands",
-            Down::Clock { member: MemberId(7), mid: "1".to_owned(), mapping }
         ),
         say("Come back in a while", Down::Drain { after_ms: Millis(2_350) }),
         say(

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
-use axum::http::{Method, StatusCode};
+use axum::http::Method;
 use axum::response::Response;
 use room::RoomId;
 
@@ -13,7 +13,6 @@ use super::{target, webrtc};
 use crate::access::Caller;
 use crate::audience::Protocol;
 use crate::context::Context;
-use crate::rooms::stage::NotAttending;
 use crate::rtc::{self, WHOLE_STAGE};
 use crate::sessions::{Action, Opening};
 
@@ -52,15 +51,13 @@ async fn begin(context: &Arc<Context>, room: &str, request: Request<Body>) -> Re
     }
     webrtc::check_type(request.headers(), webrtc::SDP)?;
     let (parts, body) = request.into_parts();
-    let room = RoomId::new(room).ok_or_else(|| refused(NotAttending::NoRoom))?;
+    let room =
+        RoomId::new(room).ok_or_else(|| Problem::not_found("a room's name has letters, digits, - and _"))?;
     let query = parts.uri.query().unwrap_or_default();
     let member = target::member(query)?;
     let caller = Caller::of_http(&parts.extensions, &parts.headers);
     // Before the offer is read: who is not in the room makes us keep nothing.
-    let attending = match context.shared.door.get() {
-        Some(door) => door.attend(&room, member, caller.bearer.as_deref()).map_err(refused)?,
-        None => context.attend(&room, member, &caller)?,
-    };
+    let attending = context.attend(&room, member, &caller)?;
     let offer = webrtc::text(context, body, WHOLE_STAGE).await?;
     let path = attending.path.clone();
     let ticket = context.access.sessions.open(Opening {
@@ -75,12 +72,4 @@ async fn begin(context: &Arc<Context>, room: &str, request: Request<Body>) -> Re
     begun
         .map(|begun| webrtc::created(&location(&begun.id), begun))
         .map_err(|error| webrtc::refused(&path, error))
-}
-
-fn refused(why: NotAttending) -> Problem {
-    match why {
-        NotAttending::NoRoom => Problem::not_found(why.to_string()),
-        NotAttending::NoToken => Problem::new(StatusCode::UNAUTHORIZED, why.to_string()),
-        NotAttending::NotYou => Problem::new(StatusCode::FORBIDDEN, why.to_string()),
-    }
 }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use room::{ChatId, Claims, Command, Hello, MemberId, Refusal, Request, Resume, Room, RoomId, Verdict};
+use room::{
+    ChatId, Claims, Command, Hello, MemberId, Refusal, Request, Resume, Room, RoomId, Settings, Verdict,
+};
 use tokio::sync::{mpsc, oneshot};
 
 use super::outbox::Link;
@@ -42,6 +44,8 @@ pub(crate) enum Input {
     Lost { link: Arc<Link> },
     /// A back-end wants something.
     Backend { command: Command, answer: oneshot::Sender<Result<(), Refusal>> },
+    /// A back-end wants the room to behave otherwise.
+    Configure { settings: Box<Settings> },
     /// A back-end makes a member that has no connection of its own.
     Host { claims: Claims, answer: oneshot::Sender<Result<MemberId, Refusal>> },
     /// A back-end does something as such a member.

@@ -186,6 +186,17 @@ async fn open(file: &Path) -> Result<SqliteConnection, sqlx::Error> {
     Ok(connection)
 }
 
+/// The room of this name that is kept in this directory, if there is one.
+pub(crate) async fn restore_one(data: &Path, room: &RoomId) -> Result<Option<Kept>, sqlx::Error> {
+    let mut connection = open(&data.join(FILE)).await?;
+    let row = sqlx::query("SELECT snapshot FROM rooms WHERE id = ?").bind(room.as_str());
+    let Some(row) = row.fetch_optional(&mut connection).await? else { return Ok(None) };
+    let snapshot: Vec<u8> = row.try_get(0)?;
+    let kept = kept(&mut connection, room.as_str(), &snapshot).await?;
+    connection.close().await?;
+    kept.map(Some).map_err(|error| sqlx::Error::Decode(error.into()))
+}
+
 /// All rooms that were kept in this directory. One that cannot be read is reported and left where it is.
 pub(crate) async fn restore(data: &Path) -> Result<Vec<Kept>, sqlx::Error> {
     let file = data.join(FILE);

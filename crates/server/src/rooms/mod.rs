@@ -20,6 +20,7 @@ mod watch;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -27,6 +28,7 @@ use std::time::Duration;
 use room::{Millis, Room, Settings};
 pub use room::{Role, RoomId, UserId};
 use tokio::sync::watch as channel;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
@@ -37,10 +39,15 @@ use handle::{Handle, Input};
 use journal::{Journal, Kept};
 use stage::{Stage, StageWatch};
 use task::Task;
+pub(crate) use task::micros_at;
 pub(crate) use watch::follow;
 
 /// A server that is restarted is there again within this, after its drain.
 const RESTART: Duration = Duration::from_secs(2);
+/// A room whose task broke off is back after this.
+const REVIVE_AFTER: Duration = Duration::from_millis(500);
+/// How often it is looked whether anything else than WebSockets of rooms keeps a server that stops.
+const ALONE_EVERY: Duration = Duration::from_millis(100);
 /// Members come back over this time at least, and one more second for each so many of them.
 const SPREAD_MIN: Duration = Duration::from_secs(3);
 const BACK_PER_SECOND: usize = 500;
@@ -54,6 +61,8 @@ pub struct Rooms {
     journal: Journal,
     tasks: TaskTracker,
     connections: AtomicUsize,
+    /// Members were told that the server goes down.
+    warned: CancellationToken,
     /// Who has made demo rooms lately.
     pub(crate) demo_rate: Rate,
 }
@@ -88,6 +97,7 @@ impl Rooms {
             journal,
             tasks: TaskTracker::new(),
             connections: AtomicUsize::new(0),
+            warned: CancellationToken::new(),
             demo_rate: Rate::default(),
         };
         (rooms, keep)
@@ -123,7 +133,7 @@ impl Rooms {
     }
 
     pub(crate) fn get(&self, room: &RoomId) -> Option<Handle> {
-        // One whose task has broken off is not there; a restart brings it back as it was written down.
+        // One whose task has broken off is not there, until it is brought back as it was written down.
         self.lock().get(room).filter(|handle| !handle.inbox.is_closed()).cloned()
     }
 
@@ -144,6 +154,18 @@ impl Rooms {
         let mut open = self.lock();
         if open.get(room).is_some_and(|handle| stage.subscribe().same_channel(&handle.stage)) {
             open.remove(room);
+        }
+    }
+
+    /// Until nothing of `tasks` runs but WebSockets of rooms, whose members were told when to come back and do so by
+    /// themselves: media is worth waiting for, and they are not.
+    pub(crate) async fn until_alone(&self, tasks: &TaskTracker) {
+        self.warned.cancelled().await;
+        loop {
+            tokio::time::sleep(ALONE_EVERY).await;
+            if tasks.len() <= self.connections() {
+                return;
+            }
         }
     }
 
@@ -184,7 +206,7 @@ impl Context {
             open.insert(id, handle.clone());
         }
         let (written, is_written) = tokio::sync::oneshot::channel();
-        self.run_room(async move {
+        self.run_room(handle.id().clone(), async move {
             task.begin().await;
             let _ = written.send(());
             task.run().await;
@@ -206,20 +228,38 @@ impl Context {
             tracing::info!(rooms = kept.len(), "rooms are back");
         }
         let mut begun = tokio::task::JoinSet::new();
-        for Kept { snapshot, changes, hosted } in kept {
-            let now = task::now(&self.clock);
-            // What this puts out, that everybody is away, is written by `begin` with all the rest.
-            let (room, _) = Room::restore(snapshot, &changes, now);
-            let (mut task, handle) = Task::new(self, self.rooms.journal.clone(), room, hosted);
-            self.rooms.lock().insert(handle.id().clone(), handle);
-            let context = Arc::clone(self);
-            // Written down anew, with everybody's time of grace: many at once are one transaction.
-            begun.spawn(async move {
-                task.begin().await;
-                context.run_room(task.run());
-            });
+        for kept in kept {
+            // Many at once are one transaction.
+            begun.spawn(Arc::clone(self).bring_back(kept));
         }
         begun.join_all().await;
+    }
+
+    /// Goes on with a room that was kept, written down anew with everybody's time of grace.
+    async fn bring_back(self: Arc<Self>, Kept { snapshot, changes, hosted }: Kept) {
+        let now = task::now(&self.clock);
+        // What this puts out, that everybody is away, is written by `begin` with all the rest.
+        let (room, _) = Room::restore(snapshot, &changes, now);
+        let (mut task, handle) = Task::new(&self, self.rooms.journal.clone(), room, hosted);
+        let id = handle.id().clone();
+        self.rooms.lock().insert(id.clone(), handle);
+        task.begin().await;
+        self.run_room(id, task.run());
+    }
+
+    /// Brings a room back whose task broke off, as it was written down: its members come back by themselves.
+    fn revive_room(self: Arc<Self>, id: RoomId) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(async move {
+            tokio::time::sleep(REVIVE_AFTER).await;
+            match journal::restore_one(&self.rooms.data, &id).await {
+                Ok(Some(kept)) => {
+                    tracing::warn!(room = id.as_str(), "the room is back as it was written down");
+                    self.bring_back(kept).await;
+                }
+                Ok(None) => {}
+                Err(error) => tracing::error!(room = id.as_str(), %error, "the room cannot be read back"),
+            }
+        })
     }
 
     /// When the server begins to stop, tells everybody when to come back: not all at once.
@@ -232,14 +272,57 @@ impl Context {
             for handle in self.rooms.list() {
                 handle.send(Input::Drain { from, over }).await;
             }
+            self.rooms.warned.cancel();
         };
         self.stopping.run_until_cancelled(told).await;
     }
 
-    fn run_room(&self, task: impl Future<Output = ()> + Send + 'static) {
+    fn run_room(self: &Arc<Self>, id: RoomId, task: impl Future<Output = ()> + Send + 'static) {
         let guarded = guarded("a room", &self.shared.counters, task);
+        let context = Arc::clone(self);
         self.rooms.tasks.spawn(async move {
-            guarded.await;
+            if guarded.await.is_none() {
+                let stopping = context.stopping.clone();
+                stopping.run_until_cancelled_owned(context.revive_room(id)).await;
+            }
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use room::Template;
+
+    use super::*;
+    use crate::App;
+    use crate::private::Folder;
+
+    #[tokio::test]
+    async fn a_room_whose_task_breaks_off_is_back_as_it_was_written_down() {
+        let folder = Folder::new();
+        let mut config = Config::default();
+        config.data.dir.clone_from(&folder.0);
+        config.http.listen.set_port(0);
+        config.rtmp.listen.set_port(0);
+        let app = App::start(config).await.expect("port 0 is free");
+        let context = app.context();
+        let id = RoomId::new("r").expect("a name");
+        let settings = Template::Meeting.settings();
+        let made = context.make_room(id.clone(), settings, "as it was").await.expect("there is room");
+        assert_eq!(made.ask(|_| panic!("on purpose, for the test")).await, None::<()>);
+        let back = async {
+            loop {
+                if let Some(handle) = context.rooms.get(&id) {
+                    return handle;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let back = tokio::time::timeout(Duration::from_secs(30), back).await.expect("it comes back");
+        let title = back.ask(|room| room.state().all.state.about.title.clone()).await;
+        assert_eq!(title.as_deref(), Some("as it was"));
+        assert_eq!(context.shared.counters.panics.load(Ordering::Relaxed), 1);
+        drop(back);
+        app.shutdown(Duration::ZERO).await;
     }
 }

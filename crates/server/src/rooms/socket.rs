@@ -17,7 +17,7 @@ use wire::ws;
 use super::deliver::refuse;
 use super::handle::{Entrance, Handle, Input};
 use super::outbox::{End, Link};
-use super::task::now_us;
+use super::task::micros_at;
 use crate::access::{Caller, Why};
 use crate::context::Context;
 
@@ -237,7 +237,7 @@ impl Ear {
     }
 
     async fn handle_text(&mut self, text: &[u8]) -> Result<(), Over> {
-        let received_us = now_us(&self.context.clock);
+        let received_us = micros_at(&self.context.clock, Instant::now().into_std());
         let up = match message::parse(text) {
             Ok(up) => up,
             Err(wrong) => return self.handle_wrong(&wrong),
@@ -245,7 +245,7 @@ impl Ear {
         self.wrong = 0;
         match up {
             Up::Ping { t } => {
-                let sent_us = now_us(&self.context.clock);
+                let sent_us = micros_at(&self.context.clock, Instant::now().into_std());
                 self.link.outbox.tell(&Down::Pong { t, received_us, sent_us });
                 Ok(())
             }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use media::Path;
 use room::track::all::Sending;
-use room::{MemberId, Role, RoomId};
+use room::{MemberId, Role};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -51,25 +51,4 @@ pub struct Attending {
     pub stage: StageWatch,
     /// Cancelled when the member has left the room, which ends what it is sent.
     pub left: CancellationToken,
-}
-
-/// Who knows which token is which member of which room.
-pub trait Door: Send + Sync {
-    /// The member of this number, if the token is its own.
-    fn attend(&self, room: &RoomId, member: MemberId, token: Option<&str>)
-    -> Result<Attending, NotAttending>;
-}
-
-/// Why somebody is not sent a stage.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotAttending {
-    /// There is no such room now.
-    #[error("there is no such room; it has ended, or never was")]
-    NoRoom,
-    /// The token is missing, wrong, or has run out.
-    #[error("a stage is sent to members of the room; send the token that you joined with as a bearer")]
-    NoToken,
-    /// The member is somebody else, or has left.
-    #[error("this is not your member of the room; join first, and use the number in `welcome`")]
-    NotYou,
 }

@@ -85,12 +85,12 @@ pub(super) enum Then {
 
 /// The room clock, which is the server's monotonic clock.
 pub(crate) fn now(clock: &Clock) -> Moment {
-    Moment::from_millis(now_us(clock) / 1_000)
+    Moment::from_millis(micros_at(clock, Instant::now()) / 1_000)
 }
 
-/// The same in microseconds.
-pub(crate) fn now_us(clock: &Clock) -> u64 {
-    let since = clock.wall(Instant::now()).duration_since(UNIX_EPOCH).unwrap_or_default();
+/// The same of any moment, in microseconds.
+pub(crate) fn micros_at(clock: &Clock, at: Instant) -> u64 {
+    let since = clock.wall(at).duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }
 
@@ -234,6 +234,7 @@ impl Task {
             }
             Input::Media { member, up } => (self.handle_media(member, up, now), Then::Nobody),
             Input::Judged { chat, verdict } => (self.room.judge(chat, verdict, now), Then::Nobody),
+            Input::Configure { settings } => (self.room.configure(*settings, now), Then::Nobody),
             Input::Drain { from, over } => (self.room.drain(from, over, now), Then::Nobody),
             Input::Ask(question) => (Outputs::new(), Then::Ask(question)),
         };

@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use room::MemberId;
+use room::clock::Mapping;
 use serde::{Deserialize, Serialize};
 use str0m::Rtc;
 use str0m::channel::ChannelId;
@@ -108,6 +109,13 @@ pub(super) enum Told {
     },
     /// A member of a room: who speaks, the loudest first.
     Speakers { speakers: Vec<Speaker> },
+    /// A member of a room: which moment the RTP time of a section is.
+    Clock {
+        mid: String,
+        member: MemberId,
+        #[serde(flatten)]
+        mapping: Mapping,
+    },
 }
 
 /// Somebody who speaks.
@@ -245,6 +253,11 @@ mod tests {
         );
         assert_eq!(text(Told::Loss { percent: 45 }), r#"{"type":"loss","percent":45}"#);
         assert_eq!(text(Told::Hold { ms: 240 }), r#"{"type":"hold","ms":240}"#);
+        let mapping = Mapping { rtp: 3_123_456_789, rate: 90_000, at_us: 1_790_000_000_250_000 };
+        assert_eq!(
+            text(Told::Clock { mid: "6".into(), member: MemberId(3), mapping }),
+            r#"{"type":"clock","mid":"6","member":3,"rtp":3123456789,"rate":90000,"at_us":1790000000250000}"#
+        );
     }
 
     #[test]

@@ -91,7 +91,7 @@ impl Feed {
         let is_old = self.after.is_some_and(|after| frame.pts() <= after);
         let packets = [&mut self.video, &mut self.audio].into_iter().flatten();
         if let Some(packets) = packets.filter(|packets| packets.track == track && !is_old).last() {
-            packets.handle_frame(opens_group, &frame);
+            packets.handle_frame(lanes, opens_group, &frame);
         }
     }
 

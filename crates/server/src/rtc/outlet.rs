@@ -179,11 +179,18 @@ impl Outlet {
         self.resend.handle_report(Report { at: stats.timestamp, round_trip: stats.rtt, asked: stats.nacks });
     }
 
-    /// Sends a packet that was read at `place` of `lanes`.
-    pub(super) fn write(&mut self, rtc: &mut Rtc, (lanes, place): (&Lanes, Place), packet: Packet) {
-        let told = self.told.line.map(packet.at + self.told.shift);
+    /// Sends a packet that was read at `place` of `lanes`. Tells the RTP time that it has now, if it keeps the source's time
+    /// and does not go by faster.
+    pub(super) fn write(
+        &mut self,
+        rtc: &mut Rtc,
+        (lanes, place): (&Lanes, Place),
+        packet: Packet,
+    ) -> Option<u32> {
+        let own = packet.at + self.told.shift;
+        let told = self.told.line.map(own);
         self.told.last = self.told.last.max(Some(told));
-        let Some(sequence) = self.told.numbers.of(packet.sequence) else { return };
+        let sequence = self.told.numbers.of(packet.sequence)?;
         let captured = || lanes.captured(place, packet.at);
         self.flow.at_boundary = packet.marker;
         self.flow.queued.1 += packet.payload.len();
@@ -194,13 +201,8 @@ impl Outlet {
             Some(repeat) => repeat.wrap(&packet),
             None => (self.pt, packet.payload),
         };
-        let write = RtpWrite::new(
-            pt,
-            sequence.into(),
-            at.ticks(self.format.clock_rate()) as u32,
-            wall(self.told.zero, told),
-            payload,
-        );
+        let time = at.ticks(self.format.clock_rate()) as u32;
+        let write = RtpWrite::new(pt, sequence.into(), time, wall(self.told.zero, told), payload);
         let is_video = self.kind == Kind::Video;
         let write = write.marker(packet.marker).nackable(is_video).ext_vals(marks);
         let kept = if is_video { self.resend.handle_packet() } else { None };
@@ -212,6 +214,7 @@ impl Outlet {
             }
             stream.write_rtp(write);
         }
+        (told == own).then_some(time)
     }
 }
 

@@ -2,6 +2,7 @@
 //! packetized.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use av::sound::{Channels, Converter, Target};
 use media::broadcast::{TrackId, TrackInfo};
@@ -69,7 +70,8 @@ impl Packets {
         }
     }
 
-    pub(super) fn handle_frame(&mut self, opens_group: bool, frame: &Frame) {
+    /// Takes a frame, and tells `lanes` how loud it is where it is sound that is decoded here.
+    pub(super) fn handle_frame(&mut self, lanes: &Lanes, opens_group: bool, frame: &Frame) {
         match &mut self.way {
             Way::AsTheyAre(output) => output.put(&self.codec, opens_group, frame),
             Way::Reencoded(encoder) => encoder.handle_frame(frame),
@@ -87,6 +89,9 @@ impl Packets {
                     if let Some(anew) = converter_of(&self.codec) {
                         **converter = anew;
                     }
+                }
+                if let Some(level) = converter.level_db() {
+                    lanes.handle_level(Instant::now(), level.round() as i8);
                 }
                 for frame in frames.drain(..) {
                     output.put(converter.codec(), false, &frame);

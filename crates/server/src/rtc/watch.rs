@@ -257,6 +257,6 @@ impl Stream {
     }
 
     fn write(&mut self, rtc: &mut Rtc, packet: Packet) {
-        self.outlet.write(rtc, (self.reading.lanes(), self.reading.place()), packet);
+        let _time = self.outlet.write(rtc, (self.reading.lanes(), self.reading.place()), packet);
     }
 }

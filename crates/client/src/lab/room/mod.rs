@@ -37,9 +37,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const JOIN_EVERY: Duration = Duration::from_millis(250);
 /// A change of the stage that has not reached everybody by then does not.
 const CHANGE_MAX: Duration = Duration::from_secs(3);
-/// Cameras that go off and on, and members that lose their signalling.
-const CHANGES: usize = 10;
-const LOSSES: usize = 10;
 /// Orders that wait for a member.
 const ORDERS_MAX: usize = 64;
 
@@ -56,6 +53,8 @@ pub struct Options {
     pub members: usize,
     /// How long six speak and nine are looked at.
     pub turn: Duration,
+    /// How many cameras go off and on, and how many members lose their signalling.
+    pub disturbed: usize,
     /// How long all stay after that.
     pub stay: Duration,
     /// Accept any TLS certificate.
@@ -116,9 +115,9 @@ impl Crowd {
         tell("they speak and look around in turns");
         self.turns(options.turn).await;
         tell("cameras go off and on");
-        self.changes().await;
+        self.changes(options.disturbed).await;
         tell("some lose their signalling");
-        self.losses().await;
+        self.losses(options.disturbed).await;
         sleep(options.stay).await;
         Ok(())
     }
@@ -176,9 +175,9 @@ impl Crowd {
     }
 
     /// Cameras go off and on, while all look at whom it is.
-    async fn changes(&self) {
+    async fn changes(&self, count: usize) {
         let others = self.members.len() - 1;
-        for changing in self.members.iter().take(CHANGES) {
+        for changing in self.members.iter().take(count) {
             for member in self.members.iter().filter(|member| member.number != changing.number) {
                 member.order(Order::Show(vec![changing.number])).await;
             }
@@ -205,8 +204,8 @@ impl Crowd {
     }
 
     /// The signalling of some is lost and comes back, one after the other, while all see and hear on.
-    async fn losses(&self) {
-        for member in self.members.iter().take(LOSSES) {
+    async fn losses(&self, count: usize) {
+        for member in self.members.iter().take(count) {
             member.order(Order::LoseSocket).await;
             sleep(Duration::from_millis(500)).await;
         }

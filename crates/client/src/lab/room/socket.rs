@@ -91,7 +91,7 @@ impl Socket {
             Down::Hide { track } => self.views.retain(|view| name(view) != *track),
             Down::Bye { reason, sentence } => bail!("goodbye ({reason:?}): {sentence}"),
             Down::Ack { .. } | Down::Refused { .. } | Down::Pong { .. } => {}
-            Down::Clock { .. } | Down::Drain { .. } => {}
+            Down::Drain { .. } => {}
         }
         Ok(())
     }

@@ -15,8 +15,11 @@ use crate::rooms::stage::{Performer, StageWatch};
 
 /// Pictures that are older than this do not come: longer than any that is slow, and shorter than anybody's patience.
 const SILENT: Duration = Duration::from_secs(3);
-/// Of pictures that nobody has measured yet.
-const BITRATE_UNKNOWN: u64 = 1_500_000;
+/// Pictures that nobody has measured yet are taken to have so many bits a second for each of their pixels, as 720p of 1.5 Mbit/s
+/// has: to wait for a whole group to be measured would keep newcomers waiting, and small pictures from being shown at all.
+const BITS_A_PIXEL: f64 = 1.6;
+/// Within these.
+const BITRATE_UNKNOWN: std::ops::RangeInclusive<u64> = 100_000..=1_500_000;
 
 /// Everybody else on a stage.
 pub(super) struct Cast {
@@ -46,6 +49,10 @@ impl Cast {
         let mut cast = Self { context, stage, own, members: Vec::new() };
         cast.stage.mark_changed();
         cast
+    }
+
+    pub(super) fn context(&self) -> &Context {
+        &self.context
     }
 
     /// Takes who is on the stage now, and looks for what they send.
@@ -135,11 +142,19 @@ pub(super) fn layers(lanes: &Lanes, now: Instant, into: &mut Vec<Layer>) {
     }
     let tracks = lanes.broadcast().tracks();
     let track = tracks.iter().find(|track| track.kind == codec::Kind::Video);
+    let size = track.and_then(|track| track.codec.resolution());
     into.push(Layer {
         lane: 0,
-        size: track.and_then(|track| track.codec.resolution()),
-        bitrate_bps: track.and_then(|track| track.stats.bitrate_bps()).unwrap_or(BITRATE_UNKNOWN),
+        size,
+        bitrate_bps: track.and_then(|track| track.stats.bitrate_bps()).unwrap_or_else(|| unmeasured(size)),
         is_sent: true,
         is_resting: false,
     });
+}
+
+/// What pictures of this size take as long as nobody has measured them.
+fn unmeasured(size: Option<(u32, u32)>) -> u64 {
+    let (least, most) = (*BITRATE_UNKNOWN.start(), *BITRATE_UNKNOWN.end());
+    let by_size = |(width, height): (u32, u32)| f64::from(width) * f64::from(height) * BITS_A_PIXEL;
+    size.map_or(most, |size| (by_size(size) as u64).clamp(least, most))
 }

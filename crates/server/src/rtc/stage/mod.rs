@@ -2,6 +2,7 @@
 //! are put into those of sound, and whom the member asks to see into those of pictures (docs/control-channel.md).
 
 mod cast;
+mod clock;
 mod share;
 mod slot;
 mod speakers;
@@ -13,6 +14,7 @@ use std::task::{Context as Task, Poll};
 use std::time::{Duration, Instant};
 
 use room::MemberId;
+use room::clock::Mapping;
 use str0m::Rtc;
 use str0m::bwe::Bitrate;
 use str0m::media::{MediaKind, Mid};
@@ -27,8 +29,10 @@ use super::outlet;
 use super::watch::Over;
 use super::way::{ABOUT, Crowd, Reports};
 use crate::context::Context;
+use crate::rooms::micros_at;
 use crate::rooms::stage::Attending;
 use cast::{Cast, Ended};
+use clock::Point;
 use share::Conditions;
 use slot::{Slot, Wrote};
 use speakers::Speakers;
@@ -193,7 +197,20 @@ impl Slots {
     /// What is to be said on the control channel.
     pub(super) fn take_told(&mut self) -> Option<Told> {
         let told = self.held.take_told(self.cast.hold());
-        told.or_else(|| self.hearing.take_told(Instant::now())).or_else(|| self.tiles.take_told())
+        told.or_else(|| self.hearing.take_told(Instant::now()))
+            .or_else(|| self.tiles.take_told())
+            .or_else(|| self.take_clock())
+    }
+
+    /// Which moment the RTP time of a section is.
+    fn take_clock(&mut self) -> Option<Told> {
+        let clock = &self.cast.context().clock;
+        let slots = self.hearing.slots.iter_mut().chain(self.tiles.slots());
+        slots.into_iter().find_map(|slot| {
+            let (member, Point { rtp, rate, live }) = slot.take_clock()?;
+            let mapping = Mapping { rtp, rate, at_us: micros_at(clock, live) };
+            Some(Told::Clock { mid: slot.mid().to_string(), member, mapping })
+        })
     }
 
     /// The next packet of any slot, written to `rtc`: sound first, then pictures by their importance.

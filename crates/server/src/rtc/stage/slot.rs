@@ -5,7 +5,7 @@ use std::task::{Context as Task, Poll};
 use std::time::{Duration, Instant};
 
 use media::packet::Format;
-use media::{Packet, Span};
+use media::{Packet, Span, Timestamp};
 use room::MemberId;
 use str0m::Rtc;
 use str0m::media::Mid;
@@ -16,6 +16,7 @@ use super::super::outlet::{self, Joined, Outlet};
 use super::super::reading::{FRESH, Got, Reading};
 use super::super::watch::REJOIN_MIN;
 use super::cast::Member;
+use super::clock::{Point, SlotClock};
 
 /// Whoever comes into a tile begins with the newest group if that is no older than this. Publishers of a single rendering are
 /// asked for keyframes no oftener, so that a younger one is there sooner than the next.
@@ -29,6 +30,7 @@ pub(super) struct Slot {
     outlet: Option<Outlet>,
     feed: Option<Feed>,
     rejoined: Option<Instant>,
+    clock: SlotClock,
 }
 
 /// Who feeds it.
@@ -63,7 +65,7 @@ pub(super) enum Wrote {
 impl Slot {
     /// A section whose time begins at `zero`.
     pub(super) fn new(mid: Mid, zero: Instant) -> Self {
-        Self { mid, zero, outlet: None, feed: None, rejoined: None }
+        Self { mid, zero, outlet: None, feed: None, rejoined: None, clock: SlotClock::default() }
     }
 
     pub(super) fn mid(&self) -> Mid {
@@ -103,6 +105,11 @@ impl Slot {
     /// How long what is read next has waited.
     pub(super) fn behind(&self) -> Duration {
         self.feed.as_ref().map_or(Duration::ZERO, |feed| feed.reading.behind())
+    }
+
+    /// Which moment its RTP time is, and of whom, where that is news.
+    pub(super) fn take_clock(&mut self) -> Option<(MemberId, Point)> {
+        self.clock.take_told()
     }
 
     /// Nothing feeds it any more.
@@ -225,7 +232,11 @@ impl Slot {
                 Entry::Opened => outlet.begin(packet.at),
             }
         }
-        outlet.write(rtc, (lanes, feed.reading.place()), packet);
+        let live = lanes.broadcast().started() + (packet.at - Timestamp::ZERO).to_duration();
+        let written = outlet.write(rtc, (lanes, feed.reading.place()), packet);
+        if let Some(rtp) = written {
+            self.clock.handle_packet(feed.member, Point { rtp, rate: outlet.format().clock_rate(), live });
+        }
         if entering.is_some() { Wrote::First } else { Wrote::Packet }
     }
 }

@@ -28,7 +28,7 @@ use crate::audit::Outcome;
 use crate::context::Context;
 use crate::http::problem::{CONTENT_TYPE, Document, Problem};
 use crate::rooms::CannotMake;
-use crate::rooms::handle::Handle;
+use crate::rooms::handle::{Handle, Input};
 use words::{EndedInfo, OpenWords, Refused, RoleName, RoomInfo, TemplateName, settings};
 
 /// Rooms of one answer.
@@ -157,7 +157,7 @@ async fn make(
         })?,
         None => random_id(),
     };
-    let settings = settings(wish.template.into(), &wish.settings)?;
+    let settings = settings(&room::Template::from(wish.template).settings(), &wish.settings)?;
     let handle = begin(&context, id, settings, &wish.title).await?;
     admin.record(&context, "room.make", handle.id().as_str(), Outcome::Done);
     let info = handle.ask(RoomInfo::of).await.ok_or_else(no_such)?;
@@ -210,9 +210,14 @@ struct RoomChange {
     title: Option<String>,
     /// What is open.
     open: Option<OpenWords>,
+    /// As when it was made, in place of what it has: `{"limits": {"stage": 4}}`. Who is in or up stays so, also beyond a smaller
+    /// limit; `limits.chat_kept` is what it was made with.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    settings: serde_json::Value,
 }
 
-/// Changes the title, and what is open.
+/// Changes the title, what is open, and how the room behaves.
 #[utoipa::path(
     patch, path = "/rooms/{room}", tag = "rooms", security(("bearer" = [])), params(("room" = String, Path)),
     request_body = RoomChange,
@@ -228,6 +233,11 @@ async fn change(
     Told(change): Told<RoomChange>,
 ) -> Result<Response, Problem> {
     let handle = find(&context, &room)?;
+    if !change.settings.is_null() {
+        let before = handle.ask(|room| room.state().settings.clone()).await.ok_or_else(no_such)?;
+        let settings = Box::new(settings(&before, &change.settings)?);
+        handle.send(Input::Configure { settings }).await;
+    }
     if let Some(to) = change.title {
         handle.command(Command::SetTitle { to }).await.map_err(Refused)?;
     }

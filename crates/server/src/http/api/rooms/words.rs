@@ -265,16 +265,15 @@ impl From<Refused> for Problem {
     }
 }
 
-/// The settings of a template with some of them replaced.
-pub(super) fn settings(template: Template, changes: &Value) -> Result<Settings, Problem> {
-    let usual = template.settings();
-    let mut all = serde_json::to_value(&usual).unwrap_or_default();
+/// These settings with some of them replaced.
+pub(super) fn settings(before: &Settings, changes: &Value) -> Result<Settings, Problem> {
+    let mut all = serde_json::to_value(before).unwrap_or_default();
     if !changes.is_null() {
         merge(&mut all, changes, "settings").map_err(Problem::bad_request)?;
     }
     let settings: Settings = serde_json::from_value(all)
         .map_err(|error| Problem::bad_request(format!("settings are not understood: {error}")))?;
-    check(&settings, template).map_err(Problem::bad_request)?;
+    check(&settings, before.template).map_err(Problem::bad_request)?;
     Ok(settings)
 }
 
@@ -328,12 +327,12 @@ mod tests {
     #[test]
     fn some_settings_of_a_template_are_replaced_and_the_others_stay() {
         let changes = json!({ "limits": { "stage": 4 }, "times": { "grace": 60_000, "ring": null }, "devices": "both" });
-        let made = settings(Template::Call, &changes).unwrap();
+        let made = settings(&Template::Call.settings(), &changes).unwrap();
         let usual = Template::Call.settings();
         assert_eq!((made.limits.stage, made.limits.members), (4, usual.limits.members));
         assert_eq!((made.times.grace.0, made.times.ring), (60_000, None));
         assert_eq!(made.devices, room::Devices::Both);
-        assert_eq!(settings(Template::Show, &Value::Null).unwrap(), Template::Show.settings());
+        assert_eq!(settings(&Template::Show.settings(), &Value::Null).unwrap(), Template::Show.settings());
     }
 
     #[test]
@@ -348,7 +347,7 @@ mod tests {
             json!({ "template": "call" }),
             json!([]),
         ] {
-            assert!(settings(Template::Meeting, &wrong).is_err(), "{wrong}");
+            assert!(settings(&Template::Meeting.settings(), &wrong).is_err(), "{wrong}");
         }
     }
 }
