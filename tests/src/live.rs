@@ -36,7 +36,7 @@ impl Live {
         Self::publish_at(app, "live/x", tape).await
     }
 
-    /// Begins `path`, and waits until all tracks are known.
+    /// Begins `path`, behind which a query may stand, and waits until all tracks are known.
     pub async fn publish_at(app: &App, path: &str, tape: Tape) -> Self {
         let Tape { tags, tracks, again } = tape;
         let mut peer = Peer::publish(app.addresses().rtmp, path).await;
@@ -58,7 +58,8 @@ impl Live {
             peer.finish().await;
         });
         let live = Self { stop, publishing };
-        let path = media::Path::new(path).expect("well-formed");
+        let bare = path.split('?').next().unwrap_or(path);
+        let path = media::Path::new(bare).expect("well-formed");
         let broadcast = app.context().find(&path, PATIENCE).await.expect("somebody publishes");
         until("its tracks are known", || broadcast.tracks().len() >= tracks).await;
         live

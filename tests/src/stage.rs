@@ -95,6 +95,11 @@ impl Room {
         &self.tokens[&member]
     }
 
+    /// The member publishes from now on, speaking so loud.
+    pub async fn publish(&self, app: &App, member: u32, level: i8) -> Publisher {
+        Publisher::start(app, (member, self.token(member)), level).await
+    }
+
     /// Connects as this member with so many sections of sound and of pictures.
     pub async fn attend(&self, app: &App, member: u32, voices: usize, tiles: usize) -> Attendee {
         Attendee::start(app, (member, self.token(member)), voices, tiles).await
@@ -109,11 +114,12 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// Begins, with this loudness.
-    pub async fn start(app: &App, member: u32, level: i8) -> Self {
+    async fn start(app: &App, (member, token): (u32, &str), level: i8) -> Self {
         let offer = Offer::in_layers(app.addresses().rtc, &LAYERS.map(|layer| layer.rid)).await;
         let target = format!("/{}/whip", path(app, member));
-        let client = Arc::new(offer.post(app.addresses().http, &target).await.start().await);
+        let answer = post(app, &target, Some(token), &offer.sdp).await;
+        assert_eq!(answer.status, 201, "{}: {}", answer.head, answer.text());
+        let client = Arc::new(offer.answered(app.addresses().http, &answer).start().await);
         client
             .tell(move |driver| {
                 (driver.sending.mark, driver.sending.level) = (member as u8, Some(level));

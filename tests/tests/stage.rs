@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use client::link::{Impairment, Link};
-use e2e::healthy::{Healthy, serve};
+use e2e::ear::tone_tape;
+use e2e::healthy::serve;
 use e2e::http::request;
+use e2e::live::{Live, Tape};
 use e2e::rtc::Offer;
+use e2e::rtmp::is_frame;
 use e2e::stage::{ALL, Attendee, PATIENCE, Publisher, Room, path, post, target};
 use room::track::all::Sending;
 use server::App;
@@ -21,7 +24,7 @@ async fn stage(app: &App, members: &[u32]) -> (Room, Vec<Publisher>) {
     room.set_up(members).await;
     let mut publishers = Vec::new();
     for member in members {
-        publishers.push(Publisher::start(app, *member, -30).await);
+        publishers.push(room.publish(app, *member, -30).await);
     }
     (room, publishers)
 }
@@ -152,11 +155,13 @@ async fn of_eight_who_speak_the_six_loudest_are_heard_and_who_becomes_loud_takes
 async fn who_pushes_frames_is_heard_and_seen_like_everybody_else() {
     let app = serve(|_| {}).await;
     let (room, publishers) = stage(&app, &[2, 3]).await;
-    // They take leave: one that vanishes is waited for, also by a server that shuts down.
+    // The place is free again once they have taken leave.
     for publisher in publishers {
         assert_eq!(publisher.client.resource.delete().await.status, 200);
     }
-    let frames = Healthy::start(&app, &path(&app, 3)).await;
+    let tape = Tape { tags: tone_tape("320x180", 440, 4), tracks: 2, again: is_frame };
+    let at = format!("{}?auth={}", path(&app, 3), room.token(3));
+    let frames = Live::publish_at(&app, &at, tape).await;
     let mut one = room.attend(&app, 1, 2, 1).await;
     one.ask(&[(0, 3, LARGE)]).await;
     one.until("it is shown", |one| one.told(0).is_some_and(|told| told["state"] == "playing")).await;
@@ -164,9 +169,16 @@ async fn who_pushes_frames_is_heard_and_seen_like_everybody_else() {
     one.run(Duration::from_secs(1)).await;
     let told = one.told(0).expect("it was said");
     assert!(told["width"].as_u64().is_some_and(|width| width > 0), "{told}");
+    let level = |one: &Attendee| {
+        let said = one.said.iter().rev().find(|said| said["type"] == "speakers")?;
+        said["speakers"].as_array()?.iter().find(|speaker| speaker["member"] == 3)?["level"].as_i64()
+    };
+    // A tone of an eighth of full scale.
+    let is_loud = |one: &Attendee| level(one).is_some_and(|level| (-24..=-18).contains(&level));
+    one.until("it is said to speak as loud as it does", is_loud).await;
     assert_eq!(one.client.resource.delete().await.status, 200);
     timeout(PATIENCE, one.client.until_closed()).await.expect("it wanted so");
-    frames.end_unharmed(app).await;
+    frames.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -32,7 +32,7 @@ pub(crate) struct RoomArgs {
     #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u16).range(2..=500))]
     members: u16,
     /// Seconds in which six speak and each looks at nine.
-    #[arg(long, default_value_t = 2.0, value_parser = span)]
+    #[arg(long, default_value_t = 3.0, value_parser = span)]
     turn: f64,
     /// How many cameras go off and on, and how many members lose their signalling.
     #[arg(long, default_value_t = 10)]

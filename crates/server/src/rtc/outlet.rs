@@ -21,6 +21,8 @@ use super::resend::{self, Report, Resend};
 /// in the ring, where it can still be left out.
 const AHEAD: Duration = Duration::from_millis(120);
 const AHEAD_BYTES_MIN: usize = 12 << 10;
+/// What browsers report of one stream comes about once a second.
+const REPORTED_EVERY: Duration = Duration::from_millis(900);
 /// Sound of another source begins no sooner than this after the last packet of the one before: receivers throw away what
 /// overlaps, and most packets last so long.
 const SOUND_STEP: Span = Span::from_millis(20);
@@ -57,6 +59,8 @@ struct Flow {
     queued: (Option<Instant>, usize),
     /// Packets that the machine keeps to send them again.
     kept: usize,
+    /// When its way was looked at last.
+    reported: Option<Instant>,
 }
 
 /// What its packets say of themselves.
@@ -94,7 +98,7 @@ impl Outlet {
                 marks,
                 numbers: Numbers { base: None, next: first_sequence() },
             },
-            flow: Flow { at_boundary: true, queued: (None, 0), kept: 0 },
+            flow: Flow { at_boundary: true, queued: (None, 0), kept: 0, reported: None },
             resend: Resend::default(),
             repeat: params.red().map(|red| Repeat::new(red, params.pt(), format.clock_rate())),
         })
@@ -171,8 +175,13 @@ impl Outlet {
         self.flow.queued.1
     }
 
-    /// What is known of the way: how long it is, and what is lost on it.
+    /// What is known of its way: how long it is, and what is lost on it. Looked at as often as browsers report it.
     pub(super) fn handle_stats(&mut self, stats: &MediaEgressStats) {
+        let since = |at| stats.timestamp.saturating_duration_since(at);
+        if self.flow.reported.is_some_and(|at| since(at) < REPORTED_EVERY) {
+            return;
+        }
+        self.flow.reported = Some(stats.timestamp);
         if let (Some(repeat), Some(loss)) = (&mut self.repeat, stats.loss) {
             repeat.handle_loss(loss);
         }

@@ -26,8 +26,8 @@ use crate::sessions::Ticket;
 
 /// Requests of a session's resource that wait for its task.
 const COMMANDS_MAX: usize = 4;
-/// How often sessions learn what their peers lose: browsers report about once a second.
-const STATS_INTERVAL: Duration = Duration::from_secs(1);
+/// How often sessions learn what their peers got of all that was sent: browsers report that ten times a second.
+const STATS_INTERVAL: Duration = Duration::from_millis(250);
 /// Viewers bring sound and picture together by the second report of both; the library's 5 s for sound make that 10 s.
 const SOUND_REPORTED: Duration = Duration::from_secs(1);
 

@@ -8,8 +8,8 @@ use str0m::stats::PeerStats;
 /// Loss beyond this, or a queue, about when room was found short says that it was: estimates also fall when packets come
 /// unevenly, and then a layer is gone up to again at once.
 const LOSS_SHORT: f32 = 0.02;
-/// About when.
-pub(super) const ABOUT: Duration = Duration::from_millis(1_500);
+/// About when: two reports have come by then.
+pub(super) const ABOUT: Duration = Duration::from_millis(600);
 /// Loss beyond this while the way is no longer than ever is not for want of room.
 const LOSS_HIGH: f32 = 0.08;
 /// A way this much longer than its least has a queue.

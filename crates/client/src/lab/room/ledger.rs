@@ -125,6 +125,7 @@ impl Ledger {
             let Book { change, told, .. } = book;
             if let Some(change) = change
                 && change.of == of
+                && member != of
                 && change.told.insert(member)
             {
                 told.push(since(change.at));

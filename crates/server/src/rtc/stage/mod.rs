@@ -45,8 +45,6 @@ const VOICES_MAX: usize = 6;
 const TILES_MAX: usize = 9;
 /// A floor is put under the estimate no more often: each time, all is reckoned anew.
 const FLOOR_EVERY: Duration = Duration::from_secs(1);
-/// Room that has been short for longer is short.
-const FORGIVEN_UNTIL: Duration = Duration::from_secs(4);
 
 /// Whether an offer has no more sections than there are slots.
 pub(super) fn check(offer: &str) -> Result<(), Refusal> {
@@ -90,9 +88,9 @@ struct Way {
     estimate_bps: Option<u64>,
     reports: Reports,
     crowd: Crowd,
-    /// Before room became short, and since when it is.
+    /// What was estimated before it fell without a reason that is known, and when it did.
     before_bps: u64,
-    short: Option<Instant>,
+    fell: Option<Instant>,
     desired_bps: u64,
     floored: Option<Instant>,
 }
@@ -277,16 +275,16 @@ impl Way {
         self.crowd.handle_report(now, self.reports.loss(), self.reports.round_trip(now))
     }
 
-    /// What an estimate is put back to that fell without loss and without a queue: it does when packets come unevenly.
+    /// What an estimate is put back to that fell without loss and without a queue: it does when packets come unevenly, as when a
+    /// joined group goes out at once. Were there no room after all, a queue or loss would tell, and what it fell to be believed.
     fn forgiven(&mut self, now: Instant, estimate: u64, is_short: bool) -> Option<u64> {
-        if !is_short {
-            (self.before_bps, self.short) = (estimate, None);
+        if estimate >= self.before_bps || self.crowd.is_about(now) {
+            (self.before_bps, self.fell) = (estimate, None);
             return None;
         }
-        let since = *self.short.get_or_insert(now);
-        // By then a queue or loss would have been told of. Once: what falls again has a reason.
-        let is_due = (ABOUT..FORGIVEN_UNTIL).contains(&now.saturating_duration_since(since));
-        (is_due && !self.crowd.is_about(since)).then_some(self.before_bps)
+        let fell = *self.fell.get_or_insert(now);
+        let is_known = now.saturating_duration_since(fell) >= ABOUT;
+        (is_short && is_known).then_some(self.before_bps)
     }
 
     /// Has room looked for, and what was misjudged reckoned anew.
