@@ -135,9 +135,10 @@ async fn in_a_room_each_hears_and_sees_each_and_nobody_itself() {
     };
     let report = room::run(&options, |_| {}).await.expect("there is a room");
     assert!(report.is_whole(), "{}", report.table());
-    let counts = [report.join_sound, report.join_picture, report.told, report.shown, report.resumed];
+    let room::Times { join_sound, join_picture, told, shown, resumed, .. } = report.times;
+    let counts = [join_sound, join_picture, told, shown, resumed];
     // Of four the first finds nobody; two cameras go off and on, told to three others and shown once.
     assert_eq!(counts.map(|found| found.map(|found| found.count)), [3, 3, 12, 6, 2].map(Some));
-    assert!(report.missed * 20 <= report.pictures, "{}", report.table());
+    assert!(report.counts.missed * 20 <= report.counts.pictures, "{:?}", report.counts);
     assert!(app.shutdown(Duration::from_secs(5)).await, "nobody was left behind");
 }

@@ -73,7 +73,10 @@ fn sps((width, height): (u32, u32)) -> Vec<u8> {
 /// What a slice of [`Layer`] says: which layer of the three, and which picture.
 pub fn told(payload: &[u8]) -> Option<(usize, u32)> {
     let [unit, _, layer, a, b, ..] = *payload else { return None };
-    matches!(unit & 0x1F, 1 | 5).then(|| (usize::from(layer - 1), u32::from(a - 1) * 250 + u32::from(b - 1)))
+    let is_slice = matches!(unit & 0x1F, 1 | 5);
+    // A real one begins otherwise.
+    let [layer, a, b] = [layer, a, b].map(|byte| byte.checked_sub(1).filter(|_| is_slice));
+    Some((usize::from(layer?), u32::from(a?) * 250 + u32::from(b?)))
 }
 
 /// Decoding can begin with this payload.

@@ -33,3 +33,25 @@ export function isReachable(mediaUrl: string): Promise<boolean> {
     () => false,
   );
 }
+
+/** What passes over the path that is in use. */
+export interface Traffic {
+  readonly sentPackets: number;
+  /** For how long nothing has come. */
+  readonly silentMs: number;
+}
+
+/** Undefined where the browser does not count that, or there is no path. */
+export async function trafficOf(peer: RTCPeerConnection): Promise<Traffic | undefined> {
+  const stats = await peer.getStats();
+  for (const transport of stats.values() as Iterable<RTCTransportStats>) {
+    if (transport.type !== 'transport' || transport.selectedCandidatePairId === undefined) continue;
+    const pair = stats.get(transport.selectedCandidatePairId) as PairStats | undefined;
+    if (pair?.lastPacketReceivedTimestamp === undefined || pair.packetsSent === undefined) continue;
+    return { sentPackets: pair.packetsSent, silentMs: Math.max(0, pair.timestamp - pair.lastPacketReceivedTimestamp) };
+  }
+  return undefined;
+}
+
+/** Two fields that TypeScript's library does not know yet. */
+type PairStats = RTCIceCandidatePairStats & { readonly lastPacketReceivedTimestamp?: number; readonly packetsSent?: number };

@@ -18,6 +18,8 @@ export type PushLinkOutput =
 export const DISCONNECTED_MS = 1_200;
 /** The server answers HTTP and ICE has not healed by then: the path is another one. */
 export const HEAL_MS = 400;
+/** A server that is sent media reports ten times a second. What was silent for longer is asked about by another way. */
+export const SILENT_MS = 600;
 /** Between two probes of a network that is away. */
 export const PROBE_EVERY_MS = 500;
 /** A restart takes one PATCH and a few checks. */
@@ -34,6 +36,8 @@ export class PushLink {
   #brokenMs: number | undefined;
   /** The browser says that the path is another one, whatever ICE still believes. */
   #isSuspect = false;
+  /** It is suspected because nothing came. */
+  #isSilent = false;
   #isAccepted = false;
   /** ICE has given its path up and will not heal by itself. */
   #isIceOver = false;
@@ -71,11 +75,23 @@ export class PushLink {
     if (this.#stage === 'broken') this.#probe(nowMs);
   }
 
+  /** Nothing has come from the server for so long. ICE takes five seconds to say that its path is gone. */
+  handleSilence(silentMs: number, nowMs: number): void {
+    if (silentMs < SILENT_MS) {
+      // Heard again: whatever was suspected, the path is good.
+      if (this.#isSilent && this.#stage !== 'restarting') this.#isSuspect = this.#isSilent = false;
+      return;
+    }
+    if (this.#stage !== 'up') return;
+    this.#isSilent = true;
+    this.handleNetworkChange(nowMs);
+  }
+
   /** `reached`: whether the server answered, whatever it said. */
   handleProbed(reached: boolean, nowMs: number): void {
     if (this.#stage !== 'probing') return;
     // The old path may be good all the same: ICE will say so.
-    if (!reached) this.#isSuspect = false;
+    if (!reached) this.#isSuspect = this.#isSilent = false;
     this.#enter(reached ? 'probed' : 'broken', nowMs);
   }
 
@@ -96,7 +112,7 @@ export class PushLink {
         if (forMs >= (this.#brokenMs === this.#sinceMs ? DISCONNECTED_MS : PROBE_EVERY_MS)) this.#probe(nowMs);
         break;
       case 'probed':
-        if (forMs >= HEAL_MS || this.#isIceOver) this.#restart(nowMs);
+        if (forMs >= HEAL_MS || this.#isIceOver || this.#isSilent) this.#restart(nowMs);
         break;
       case 'restarting':
         if (forMs >= RESTARTING_MS) this.#lose(`the restart took ${RESTARTING_MS} ms`);
@@ -116,7 +132,7 @@ export class PushLink {
 
   #heal(nowMs: number): void {
     this.#brokenMs = undefined;
-    this.#isSuspect = false;
+    this.#isSuspect = this.#isSilent = false;
     this.#enter('up', nowMs);
     this.#outputs.push({ do: 'healed' });
   }

@@ -1,7 +1,7 @@
 //! A WHIP connection through outages and changes of the network, in virtual time.
 
 import { describe, expect, it } from 'vitest';
-import { AWAY_MS, DISCONNECTED_MS, HEAL_MS, PROBE_EVERY_MS, PushLink, RESTARTING_MS } from '../../src/publish/push-link.ts';
+import { AWAY_MS, DISCONNECTED_MS, HEAL_MS, PROBE_EVERY_MS, PushLink, RESTARTING_MS, SILENT_MS } from '../../src/publish/push-link.ts';
 
 const TICK_MS = 200;
 
@@ -68,6 +68,21 @@ describe('PushLink', () => {
     expect(run(link, 6_000, 6_200, 'connected')).toEqual([]);
     link.handleRestarted(true, 6_300);
     expect(run(link, 6_400, 6_600, 'connected')).toEqual(['healed']);
+  });
+
+  it('restarts_ice_when_nothing_comes_from_a_server_that_answers_and_not_when_it_is_heard_again', () => {
+    const link = new PushLink(0);
+    link.handleSilence(SILENT_MS - 1, 900);
+    expect(run(link, 1_000, 1_200, 'connected')).toEqual([]);
+    link.handleSilence(SILENT_MS, 1_400);
+    expect(outputsOf(link)).toEqual(['interrupted', 'probe']);
+    link.handleProbed(true, 1_500);
+    expect(run(link, 1_600, 1_600, 'connected')).toEqual(['restart']);
+    const spared = new PushLink(0);
+    spared.handleSilence(SILENT_MS, 1_000);
+    spared.handleProbed(true, 1_100);
+    spared.handleSilence(20, 1_200);
+    expect([...outputsOf(spared), ...run(spared, 1_300, 3_000, 'connected')]).toEqual(['interrupted', 'probe', 'healed']);
   });
 
   it('keeps_a_path_that_works_where_the_server_does_not_answer_http', () => {

@@ -201,11 +201,7 @@ fn a_lesson_heard_by_a_client_that_knows_only_messages_ends_in_the_state_of_the_
             Down::State(view) => kept.push(view),
             Down::Hide { track } => kept.retain(|view| name_of(view) != serde_json::to_value(track).unwrap()),
             Down::Delta(delta) => follow(&mut kept, &delta),
-            Down::Ack { .. }
-            | Down::Refused { .. }
-            | Down::Pong { .. }
-            | Down::Clock { .. }
-            | Down::Drain { .. } => {}
+            Down::Ack { .. } | Down::Refused { .. } | Down::Pong { .. } | Down::Drain { .. } => {}
             Down::Bye { .. } => kept.clear(),
         }
     }

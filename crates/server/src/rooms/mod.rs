@@ -315,7 +315,7 @@ mod tests {
                 if let Some(handle) = context.rooms.get(&id) {
                     return handle;
                 }
-                tokio::time::sleep(Duration::from_millis(10)).await;
+                tokio::task::yield_now().await;
             }
         };
         let back = tokio::time::timeout(Duration::from_secs(30), back).await.expect("it comes back");

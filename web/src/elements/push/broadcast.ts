@@ -7,7 +7,7 @@ import type { RateHints } from '../../signal/sdp.ts';
 import { PushCode, type PushStateCode } from '../../publish/codes.ts';
 import { Floor, type FloorDecision } from '../../publish/floor.ts';
 import { type Encoding, type VideoLevel, readLayers, readLoss, steer } from '../../publish/layers.ts';
-import { isReachable, watchNetwork } from '../../publish/network.ts';
+import { isReachable, trafficOf, watchNetwork } from '../../publish/network.ts';
 import type { Notice } from '../../publish/notices.ts';
 import { PushLink } from '../../publish/push-link.ts';
 import { PushMeter, type PushSample, readPushSample } from '../../publish/push-stats.ts';
@@ -41,6 +41,8 @@ export interface BroadcastListener {
 }
 
 const TICK_MS = 200;
+/** Sound alone is ten packets in a tick; a server that gets less has little to say. */
+const SENDS_PACKETS = 4;
 const SAMPLE_EVERY_MS = 1_000;
 /** From this level on the uplink is told to be too small, once until it is better. */
 const WEAK_LEVEL = 4;
@@ -63,6 +65,7 @@ export class Broadcast {
   #encodings: readonly Encoding[];
   #sinceMs: number | undefined;
   #retry: ReturnType<typeof setTimeout> | undefined;
+  #sentPackets = 0;
   #sampledMs = 0;
   #reportMs = 0;
   #isWeak = false;
@@ -196,7 +199,19 @@ export class Broadcast {
     this.#link.handleStates(peer.iceConnectionState, peer.connectionState, nowMs);
     this.#link.handleTick(nowMs);
     this.#drain();
+    void this.#listen(peer);
     if (nowMs - this.#sampledMs >= SAMPLE_EVERY_MS) void this.#sample(nowMs);
+  }
+
+  /** Whether anything comes from the server, which reports on whatever is sent to it. */
+  async #listen(peer: RTCPeerConnection): Promise<void> {
+    const link = this.#link;
+    const traffic = await trafficOf(peer);
+    if (traffic === undefined) return;
+    const sends = traffic.sentPackets - this.#sentPackets >= SENDS_PACKETS;
+    this.#sentPackets = traffic.sentPackets;
+    link?.handleSilence(sends ? traffic.silentMs : 0, performance.now());
+    this.#drain();
   }
 
   #drain(): void {

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+use serde::Serialize;
+
 use super::media::Tag;
 use crate::lab::wall_micros;
 
@@ -14,32 +16,42 @@ pub(super) type Pairs = BTreeSet<(u32, u32)>;
 #[derive(Debug, Default)]
 pub(super) struct Ledger(Mutex<Book>);
 
-/// What is in it. Times are in microseconds.
+/// What is in it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Book {
     pub(super) heard: Pairs,
     pub(super) seen: Pairs,
-    /// From a packet's sending to its coming.
-    pub(super) sound_ages: Vec<i64>,
-    pub(super) picture_ages: Vec<i64>,
-    /// From opening the signalling to the first of somebody else.
-    pub(super) join_sound: Vec<i64>,
-    pub(super) join_picture: Vec<i64>,
-    /// From giving a command to each other member's being told, and to the first picture after it.
-    pub(super) told: Vec<i64>,
-    pub(super) shown: Vec<i64>,
-    /// From losing the signalling to being welcomed back.
-    pub(super) resumed: Vec<i64>,
-    /// Pictures that came, and that were missing between two that came in a tile.
-    pub(super) pictures: u64,
-    pub(super) missed: u64,
-    /// Packets of oneself, and of somebody who was not asked for.
-    pub(super) echoes: u64,
-    pub(super) misplaced: u64,
+    pub(super) times: Micros,
+    pub(super) counts: Counts,
     /// What was refused or failed, in words, and how often.
     pub(super) failures: BTreeMap<String, u64>,
     /// The command that is being told of: of whom, when, and who was told and shown.
     change: Option<Change>,
+}
+
+/// Times in microseconds; report.rs says of what.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Micros {
+    pub(super) sound_age: Vec<i64>,
+    pub(super) picture_age: Vec<i64>,
+    pub(super) join_sound: Vec<i64>,
+    pub(super) join_picture: Vec<i64>,
+    pub(super) told: Vec<i64>,
+    pub(super) shown: Vec<i64>,
+    pub(super) resumed: Vec<i64>,
+}
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Pictures that came in tiles.
+    pub pictures: u64,
+    /// Pictures that were missing between two of the same member in a tile.
+    pub missed: u64,
+    /// Packets of oneself that came back. There are to be none.
+    pub echoes: u64,
+    /// Pictures of somebody who was not asked for. There are to be none.
+    pub misplaced: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -72,35 +84,36 @@ impl Ledger {
     pub(super) fn hear(&self, listener: u32, tag: Tag) {
         self.with(|book| {
             if tag.member == listener {
-                book.echoes += 1;
+                book.counts.echoes += 1;
                 return;
             }
             book.heard.insert((listener, tag.member));
-            book.sound_ages.push(age(tag));
+            book.times.sound_age.push(age(tag));
         });
     }
 
     /// A picture came in a tile where `missed` were missing since the one before, or for somebody who was not asked for.
     pub(super) fn see(&self, viewer: u32, tag: Tag, missed: u64, was_asked: bool) {
         self.with(|book| {
-            book.echoes += u64::from(tag.member == viewer);
-            book.misplaced += u64::from(!was_asked);
+            book.counts.echoes += u64::from(tag.member == viewer);
+            book.counts.misplaced += u64::from(!was_asked);
+            book.counts.pictures += 1;
+            book.counts.missed += missed;
             book.seen.insert((viewer, tag.member));
-            book.picture_ages.push(age(tag));
-            (book.pictures, book.missed) = (book.pictures + 1, book.missed + missed);
-            let Book { change, shown, .. } = book;
+            book.times.picture_age.push(age(tag));
+            let Book { change, times, .. } = book;
             if let Some(Change { of, at, shown: Some(who), .. }) = change
                 && *of == tag.member
                 && who.insert(viewer)
             {
-                shown.push(since(*at));
+                times.shown.push(since(*at));
             }
         });
     }
 
     pub(super) fn join(&self, began: Instant, is_sound: bool) {
         self.with(|book| {
-            let joins = if is_sound { &mut book.join_sound } else { &mut book.join_picture };
+            let joins = if is_sound { &mut book.times.join_sound } else { &mut book.times.join_picture };
             joins.push(since(began));
         });
     }
@@ -122,19 +135,19 @@ impl Ledger {
 
     pub(super) fn tell(&self, member: u32, of: u32) {
         self.with(|book| {
-            let Book { change, told, .. } = book;
+            let Book { change, times, .. } = book;
             if let Some(change) = change
                 && change.of == of
                 && member != of
                 && change.told.insert(member)
             {
-                told.push(since(change.at));
+                times.told.push(since(change.at));
             }
         });
     }
 
     pub(super) fn resume(&self, lost: Instant) {
-        self.with(|book| book.resumed.push(since(lost)));
+        self.with(|book| book.times.resumed.push(since(lost)));
     }
 
     pub(super) fn fail(&self, why: &str) {

@@ -60,16 +60,22 @@ pub(super) struct Member {
     ticket: Ticket,
     number: u32,
     link: Link,
-    up: Peer,
+    camera: Camera,
     down: Peer,
-    projector: Projector,
-    began: Instant,
-    level: i8,
     /// Wanted in the tiles, and what of it was said.
     wanted: Vec<u32>,
     is_said: bool,
     tiles: HashMap<Mid, Tile>,
     awaited: Awaited,
+}
+
+/// What it sends.
+struct Camera {
+    up: Peer,
+    projector: Projector,
+    began: Instant,
+    level: i8,
+    has_picture: bool,
 }
 
 /// Its signalling.
@@ -81,6 +87,19 @@ enum Link {
         coming: Pin<Box<dyn Future<Output = anyhow::Result<Socket>> + Send>>,
     },
     Gone,
+}
+
+impl Camera {
+    /// The next picture or packet of sound, stamped with the time since it began.
+    fn send(&mut self, reel: &Reel, kind: MediaKind) -> anyhow::Result<()> {
+        let now = Instant::now();
+        let at = Timestamp::ZERO + Span::from(now.duration_since(self.began));
+        let (packets, level) = match kind {
+            MediaKind::Audio => (self.projector.sound(reel, at), Some(self.level)),
+            MediaKind::Video => (self.projector.picture(reel, at), None),
+        };
+        self.up.send(kind, &packets, now, level)
+    }
 }
 
 impl Link {
@@ -142,11 +161,14 @@ impl Member {
             ticket,
             number: member,
             link: Link::Up(Box::new(socket)),
-            up,
+            camera: Camera {
+                up,
+                projector: Projector::new(member),
+                began: Instant::now(),
+                level: SILENT,
+                has_picture: true,
+            },
             down,
-            projector: Projector::new(member),
-            began: Instant::now(),
-            level: SILENT,
             wanted: others,
             is_said: false,
             tiles: HashMap::new(),
@@ -170,11 +192,13 @@ impl Member {
                     Some(Order::Leave) | None => return self.leave().await,
                     Some(order) => self.obey(order).await?,
                 },
-                _ = sounds.tick() => self.send(MediaKind::Audio)?,
-                _ = pictures.tick() => self.send(MediaKind::Video)?,
-                seen = self.up.step() => {
+                _ = sounds.tick() => self.camera.send(&self.common.reel, MediaKind::Audio)?,
+                _ = pictures.tick(), if self.camera.has_picture => {
+                    self.camera.send(&self.common.reel, MediaKind::Video)?;
+                }
+                seen = self.camera.up.step() => {
                     if matches!(seen.context("publishing")?, Seen::KeyframeWanted) {
-                        self.projector.rewind();
+                        self.camera.projector.rewind();
                     }
                 }
                 seen = self.down.step() => self.watch(seen.context("attending")?)?,
@@ -194,8 +218,9 @@ impl Member {
                 self.is_said = false;
                 self.ask()?;
             }
-            Order::Speak(speaks) => self.level = if speaks { SPEAKING } else { SILENT },
+            Order::Speak(speaks) => self.camera.level = if speaks { SPEAKING } else { SILENT },
             Order::Send(sending) => {
+                self.camera.has_picture = sending.picture;
                 self.common.ledger.change(self.number, sending.picture);
                 self.link.command(Command::Publish { sending }).await?;
             }
@@ -219,18 +244,6 @@ impl Member {
             },
             other => other,
         };
-    }
-
-    /// The next picture or packet of sound, stamped with the time since it began.
-    fn send(&mut self, kind: MediaKind) -> anyhow::Result<()> {
-        let now = Instant::now();
-        let at = Timestamp::ZERO + Span::from(now.duration_since(self.began));
-        let reel = &self.common.reel;
-        let (packets, level) = match kind {
-            MediaKind::Audio => (self.projector.sound(reel, at), Some(self.level)),
-            MediaKind::Video => (self.projector.picture(reel, at), None),
-        };
-        self.up.send(kind, &packets, now, level)
     }
 
     /// Says whom to show, once it can be said.
@@ -296,7 +309,7 @@ impl Member {
 
     async fn leave(mut self) -> anyhow::Result<()> {
         let caller = Caller { bearer: Some(&self.ticket.token), insecure: self.common.place.insecure };
-        tokio::join!(self.up.close(caller), self.down.close(caller));
+        tokio::join!(self.camera.up.close(caller), self.down.close(caller));
         self.link.command(Command::Leave {}).await
     }
 }

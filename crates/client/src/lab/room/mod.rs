@@ -20,7 +20,8 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep};
 
-pub use self::report::Report;
+pub use self::ledger::Counts;
+pub use self::report::{Meetings, Report, Times};
 
 use self::media::Reel;
 use self::member::{Common, Member, Order};

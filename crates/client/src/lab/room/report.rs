@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
-use super::ledger::{Book, Pairs};
+use super::ledger::{Book, Counts, Micros, Pairs};
 use crate::lab::stats::Summary;
 
 /// Pairs that are named when they are missing; more would not be read.
@@ -18,27 +18,45 @@ pub struct Report {
     pub version: &'static str,
     /// The room.
     pub room: String,
-    /// How many members were asked for, and how many came in.
+    /// How many members were asked for.
     pub members: usize,
-    /// See `members`.
+    /// How many came in.
     pub came: usize,
-    /// Ordered pairs of members that were to hear and to see each other.
-    pub pairs: usize,
-    /// How many did.
+    /// Who heard and saw whom.
+    pub pairs: Meetings,
+    /// How long it took.
+    pub times: Times,
+    /// What was counted.
+    pub counts: Counts,
+    /// What failed, and how often.
+    pub failures: BTreeMap<String, u64>,
+}
+
+/// Ordered pairs of members.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Meetings {
+    /// That were to hear and to see each other.
+    pub wanted: usize,
+    /// That heard each other.
     pub heard: usize,
-    /// See `heard`.
+    /// That saw each other.
     pub seen: usize,
-    /// The first that did not, as `listener ← speaker`.
+    /// The first that did not hear, as `listener ← speaker`.
     pub unheard: Vec<String>,
-    /// See `unheard`.
+    /// The first that did not see.
     pub unseen: Vec<String>,
+}
+
+/// Distributions; `None` of what did not happen.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Times {
     /// From opening the signalling to the first sound of somebody else.
     pub join_sound: Option<Summary>,
     /// And to the first picture.
     pub join_picture: Option<Summary>,
-    /// From a packet's sending to its coming.
+    /// From a packet's sending to its coming, of sound.
     pub sound_age: Option<Summary>,
-    /// See `sound_age`.
+    /// And of pictures, of which those of a joined group are old when they come.
     pub picture_age: Option<Summary>,
     /// From a command to each other member's being told of it.
     pub told: Option<Summary>,
@@ -46,20 +64,25 @@ pub struct Report {
     pub shown: Option<Summary>,
     /// From losing the signalling to being welcomed back.
     pub resumed: Option<Summary>,
-    /// Pictures that came in tiles, and that were missing between two of the same member there.
-    pub pictures: u64,
-    /// See `pictures`.
-    pub missed: u64,
-    /// Packets of oneself that came back, and pictures of somebody who was not asked for. There are to be none.
-    pub echoes: u64,
-    /// See `echoes`.
-    pub misplaced: u64,
-    /// What failed, and how often.
-    pub failures: BTreeMap<String, u64>,
 }
 
-impl Report {
-    pub(super) fn new(room: &str, (members, came): (usize, &[u32]), book: &Book) -> Self {
+impl Times {
+    fn of(times: &Micros) -> Self {
+        let summary = |micros: &[i64]| Summary::of(micros.iter().copied());
+        Self {
+            join_sound: summary(&times.join_sound),
+            join_picture: summary(&times.join_picture),
+            sound_age: summary(&times.sound_age),
+            picture_age: summary(&times.picture_age),
+            told: summary(&times.told),
+            shown: summary(&times.shown),
+            resumed: summary(&times.resumed),
+        }
+    }
+}
+
+impl Meetings {
+    fn of(came: &[u32], book: &Book) -> Self {
         let pairs = || came.iter().flat_map(|a| came.iter().map(|b| (*a, *b))).filter(|(a, b)| a != b);
         let missing = |had: &Pairs| pairs().filter(|pair| !had.contains(pair)).collect::<Vec<_>>();
         let (unheard, unseen) = (missing(&book.heard), missing(&book.seen));
@@ -70,38 +93,37 @@ impl Report {
                 .map(|(listener, speaker)| format!("{listener} ← {speaker}"))
                 .collect()
         };
-        let summary = |micros: &[i64]| Summary::of(micros.iter().copied());
-        let count = pairs().count();
+        let wanted = pairs().count();
+        Self {
+            wanted,
+            heard: wanted - unheard.len(),
+            seen: wanted - unseen.len(),
+            unheard: named(&unheard),
+            unseen: named(&unseen),
+        }
+    }
+}
+
+impl Report {
+    pub(super) fn new(room: &str, (members, came): (usize, &[u32]), book: &Book) -> Self {
         Self {
             version: env!("CARGO_PKG_VERSION"),
             room: room.to_owned(),
             members,
             came: came.len(),
-            pairs: count,
-            heard: count - unheard.len(),
-            seen: count - unseen.len(),
-            unheard: named(&unheard),
-            unseen: named(&unseen),
-            join_sound: summary(&book.join_sound),
-            join_picture: summary(&book.join_picture),
-            sound_age: summary(&book.sound_ages),
-            picture_age: summary(&book.picture_ages),
-            told: summary(&book.told),
-            shown: summary(&book.shown),
-            resumed: summary(&book.resumed),
-            pictures: book.pictures,
-            missed: book.missed,
-            echoes: book.echoes,
-            misplaced: book.misplaced,
+            pairs: Meetings::of(came, book),
+            times: Times::of(&book.times),
+            counts: book.counts,
             failures: book.failures.clone(),
         }
     }
 
     /// Everybody came in, heard and saw everybody else, and nobody itself or a stranger.
     pub fn is_whole(&self) -> bool {
+        let Meetings { wanted, heard, seen, .. } = self.pairs;
         self.came == self.members
-            && (self.heard, self.seen) == (self.pairs, self.pairs)
-            && (self.echoes, self.misplaced) == (0, 0)
+            && (heard, seen) == (wanted, wanted)
+            && (self.counts.echoes, self.counts.misplaced) == (0, 0)
             && self.failures.is_empty()
     }
 
@@ -114,22 +136,22 @@ impl Report {
             self.room,
             self.came,
             self.members,
-            self.heard,
-            self.pairs,
-            self.seen,
-            self.pictures,
-            self.missed,
-            self.echoes,
-            self.misplaced
+            self.pairs.heard,
+            self.pairs.wanted,
+            self.pairs.seen,
+            self.counts.pictures,
+            self.counts.missed,
+            self.counts.echoes,
+            self.counts.misplaced
         );
         for (what, found) in [
-            ("join to the first sound", &self.join_sound),
-            ("join to the first picture", &self.join_picture),
-            ("sound, sent to come", &self.sound_age),
-            ("picture, sent to come", &self.picture_age),
-            ("change of the stage, told to all", &self.told),
-            ("camera on, seen by all", &self.shown),
-            ("signalling lost to resumed", &self.resumed),
+            ("join to the first sound", &self.times.join_sound),
+            ("join to the first picture", &self.times.join_picture),
+            ("sound, sent to come", &self.times.sound_age),
+            ("picture, sent to come", &self.times.picture_age),
+            ("change of the stage, told to all", &self.times.told),
+            ("camera on, seen by all", &self.times.shown),
+            ("signalling lost to resumed", &self.times.resumed),
         ] {
             if let Some(Summary { count, p50_ms, p95_ms, p99_ms, max_ms, .. }) = found {
                 let _ = writeln!(
@@ -138,7 +160,7 @@ impl Report {
                 );
             }
         }
-        for (name, missing) in [("heard", &self.unheard), ("seen", &self.unseen)] {
+        for (name, missing) in [("heard", &self.pairs.unheard), ("seen", &self.pairs.unseen)] {
             if !missing.is_empty() {
                 let _ = writeln!(out, "\nnot {name}: {}", missing.join(", "));
             }
@@ -164,11 +186,11 @@ mod tests {
         assert!(Report::new("x", (3, &[1, 2, 3]), &book).is_whole());
         book.seen.remove(&(3, 2));
         let report = Report::new("x", (3, &[1, 2, 3]), &book);
-        assert_eq!((report.pairs, report.heard, report.seen), (6, 6, 5));
+        assert_eq!((report.pairs.wanted, report.pairs.heard, report.pairs.seen), (6, 6, 5));
         assert!(!report.is_whole() && report.table().contains("not seen: 3 ← 2"), "{}", report.table());
         assert!(!Report::new("x", (4, &[1, 2]), &book).is_whole(), "two of four came");
         book.seen.insert((3, 2));
-        book.echoes = 1;
+        book.counts.echoes = 1;
         assert!(!Report::new("x", (3, &[1, 2, 3]), &book).is_whole());
     }
 }
