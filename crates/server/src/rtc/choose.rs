@@ -272,7 +272,9 @@ impl Chooser {
         behind: Duration,
     ) {
         let least = offer.least();
-        let is_unfit = !offer.fits(current, 95) || behind > BEHIND_MAX && current < least;
+        // An estimate alone may be too low; a picture that goes through shows that it fits.
+        let has_reason = current < least || self.crowd.is_about(now);
+        let is_unfit = !offer.fits(current, 95) && has_reason || behind > BEHIND_MAX && current < least;
         let patience = if current < least { DOWN_AFTER } else { WITHHOLD_AFTER };
         if !is_unfit && !self.short {
             self.before = offer.estimate_bps.unwrap_or(0);

@@ -187,6 +187,7 @@ impl Slots {
             voices: self.hearing.voices.heard().flatten().count(),
             behind: Duration::ZERO,
             is_lossy: self.way.is_lossy(now),
+            is_crowded: self.way.crowd.is_about(now),
         };
         let wishes = self.tiles.handle_cast(now, rtc, &self.cast, conditions);
         self.way.apply(now, rtc, wishes);

@@ -54,6 +54,8 @@ pub(super) struct Conditions {
     pub(super) behind: Duration,
     /// What is lost is not for want of room.
     pub(super) is_lossy: bool,
+    /// There was a queue or loss a moment ago.
+    pub(super) is_crowded: bool,
 }
 
 /// What one gets.
@@ -227,7 +229,9 @@ impl Sharing {
         }
         let is_behind = conditions.behind > BEHIND_MAX && conditions.estimate_bps.is_some();
         let down = held(&mut self.unfit, unfit, now, DOWN_AFTER);
-        let pause = self.unfit.is_some_and(|at| now.saturating_duration_since(at) >= PAUSE_AFTER);
+        // An estimate alone may be too low, and pictures that are there show that they fit.
+        let has_been_unfit = self.unfit.is_some_and(|at| now.saturating_duration_since(at) >= PAUSE_AFTER);
+        let pause = has_been_unfit && conditions.is_crowded;
         let shrink = held(&mut self.oversized, oversized, now, SIZE_AFTER);
         let patience = if self.is_short { self.up_after.unwrap_or(UP_AFTER) } else { Duration::ZERO };
         let up = held(&mut self.better, better && !is_behind, now, patience);
@@ -348,6 +352,7 @@ mod tests {
                     voices: 1,
                     behind: Duration::ZERO,
                     is_lossy: false,
+                    is_crowded: true,
                 };
                 let now = self.start + Duration::from_millis(self.ms);
                 shares = self.sharing.handle_conditions(now, &conditions, wanted).shares;
