@@ -65,11 +65,12 @@ test('six_browsers_and_forty_four_natives_are_a_class_of_fifty', { skip, timeout
       const open = media.getUserMedia.bind(media);
       media.getUserMedia = ({ audio, video }) => open({ ...(audio && { audio: true }), ...(video && { video: { width: 160, height: 90, frameRate: 10 } }) });
     });
-    const natives = spawn(BINARY, ['lab', 'room', '--url', server.origin, '--room', 'class', '--members', String(NATIVES), '--stay', '50', '--disturbed', '3', '--json'], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const natives = spawn(BINARY, ['lab', 'room', '--url', server.origin, '--room', 'class', '--members', String(NATIVES), '--stay', '120', '--disturbed', '3', '--json'], { stdio: ['ignore', 'pipe', 'pipe'] });
     let [said, told] = ['', ''];
     natives.stdout.on('data', (bytes) => (said += bytes));
     natives.stderr.on('data', (bytes) => (told += bytes));
-    const over = once(natives, 'exit');
+    let haveLeft = false;
+    const over = once(natives, 'exit').finally(() => (haveLeft = true));
     await until(() => told, (text) => text.includes('lose their signalling'), 120_000);
     const [pages, joins] = [[], []];
     for (let number = 1; number <= PAGES; number += 1) {
@@ -79,6 +80,7 @@ test('six_browsers_and_forty_four_natives_are_a_class_of_fifty', { skip, timeout
       pages.push(page);
     }
     for (const page of pages) await until(() => decoded(page), (frames) => frames.length >= TILES && frames.every((count) => count > 5), 60_000);
+    assert.ok(!haveLeft, 'the natives have left before all pages saw somebody');
     await pages[0].screenshot({ path: outputFile('room-crowd.png') });
     const [code] = await over;
     const report = JSON.parse(said);
