@@ -66,11 +66,15 @@ pub struct Mapping {
 impl Mapping {
     /// The room clock, in microseconds, at another RTP timestamp less than half a wrap away (13 hours at 90 kHz).
     pub fn room_us(&self, rtp: u32) -> u64 {
-        // RFC 3550 §5.1: 32 bits that wrap, so the difference is signed.
-        let ticks = i64::from(rtp.wrapping_sub(self.rtp).cast_signed());
-        let us = ticks.saturating_mul(1_000_000) / i64::from(self.rate.max(1));
-        self.at_us.saturating_add_signed(us)
+        self.at_us.saturating_add_signed(rtp_us(self.rtp, rtp, self.rate))
     }
+}
+
+/// Microseconds from one RTP timestamp to another less than half a wrap away, at so many ticks a second.
+pub fn rtp_us(from: u32, to: u32, rate: u32) -> i64 {
+    // RFC 3550 §5.1: 32 bits that wrap, so the difference is signed.
+    let ticks = i64::from(to.wrapping_sub(from).cast_signed());
+    ticks.saturating_mul(1_000_000) / i64::from(rate.max(1))
 }
 
 #[cfg(test)]

@@ -234,7 +234,7 @@ pub(super) fn ahead(bps: u64) -> usize {
 }
 
 /// How much later `at` is than `zero`.
-fn since(zero: Instant, at: Instant) -> Span {
+pub(super) fn since(zero: Instant, at: Instant) -> Span {
     match at.checked_duration_since(zero) {
         Some(later) => Span::from(later),
         None => Span::ZERO - Span::from(zero.duration_since(at)),

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use room::track::Sending;
+use serde::Deserialize;
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep};
@@ -62,8 +63,8 @@ pub struct Options {
     pub insecure: bool,
 }
 
-/// A member's token.
-#[derive(Clone, Debug)]
+/// A member's token, as the server answers it.
+#[derive(Clone, Debug, Deserialize)]
 struct Ticket {
     token: String,
 }

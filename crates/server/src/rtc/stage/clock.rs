@@ -3,6 +3,9 @@
 use std::time::{Duration, Instant};
 
 use room::MemberId;
+use room::clock::rtp_us;
+
+use super::super::outlet::since;
 
 /// What is told is wrong by no more: under half a picture at 30 a second.
 const DRIFT_MAX: Duration = Duration::from_millis(10);
@@ -19,19 +22,9 @@ pub(super) struct Point {
 impl Point {
     /// How far another point is from the line through this one.
     fn drift(self, other: Self) -> Duration {
-        // RFC 3550 §5.1: 32 bits that wrap, so the difference is signed.
-        let ticks = i64::from(other.rtp.wrapping_sub(self.rtp).cast_signed());
-        let by_rtp = ticks * 1_000_000 / i64::from(self.rate.max(1));
-        let by_clock = micros(other.live, self.live);
-        Duration::from_micros(by_rtp.abs_diff(by_clock))
+        let by_rtp = rtp_us(self.rtp, other.rtp, self.rate);
+        Duration::from_micros(by_rtp.abs_diff(since(self.live, other.live).micros()))
     }
-}
-
-/// From one moment to another, which may be earlier.
-fn micros(to: Instant, from: Instant) -> i64 {
-    let between =
-        |later: Instant, earlier: Instant| later.saturating_duration_since(earlier).as_micros() as i64;
-    between(to, from) - between(from, to)
 }
 
 /// What is known of one section, and what was told.
