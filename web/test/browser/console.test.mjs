@@ -36,6 +36,7 @@ async function openConsole(hash, { signIn = true, guarded = true, streams = ['li
 test('a_guarded_server_wants_a_token_says_what_is_wrong_with_it_and_forgets_it_on_signing_out', async () => {
   const { page, control, api } = await openConsole('#/node', { signIn: false });
   const token = page.getByLabel('Token');
+  await token.waitFor();
   assert.equal(await page.evaluate(() => document.title), 'Sign in · openmic');
   await token.fill('wrong');
   await page.keyboard.press('Enter');
