@@ -3,9 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use room::message::{self, Down, Up};
-use room::{
-    Change, Claims, Hello, MemberId, Millis, Moment, Output, Outputs, Resume, Role, Room, RoomId, Template, UserId,
-};
+use room::{Change, Claims, Hello, Loss, MemberId, Millis, Moment, Output, Outputs, Resume, Role, Room, RoomId, Template, UserId};
 
 const USERS: [(&str, Role); 3] = [("host", Role::Host), ("speaker", Role::Guest), ("guest", Role::Guest)];
 
@@ -35,7 +33,7 @@ fn handle(room: &mut Room, at: usize, up: Up, now: Moment) -> Outputs {
         Up::Join { name, .. } => room.join(&claims(at), &Hello { name }, now).1,
         Up::Resume { member, seen, .. } => room.resume(&claims(at), Resume { member, seen }, now).1,
         Up::DeclineCall { .. } => room.decline(&claims(at), now).1,
-        Up::Ping { t } => room.lost(MemberId(u32::try_from(t).unwrap_or(1)), now),
+        Up::Ping { t } => room.lost(MemberId(u32::try_from(t).unwrap_or(1)), Loss::Network, now),
         command => match command.into_request() {
             Some(request) => room.handle(MemberId(at as u32 % 4 + 1), request, now),
             None => Outputs::new(),

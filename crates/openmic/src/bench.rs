@@ -121,6 +121,7 @@ enum Scenario {
     IdleTls,
     Publishers,
     PublishersIdle,
+    Class,
     /// All of them.
     All,
 }
@@ -208,8 +209,16 @@ impl ShapeArgs {
 impl Scenario {
     fn expand(asked: &[Self]) -> Vec<scenario::Scenario> {
         use scenario::Scenario as To;
-        let all =
-            [To::Fanout, To::Join, To::Stalled, To::Idle, To::IdleTls, To::Publishers, To::PublishersIdle];
+        let all = [
+            To::Fanout,
+            To::Join,
+            To::Stalled,
+            To::Idle,
+            To::IdleTls,
+            To::Publishers,
+            To::PublishersIdle,
+            To::Class,
+        ];
         let of = |scenario: &Self| match scenario {
             Self::Fanout => vec![To::Fanout],
             Self::Join => vec![To::Join],
@@ -218,6 +227,7 @@ impl Scenario {
             Self::IdleTls => vec![To::IdleTls],
             Self::Publishers => vec![To::Publishers],
             Self::PublishersIdle => vec![To::PublishersIdle],
+            Self::Class => vec![To::Class],
             Self::All => all.to_vec(),
         };
         asked.iter().flat_map(of).collect()

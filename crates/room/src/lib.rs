@@ -27,7 +27,7 @@ pub use id::{ChatId, MemberId, RoomId, UserId};
 pub use output::{Goodbye, Output, Outputs, Verdict};
 pub use refusal::Refusal;
 pub use rights::{Right, Role, Standing};
-pub use room::{Claims, Hello, Resume, Room, Snapshot};
+pub use room::{Claims, Hello, Loss, Resume, Room, Snapshot};
 pub use settings::{Devices, HostPolicy, Limits, Settings, Times, UpOnJoin};
 pub use template::Template;
 pub use time::{Millis, Moment};

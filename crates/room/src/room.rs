@@ -35,6 +35,7 @@ use crate::timers::Timers;
 use crate::track::own::Own;
 use crate::track::{Change, State, Track, View, hidden};
 
+pub use members::Loss;
 use turn::{Reads, Turn};
 
 /// What a verified token says. Nothing of it was said by the member.

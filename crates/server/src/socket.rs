@@ -76,6 +76,9 @@ pub fn tune(stream: &TcpStream, egress: &Egress) {
     let _ = socket.set_tcp_nodelay(true);
     let _ = socket.set_tcp_user_timeout(Some(egress.stalled_max.max(UNACKNOWLEDGED_MIN)));
     let _ = socket.set_tcp_notsent_lowat(egress.unsent_bytes_max);
+    // A handshake of a call or a delta of a room is a packet or two: lost three times under heavy loss, it would be
+    // tried again only after seconds, because each timeout doubles the next. Not for flows of less than four packets.
+    let _ = socket.set_tcp_thin_linear_timeouts(true);
     if egress.congestion.is_empty() {
         return;
     }

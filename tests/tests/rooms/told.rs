@@ -51,22 +51,33 @@ async fn a_back_end_is_told_who_comes_goes_up_and_down_raises_a_hand_and_how_it_
 }
 
 #[tokio::test]
-async fn in_a_moderated_room_nothing_is_delivered_that_the_back_end_refuses() {
-    let judge = Receiver::start(|call| match call.text("text").contains("bad") {
-        true => Reply::no("not here"),
-        false => Reply::ok(),
+async fn in_a_moderated_room_nothing_is_delivered_but_what_the_back_end_makes_of_it() {
+    let mask = Receiver::start(|call| match call.text("text") {
+        text if text.contains("darn") => {
+            Reply::Status(200, json!({ "text": text.replace("darn", "****") }).to_string())
+        }
+        _ => Reply::ok(),
     })
     .await;
-    let mut hook = judge.hook("judge", &[Event::Chat]);
-    hook.veto = true;
-    let app = hooked(vec![hook]).await;
+    let judge = Receiver::start(|call| {
+        match call.text("text").contains("bad") || call.text("text").contains("darn") {
+            true => Reply::no("not here"),
+            false => Reply::ok(),
+        }
+    })
+    .await;
+    let hooks = [mask.hook("mask", &[Event::Chat]), judge.hook("judge", &[Event::Chat])];
+    let app = hooked(hooks.map(|hook| Hook { veto: true, ..hook }).into()).await;
     let http = app.addresses().http;
     make(&app, "r", "meeting", json!({ "moderated": true })).await;
     let mut ann = Member::join(http, "r", &token(http, "r", "ann", "guest").await).await;
     assert_eq!(ann.command(json!({ "name": "chat", "text": "a bad word" })).await, None);
     assert_eq!(ann.command(json!({ "name": "chat", "text": "a good word" })).await, None);
     ann.until(|all| !all.chat.is_empty()).await;
-    assert_eq!(ann.all().chat.iter().map(|said| said.text.as_str()).collect::<Vec<_>>(), ["a good word"]);
+    assert_eq!(ann.command(json!({ "name": "chat", "text": "a darn word" })).await, None);
+    ann.until(|all| all.chat.len() == 2).await;
+    let said: Vec<_> = ann.all().chat.iter().map(|said| said.text.clone()).collect();
+    assert_eq!(said, ["a good word", "a **** word"]);
 }
 
 #[tokio::test]

@@ -100,6 +100,11 @@ export class RoomSession {
     return this.place?.sending ?? NOTHING;
   }
 
+  /** What is sent, or will be once there is a place on the stage. */
+  get wants(): { readonly sound: boolean; readonly picture: boolean } {
+    return this.#wants;
+  }
+
   get leadSpeaker(): number | undefined {
     return this.#lead.member;
   }

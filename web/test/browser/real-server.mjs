@@ -36,6 +36,12 @@ export async function startRealServer(config = '') {
       const answer = await fetch(`${origin}/api/v1/broadcasts/${path}`);
       return answer.ok ? answer.json() : undefined;
     },
+    /** Neither hears nor says anything for so long, as if every network were away. */
+    async pause(ms) {
+      server.kill('SIGSTOP');
+      await new Promise((done) => setTimeout(done, ms));
+      server.kill('SIGCONT');
+    },
     async close() {
       if (server.kill('SIGTERM')) await once(server, 'exit');
       rmSync(work, { recursive: true, force: true });

@@ -114,6 +114,15 @@ test('two_in_a_call_see_and_hear_each_other', { skip }, async () => {
     await until(() => heard(first), ({ db }) => db < -90, 20_000).catch((error) => {
       throw new Error(error.message.slice(0, 200));
     });
+    // Loaded anew, the page is back in the call by itself, and as silent as it was.
+    const reloadMs = performance.now();
+    await second.reload();
+    await until(() => decoded(second), (frames) => frames[1] > 5, 30_000);
+    console.log(`# back in the call ${Math.round(performance.now() - reloadMs)} ms after loading the page anew`);
+    await second.mouse.move(300, 300);
+    await second.getByRole('button', { name: 'Turn the microphone on' }).waitFor();
+    const before = (await decoded(first))[2];
+    await until(() => decoded(first), (frames) => frames[2] > before + 10, 20_000);
     await first.mouse.move(300, 300);
     await first.getByRole('button', { name: 'Hang up' }).click();
     await second.getByText('The call is over').waitFor();
@@ -126,17 +135,23 @@ test('two_in_a_call_see_and_hear_each_other', { skip }, async () => {
   }
 });
 
+/** Two in a meeting who see each other. */
+async function meet(ann, bo) {
+  const { page: first, link } = await openByLobby(ann.context, /Meeting/);
+  const { page: second } = await openPage(bo.context, link);
+  await second.getByRole('textbox', { name: 'Your name' }).fill('Bo');
+  await second.getByRole('button', { name: 'Join', exact: true }).click();
+  for (const [page, other] of [[first, 2], [second, 1]]) await until(() => decoded(page), (frames) => frames[other] > 20, 30_000);
+  return [first, second];
+}
+
 test('a_lost_websocket_leaves_the_call_as_it_is', { skip }, async () => {
   const [ann, bo] = [await openMember(TONES[0]), await openMember(TONES[1])];
   try {
     // Sockets go through here, to be cut.
     const sockets = [];
     await ann.context.routeWebSocket(/\/ws$/, (socket) => void sockets.push(socket) || void socket.connectToServer());
-    const { page: first, link } = await openByLobby(ann.context, /Meeting/);
-    const { page: second } = await openPage(bo.context, link);
-    await second.getByRole('textbox', { name: 'Your name' }).fill('Bo');
-    await second.getByRole('button', { name: 'Join', exact: true }).click();
-    for (const [page, other] of [[first, 2], [second, 1]]) await until(() => decoded(page), (frames) => frames[other] > 20, 30_000);
+    const [first, second] = await meet(ann, bo);
     const before = { first: (await decoded(first))[2], second: (await decoded(second))[1] };
     const cutMs = performance.now();
     await sockets[0].close({ code: 4_000 });
@@ -147,6 +162,85 @@ test('a_lost_websocket_leaves_the_call_as_it_is', { skip }, async () => {
     const passed = { first: (await decoded(first))[2] - before.first, second: (await decoded(second))[1] - before.second };
     assert.ok(passed.first > 5 && passed.second > 5, JSON.stringify(passed));
     assert.equal(sockets.length, 2);
+  } finally {
+    await ann.close();
+    await bo.close();
+  }
+});
+
+test('five_seconds_without_any_network_are_outlived_without_a_new_connection', { skip }, async () => {
+  const [ann, bo] = [await openMember(TONES[0]), await openMember(TONES[1])];
+  try {
+    const pages = await meet(ann, bo);
+    for (const page of pages) await roomOf(page).evaluate(({ session }) => (window.before = { member: session.own.id, peer: session.media.down.peer }));
+    await server.pause(5_000);
+    const healedMs = performance.now();
+    const frames = await Promise.all(pages.map(decoded));
+    await Promise.all(pages.map((page, at) => until(() => decoded(page), (now) => now[2 - at] > frames[at][2 - at] + 5, 15_000)));
+    console.log(`# both see each other again after ${Math.round(performance.now() - healedMs)} ms`);
+    const sound = await until(() => heard(pages[0]), ({ hz, db }) => Math.abs(hz - TONES[1]) < TOLERANCE_HZ && db > -60, 20_000).catch((error) => {
+      throw new Error(error.message.slice(0, 200));
+    });
+    assert.ok(levelAt(sound, TONES[0]) < sound.db - 30, 'nobody hears an echo');
+    for (const page of pages) {
+      const isSame = await roomOf(page).evaluate(({ session }) => session.own.id === window.before.member && session.media.down.peer === window.before.peer);
+      assert.ok(isSame, 'the same member on the same connection');
+    }
+  } finally {
+    await ann.close();
+    await bo.close();
+  }
+});
+
+/** The colour in the middle of a member's picture. */
+const colourOf = (page, member) =>
+  roomOf(page).evaluate((room, of) => {
+    const video = room.shadowRoot.querySelector(`.tile[data-member="${of}"] video`);
+    if (!video?.videoWidth) return [0, 0, 0];
+    const paint = new OffscreenCanvas(1, 1).getContext('2d');
+    paint.drawImage(video, video.videoWidth / 2, video.videoHeight / 2, 1, 1, 0, 0, 1, 1);
+    return [...paint.getImageData(0, 0, 1, 1).data.slice(0, 3)];
+  }, member);
+
+const isGreen = ([red, green, blue]) => green > 150 && red < 90 && blue < 90;
+
+test('a_shared_screen_takes_the_place_of_the_camera_until_it_ends', { skip }, async () => {
+  const [ann, bo] = [await openMember(TONES[0]), await openMember(TONES[1])];
+  try {
+    // There is no screen to choose here: what the browser would give is a green one.
+    await ann.context.addInitScript(() => {
+      navigator.mediaDevices.getDisplayMedia = async () => {
+        const canvas = Object.assign(document.createElement('canvas'), { width: 1_280, height: 720 });
+        const paint = canvas.getContext('2d');
+        let n = 0;
+        const draw = () => {
+          paint.fillStyle = '#00d000';
+          paint.fillRect(0, 0, 1_280, 720);
+          paint.fillStyle = '#fff';
+          paint.fillRect((n += 8) % 1_280, 0, 40, 40);
+        };
+        draw();
+        setInterval(draw, 100);
+        const stream = canvas.captureStream(10);
+        window.endSharing = () => stream.getTracks().forEach((track) => (track.stop(), track.dispatchEvent(new Event('ended'))));
+        return stream;
+      };
+    });
+    const [first, second] = await meet(ann, bo);
+    await first.mouse.move(300, 300);
+    await first.getByRole('button', { name: 'Show the screen' }).click();
+    await second.locator('.tile').getByText('Ann’s screen').waitFor();
+    await until(() => colourOf(second, 1), isGreen, 20_000);
+    await second.screenshot({ path: outputFile('room-server-screen.png') });
+    await first.mouse.move(320, 320);
+    await first.getByRole('button', { name: 'Stop showing the screen' }).click();
+    await until(() => colourOf(second, 1), (colour) => !isGreen(colour), 20_000);
+    assert.equal(await second.locator('.tile').getByText('Ann’s screen').count(), 0);
+    // Ended by the browser's own button, it is the same.
+    await first.getByRole('button', { name: 'Show the screen' }).click();
+    await until(() => colourOf(second, 1), isGreen, 20_000);
+    await first.evaluate(() => window.endSharing());
+    await until(() => colourOf(second, 1), (colour) => !isGreen(colour), 20_000);
   } finally {
     await ann.close();
     await bo.close();

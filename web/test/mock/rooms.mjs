@@ -133,13 +133,15 @@ class Room {
     if (this.all.ended !== null) return refuse('ended');
     if (!this.all.open.door && claims.role === 'guest') return refuse('locked');
     if (this.hosts.state.bans.some(({ user }) => user === claims.sub)) return refuse('banned');
-    const seat = this.#seat({ ...claims, name: claims.name ?? name ?? 'guest' }, socket);
+    const seat = this.#seat({ ...claims, name: claims.name ?? name ?? 'guest' }, undefined);
     const rings = this.all.about.template === 'call';
     if (rings && seat.id === 1) this.all.ringing_until = Date.now() + RING_MS;
-    const welcome = { ...WELCOME, room: this.id, member: seat.id, now: Date.now(), answered: 0, deltas: [] };
-    tell(socket, { ...welcome, tracks: this.#tracks(seat), states: this.#tracks(seat).map((track) => this.#view(seat, track)) });
     const policy = UP_ON_JOIN[this.all.about.template];
     if (policy === 'everybody' || seat.role === 'host' || (policy === 'hosts' && seat.role === 'cohost')) this.#up(seat.id);
+    // What coming in brings about is in the first state, not told after it.
+    seat.socket = socket;
+    const welcome = { ...WELCOME, room: this.id, member: seat.id, now: Date.now(), answered: 0, deltas: [] };
+    tell(socket, { ...welcome, tracks: this.#tracks(seat), states: this.#tracks(seat).map((track) => this.#view(seat, track)) });
     if (rings && seat.id === 2) this.put('all', { name: 'ringing', until: null });
     return seat;
   }

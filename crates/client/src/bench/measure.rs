@@ -13,6 +13,7 @@ use super::subject::Subject;
 use super::target::{Protocol, Target};
 use super::viewer::Role;
 use crate::stats::Percentiles;
+use crate::url::Url;
 
 /// Viewers must all have the stream this long after the last one connected.
 pub(super) const SETTLE_MAX: Duration = Duration::from_secs(20);
@@ -44,6 +45,12 @@ pub struct Cell {
     pub decoding: usize,
 }
 
+/// Where publishers push, and what viewers watch in turn.
+pub(super) struct Scene {
+    pub(super) pushes: Vec<Url>,
+    pub(super) targets: Vec<Target>,
+}
+
 /// A subject with its publishers and its viewers, the first of which already watches.
 pub struct Stage<'a> {
     subject: &'a Subject,
@@ -60,7 +67,6 @@ impl<'a> Stage<'a> {
     /// Starts the publishers and one viewer a stream, and waits until pages, buffers and rings that any first viewer
     /// brings about are there, so that they are not counted as a viewer's memory.
     pub fn set(subject: &'a Subject, cell: Cell, cores: Cores) -> anyhow::Result<Self> {
-        process::pin(cores.load)?;
         let mut pushes = Vec::new();
         let mut targets = Vec::new();
         for number in 0..cell.streams {
@@ -68,6 +74,17 @@ impl<'a> Stage<'a> {
             let url = subject.watch_url(number, cell.protocol, cell.merge_ms)?;
             targets.push(Target::new(&url, cell.shape.fps)?);
         }
+        Self::play(subject, cell, cores, Scene { pushes, targets })
+    }
+
+    /// The same with publishers and streams of one's own choice.
+    pub(super) fn play(
+        subject: &'a Subject,
+        cell: Cell,
+        cores: Cores,
+        Scene { pushes, targets }: Scene,
+    ) -> anyhow::Result<Self> {
+        process::pin(cores.load)?;
         let publishers = match pushes.is_empty() {
             true => None,
             false => Some(Publishers::start(&pushes, cell.shape)?),

@@ -3,6 +3,7 @@
 //! Server and floor run as children pinned to one core; publishers and viewers live in this process on another.
 //! docs/benchmarks.md says what the figures mean.
 
+mod class;
 mod connection;
 pub mod floor;
 mod idle;

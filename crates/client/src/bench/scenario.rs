@@ -13,7 +13,7 @@ use super::source::Shape;
 use super::subject::{Foreign, Subject};
 use super::target::Protocol;
 use super::viewer::Role;
-use super::{idle, idle_tls};
+use super::{class, idle, idle_tls};
 use crate::stats::Percentiles;
 
 /// Groups are long when joining is measured, so that a server that waits for the next keyframe shows.
@@ -38,6 +38,8 @@ pub enum Scenario {
     Publishers,
     /// What publishers cost whom nobody watches.
     PublishersIdle,
+    /// What the audience of a room costs: one teacher, and viewers by HTTP-FLV and WebRTC.
+    Class,
 }
 
 /// What is compared with, besides the floor.
@@ -100,6 +102,7 @@ pub fn run(config: &Config, mut progress: impl FnMut(&Run)) -> anyhow::Result<Ve
                 Scenario::IdleTls => done(idle_tls::run(&bench).context("idle-tls")?),
                 Scenario::Publishers => bench.publishers(&mut done).context("publishers")?,
                 Scenario::PublishersIdle => done(idle::publishers(&bench).context("publishers-idle")?),
+                Scenario::Class => done(class::run(&bench).context("class")?),
             }
         }
     }

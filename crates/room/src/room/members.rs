@@ -8,7 +8,7 @@ use crate::refusal::Refusal;
 use crate::rights::Role;
 use crate::settings::{Devices, UpOnJoin};
 use crate::text;
-use crate::time::Moment;
+use crate::time::{Millis, Moment};
 use crate::timers::{COUNT_EVERY, Timer};
 use crate::track::{Change, Person, Sending, State, all, hidden, own};
 
@@ -18,6 +18,17 @@ const DEVICES_MAX: usize = 4;
 const KEPT_FOR_HOSTS: u32 = 5;
 /// A large room.
 const LARGE: u32 = 50;
+/// A page that is loaded anew is back within this, a phone's first visit to it included.
+const LEFT_GRACE: Millis = Millis::from_secs(10);
+
+/// How a connection was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// Nobody knows: the network is away, the process has ended.
+    Network,
+    /// Its page was left: closed, or loaded anew, in which case it is back soon or not at all.
+    Page,
+}
 
 impl State {
     /// Members that are not listed.
@@ -43,10 +54,10 @@ impl Room {
     }
 
     /// A member's connection is gone. Its place is kept for the time of grace, and its media goes on.
-    pub fn lost(&mut self, member: MemberId, now: Moment) -> Outputs {
+    pub fn lost(&mut self, member: MemberId, loss: Loss, now: Moment) -> Outputs {
         let now = self.begin(now);
         if self.connected.remove(&member).is_some() && self.state.all.state.ended.is_none() {
-            self.lose(member, now);
+            self.lose(member, loss, now);
         }
         self.commit(now)
     }
@@ -195,13 +206,18 @@ impl Room {
             .filter(|own| own.state.away_until.is_none())
             .map(|own| own.state.id)
             .collect();
-        here.into_iter().for_each(|member| self.lose(member, now));
+        here.into_iter().for_each(|member| self.lose(member, Loss::Network, now));
     }
 
-    fn lose(&mut self, member: MemberId, now: Moment) {
+    fn lose(&mut self, member: MemberId, loss: Loss, now: Moment) {
         let Some(own) = self.own(member) else { return };
         let (listed, host) = (own.listed, own.role == Role::Host);
-        let until = now + self.state.settings.times.grace;
+        let grace = self.state.settings.times.grace;
+        let until = now
+            + match loss {
+                Loss::Network => grace,
+                Loss::Page => grace.min(LEFT_GRACE),
+            };
         self.put(Change::Own(member, own::Change::Away { until: Some(until) }));
         self.timers.set(Timer::Grace(member), until);
         if listed {

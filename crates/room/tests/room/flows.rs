@@ -2,8 +2,8 @@
 
 use room::track::{Media, Open, Reaction, Sending};
 use room::{
-    Actor, ChatId, Command, Devices, Goodbye, HostPolicy, MemberId, Millis, Output, Refusal, Right, Role,
-    Room, Settings, Template, UserId, Verdict,
+    Actor, ChatId, Command, Devices, Goodbye, HostPolicy, Loss, MemberId, Millis, Output, Refusal, Right,
+    Role, Room, Settings, Template, UserId, Verdict,
 };
 
 use crate::scene::{Scene, claims};
@@ -337,6 +337,17 @@ fn a_lost_member_keeps_its_place_and_resumes_with_what_it_missed() {
     assert_eq!(welcome.states, [], "nothing is sent twice");
     assert!(welcome.deltas.len() >= 3, "away, said, back");
     assert_eq!(welcome.answered, 2);
+}
+
+#[test]
+fn who_leaves_the_page_is_waited_for_as_long_as_loading_it_anew_takes() {
+    let (mut scene, _, pupil) = large();
+    scene.lose_by(pupil, Loss::Page);
+    scene.wait(Millis::from_secs(9));
+    assert_eq!(scene.join("pupil", Role::Guest), pupil, "the same member goes on");
+    scene.lose_by(pupil, Loss::Page);
+    scene.wait(Millis::from_secs(10));
+    assert_eq!(scene.room.state().own.len(), 1, "nobody came back");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use room::message::{Down, Seen, TrackName, Welcome};
 use room::track::{Track, View};
 use room::{
-    Actor, Change, Claims, Command, Goodbye, Hello, MemberId, Millis, Moment, Output, Outputs, Refusal,
+    Actor, Change, Claims, Command, Goodbye, Hello, Loss, MemberId, Millis, Moment, Output, Outputs, Refusal,
     Request, Resume, Role, Room, RoomId, Settings, Snapshot, UserId,
 };
 
@@ -128,8 +128,12 @@ impl Scene {
     }
 
     pub(crate) fn lose(&mut self, member: MemberId) {
+        self.lose_by(member, Loss::Network);
+    }
+
+    pub(crate) fn lose_by(&mut self, member: MemberId, loss: Loss) {
         self.clients.get_mut(&member).unwrap().connected = false;
-        let outputs = self.room.lost(member, self.now);
+        let outputs = self.room.lost(member, loss, self.now);
         self.perform(outputs);
     }
 

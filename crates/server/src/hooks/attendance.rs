@@ -90,17 +90,18 @@ impl Hooks {
     async fn question(&self, set: &Set, hook: &Hook, about: &Attendance) -> Result<(), Refused> {
         let (begins, _) = names(about.action);
         let event = Event::new(Kind::Of(begins), about.path.clone(), Some(about.who.clone()));
-        self.put(set, hook, event).await
+        // Only what somebody says can be replaced.
+        self.put(set, hook, event).await.map(drop)
     }
 
-    /// Asks one hook one question.
-    pub(super) async fn put(&self, set: &Set, hook: &Hook, event: Event) -> Result<(), Refused> {
+    /// Asks one hook one question; it may agree to another text than it was asked about.
+    pub(super) async fn put(&self, set: &Set, hook: &Hook, event: Event) -> Result<Option<String>, Refused> {
         let delivery = Delivery::of(Arc::new(event));
         self.0.recent.add(record(hook, &delivery));
         let (verdict, mut attempt) = hook.ask(&set.client, &self.0.origin, &delivery).await;
         let counts = &self.0.counts;
         let (counted, status, outcome) = match verdict {
-            Verdict::Yes => (&counts.allowed, Status::Delivered, Ok(())),
+            Verdict::Yes(text) => (&counts.allowed, Status::Delivered, Ok(text)),
             Verdict::No(reason) => {
                 let detail = reason.unwrap_or_else(|| NO_REASON.to_owned());
                 let refused = Refused { why: Why::Forbidden, detail };
@@ -111,7 +112,7 @@ impl Hooks {
                 tracing::warn!(hook = name, %path, error, ?on_failure, "a hook gave no answer that is one");
                 attempt.error = Some(error);
                 let outcome = match on_failure {
-                    OnFailure::Allow => Ok(()),
+                    OnFailure::Allow => Ok(None),
                     OnFailure::Refuse => Err(Refused { why: Why::Unavailable, detail: NO_ANSWER.to_owned() }),
                 };
                 (&counts.unanswered, Status::Dead, outcome)

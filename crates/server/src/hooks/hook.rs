@@ -1,11 +1,12 @@
 //! One hook: what it wants to know, how it is called, and what its answers mean.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
 
 use axum::http::{Method, StatusCode};
 use media::Path;
-use serde::Deserialize;
+use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
@@ -35,8 +36,8 @@ pub(super) struct Hook {
 /// The answer to a question.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// 2xx.
-    Yes,
+    /// 2xx, with the text that its body puts in the place of what was asked about.
+    Yes(Option<String>),
     /// 4xx, with what its body says to whoever is refused.
     No(Option<String>),
     /// Anything else, or nothing; in words for the operator.
@@ -163,23 +164,26 @@ fn verdict(answer: Result<Answer, String>) -> Verdict {
         Err(error) => return Verdict::Unclear(error),
     };
     match answer.status {
-        status if status.is_success() => Verdict::Yes,
+        status if status.is_success() => Verdict::Yes(field(&answer.body, "text")),
         // Said of the request and not of who is asked about: it may do better later.
         status @ (StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS) => {
             Verdict::Unclear(format!("it answered {status}"))
         }
-        status if status.is_client_error() => Verdict::No(reason(&answer.body)),
+        status if status.is_client_error() => {
+            Verdict::No(field(&answer.body, "reason").and_then(|text| one_line(&text)))
+        }
         status => Verdict::Unclear(format!("it answered {status}")),
     }
 }
 
-/// The `reason` of a JSON body, as one line of text.
-fn reason(body: &[u8]) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Body {
-        reason: String,
-    }
-    let Body { reason } = serde_json::from_slice(body).ok()?;
+/// The text in this field of a JSON body. A body that is none, or has something else there, says nothing.
+fn field(body: &[u8], name: &str) -> Option<String> {
+    let body: HashMap<String, Value> = serde_json::from_slice(body).ok()?;
+    body.get(name)?.as_str().map(str::to_owned)
+}
+
+/// What is shown of a reason.
+fn one_line(reason: &str) -> Option<String> {
     // Controls, and what turns the direction of writing, are for terminals and pages to obey, not for us to pass on.
     let is_shown = |char: &char| {
         !char.is_control()
@@ -202,14 +206,24 @@ mod tests {
     }
 
     #[test]
+    fn an_agreement_may_bring_another_text() {
+        assert_eq!(said(200, "{\"text\":\"a *** word\"}"), Verdict::Yes(Some("a *** word".into())));
+        assert_eq!(said(200, "{\"text\":null}"), Verdict::Yes(None));
+    }
+
+    #[test]
     fn two_hundreds_allow_four_hundreds_refuse_and_the_rest_says_nothing() {
-        assert_eq!(said(204, ""), Verdict::Yes);
-        assert_eq!(said(200, "<html>"), Verdict::Yes);
+        assert_eq!(said(204, ""), Verdict::Yes(None));
+        assert_eq!(said(200, "<html>"), Verdict::Yes(None));
         assert_eq!(said(403, "{\"reason\":\"not yours\"}"), Verdict::No(Some("not yours".into())));
         assert_eq!(said(404, "<html>"), Verdict::No(None));
         for status in [301, 307, 408, 429, 500, 503] {
             assert!(matches!(said(status, "{\"reason\":\"x\"}"), Verdict::Unclear(_)), "{status}");
         }
+    }
+
+    fn reason(body: &[u8]) -> Option<String> {
+        field(body, "reason").and_then(|text| one_line(&text))
     }
 
     #[test]

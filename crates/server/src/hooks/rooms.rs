@@ -1,6 +1,7 @@
 //! What happens in rooms, told; and lines of chat, asked about before they are delivered.
 
 use media::Path;
+use room::Verdict;
 
 use super::event::{Event, InRoom, Kind};
 use super::{Hooks, Told};
@@ -18,24 +19,30 @@ impl Hooks {
         !self.0.current.load().hooks.is_empty()
     }
 
-    /// Whether a line of chat may be delivered: every hook that is asked about chat must agree. Where there is none, nobody
-    /// has judged it.
-    pub(crate) async fn may_say(&self, path: Path, room: InRoom) -> bool {
+    /// What becomes of a line of chat: every hook that is asked about chat must agree, and each is asked about what the ones
+    /// before it made of the line. Where there is none, nobody has judged it.
+    pub(crate) async fn judge(&self, path: Path, mut room: InRoom) -> Verdict {
         let set = self.0.current.load_full();
         let chat = config::Event::Chat;
         let asked = set.hooks.iter().filter(|hook| hook.is_asked(chat) && hook.wants(chat, &path));
-        let mut has_judge = false;
+        let (mut has_judge, mut verdict) = (false, Verdict::Deliver);
         for hook in asked {
             has_judge = true;
             let mut event = Event::new(Kind::Of(chat), path.clone(), None);
             event.room = Some(Box::new(room.clone()));
-            if self.put(&set, hook, event).await.is_err() {
-                return false;
+            match self.put(&set, hook, event).await {
+                Err(_) => return Verdict::Refuse,
+                Ok(None) => {}
+                Ok(Some(text)) => {
+                    room.text = Some(text.clone());
+                    verdict = Verdict::Instead(text);
+                }
             }
         }
         if !has_judge {
             tracing::warn!(%path, "nothing is said in a moderated room without a hook that is asked about chat");
+            return Verdict::Refuse;
         }
-        has_judge
+        verdict
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use room::{
-    ChatId, Claims, Command, Hello, MemberId, Refusal, Request, Resume, Room, RoomId, Settings, Verdict,
+    ChatId, Claims, Command, Hello, Loss, MemberId, Refusal, Request, Resume, Room, RoomId, Settings, Verdict,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -41,7 +41,7 @@ pub(crate) enum Input {
     /// A command of whoever has this connection.
     Command { request: Request, link: Arc<Link> },
     /// The connection is gone.
-    Lost { link: Arc<Link> },
+    Lost { link: Arc<Link>, loss: Loss },
     /// A back-end wants something.
     Backend { command: Command, answer: oneshot::Sender<Result<(), Refusal>> },
     /// A back-end wants the room to behave otherwise.

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use room::message::Seen;
 use room::track::Sending;
-use room::{Claims, Command, Hello, MemberId, Millis, Moment, Outputs, Refusal, Request, Resume, RoomId};
+use room::{
+    Claims, Command, Hello, Loss, MemberId, Millis, Moment, Outputs, Refusal, Request, Resume, RoomId,
+};
 
 use super::journal::Write;
 use super::task::Task;
@@ -134,7 +136,7 @@ impl Task {
         let Some(media) = self.hosted.members.get_mut(&member) else { return Outputs::new() };
         let before = std::mem::replace(media, if up { Media::Up } else { Media::Down });
         if !up {
-            return self.room.lost(member, now);
+            return self.room.lost(member, Loss::Network, now);
         }
         let mut outputs = match before {
             Media::Expected(_) | Media::Up => Outputs::new(),

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use room::message::{self, Down, Up, Wrong};
-use room::{Claims, Goodbye, Hello, Refusal, Request, Resume, RoomId};
+use room::{Claims, Goodbye, Hello, Loss, Refusal, Request, Resume, RoomId};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, timeout, timeout_at};
 use wire::ws;
@@ -71,6 +71,7 @@ where
         ws: ws::Session::server_of_texts(),
         handle: None,
         wrong: 0,
+        loss: Loss::Network,
     };
     {
         let mut listen = pin!(ear.listen(from, read));
@@ -86,7 +87,7 @@ where
         }
     }
     if let Some(handle) = ear.handle {
-        handle.send(Input::Lost { link }).await;
+        handle.send(Input::Lost { link, loss: ear.loss }).await;
     }
 }
 
@@ -148,6 +149,8 @@ struct Ear {
     handle: Option<Handle>,
     /// Wrong messages in a row.
     wrong: u32,
+    /// How it went, once it has.
+    loss: Loss,
 }
 
 /// The connection is of no use any more.
@@ -228,7 +231,12 @@ impl Ear {
         while let Some(event) = self.ws.poll_event() {
             match event {
                 ws::Event::Text(text) => self.handle_text(&text).await?,
-                ws::Event::Closed { .. } => return Err(Over),
+                ws::Event::Closed { code } => {
+                    if code == ws::CLOSE_GOING_AWAY {
+                        self.loss = Loss::Page;
+                    }
+                    return Err(Over);
+                }
                 ws::Event::Data(_) => {}
             }
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use room::{Change, Claims, Goodbye, MemberId, Moment, Output, Outputs, Refusal, Request, Room};
+use room::{Change, Claims, Goodbye, Loss, MemberId, Moment, Output, Outputs, Refusal, Request, Room};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::audience::Audience;
@@ -199,7 +199,7 @@ impl Task {
         let outputs = self.room.handle_timeout(now);
         turns.push(Turn { outputs, then: Then::Nobody });
         for member in self.hosted.take_due(now) {
-            let outputs = self.room.lost(member, now);
+            let outputs = self.room.lost(member, Loss::Network, now);
             turns.push(Turn { outputs, then: Then::Nobody });
         }
     }
@@ -213,10 +213,10 @@ impl Task {
                 Some(member) => (self.room.handle(member, request, now), Then::Nobody),
                 None => return,
             },
-            Input::Lost { link } => match self.owners.of(&link) {
+            Input::Lost { link, loss } => match self.owners.of(&link) {
                 Some(member) => {
                     self.owners.0.remove(&member);
-                    (self.room.lost(member, now), Then::Lost { member, link })
+                    (self.room.lost(member, loss, now), Then::Lost { member, link })
                 }
                 None => return,
             },

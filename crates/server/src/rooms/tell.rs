@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use media::Path;
 use room::track::{all, hidden, hosts};
-use room::{Change, ChatId, MemberId, Verdict};
+use room::{Change, ChatId, MemberId};
 
 use super::handle::Input;
 use super::task::Task;
@@ -116,7 +116,7 @@ impl Task {
         let hooks = self.context.operation.hooks.clone();
         let about = InRoom { text: Some(text), ..self.about(member) };
         tokio::spawn(async move {
-            let verdict = if hooks.may_say(path, about).await { Verdict::Deliver } else { Verdict::Refuse };
+            let verdict = hooks.judge(path, about).await;
             handle.send(Input::Judged { chat, verdict }).await;
         });
     }

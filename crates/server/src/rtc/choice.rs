@@ -5,19 +5,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use str0m::Rtc;
-use str0m::bwe::Bitrate;
 use str0m::stats::PeerStats;
 
 use super::choose::{Chooser, Conditions, Decision, Layer, Pictures, Reason, View};
 use super::control::{LOOK_EVERY, Told, name};
 use super::layers::{Layers, Want};
-use super::way::Reports;
+use super::way::{Way, Wishes};
 use crate::sessions::Session;
-
-/// What a way is taken to carry before it has been reckoned: the middle one of a browser's layers, with room to spare.
-pub(super) const ESTIMATE_FIRST: u64 = 1_500_000;
-/// A floor is put under the estimate no more often: each time, all is reckoned anew.
-const FLOOR_EVERY: Duration = Duration::from_secs(1);
 
 /// One viewer's choice.
 pub(super) struct Choice {
@@ -25,24 +19,14 @@ pub(super) struct Choice {
     layers: Arc<Layers>,
     seen: Vec<Layer>,
     want: Option<Want>,
-    known: Known,
+    way: Way,
     decision: Decision,
     look: Instant,
-    desired_bps: u64,
-    floored: Option<Instant>,
     /// Whose layer it is shown beside.
     session: Option<Arc<Session>>,
     shown: Option<(Pictures, Option<u64>)>,
     /// What the viewer has not been told yet: that pictures go or come, and which.
     untold: Vec<Told>,
-}
-
-/// What is known of the way.
-#[derive(Clone, Copy, Debug, Default)]
-struct Known {
-    /// `None` where nobody reckons it.
-    estimate_bps: Option<u64>,
-    reports: Reports,
 }
 
 impl Choice {
@@ -54,17 +38,15 @@ impl Choice {
         now: Instant,
     ) -> Self {
         let decision =
-            Decision { pictures: Pictures::Lane(0), reason: Reason::Source, desired_bps: 0, floor_bps: None };
+            Decision { pictures: Pictures::Lane(0), reason: Reason::Source, wishes: Wishes::default() };
         let mut choice = Self {
             chooser: Chooser::default(),
             layers: Arc::clone(layers),
             seen: Vec::new(),
             want: None,
-            known: Known { estimate_bps: is_reckoned.then_some(ESTIMATE_FIRST), ..Known::default() },
+            way: Way::new(is_reckoned),
             decision,
             look: now,
-            desired_bps: 0,
-            floored: None,
             session,
             shown: None,
             untold: Vec::new(),
@@ -79,11 +61,11 @@ impl Choice {
     }
 
     pub(super) fn handle_estimate(&mut self, bps: u64) {
-        self.known.estimate_bps = Some(bps);
+        self.way.handle_estimate(bps);
     }
 
     pub(super) fn handle_way(&mut self, stats: &PeerStats) {
-        self.known.reports.handle_report(stats);
+        self.way.handle_report(stats);
     }
 
     pub(super) fn poll_timeout(&self) -> Instant {
@@ -92,7 +74,7 @@ impl Choice {
 
     /// What the way is taken to carry, where that is reckoned.
     pub(super) fn estimate_bps(&self) -> Option<u64> {
-        self.known.estimate_bps
+        self.way.estimate_bps()
     }
 
     pub(super) fn pictures(&self) -> Pictures {
@@ -118,25 +100,13 @@ impl Choice {
     /// Chooses anew; `behind` is how long the next packet has waited.
     pub(super) fn handle_timeout(&mut self, now: Instant, rtc: &mut Rtc, behind: Duration) {
         self.decide(now, behind);
-        let Some(estimate) = self.known.estimate_bps else { return };
-        if self.decision.desired_bps != self.desired_bps {
-            self.desired_bps = self.decision.desired_bps;
-            rtc.bwe().set_bitrate(Bitrate::ZERO, Bitrate::bps(self.desired_bps));
-        }
-        let is_due = self.floored.is_none_or(|at| now.duration_since(at) >= FLOOR_EVERY);
-        if let Some(floor) = self.decision.floor_bps.filter(|floor| *floor > estimate && is_due) {
-            self.floored = Some(now);
-            self.known.estimate_bps = Some(floor);
-            rtc.bwe().reset(Bitrate::bps(floor));
-        }
+        self.way.apply(now, rtc, self.decision.wishes);
     }
 
     fn decide(&mut self, now: Instant, behind: Duration) {
         self.look = now + LOOK_EVERY;
         self.layers.look(now, &mut self.seen);
-        let (estimate_bps, loss) = (self.known.estimate_bps, self.known.reports.loss());
-        let round_trip = self.known.reports.round_trip(now);
-        let conditions = Conditions { layers: &self.seen, estimate_bps, loss, round_trip, behind };
+        let conditions = Conditions { layers: &self.seen, way: self.way.look(now), behind };
         let before = self.decision.pictures;
         self.decision = self.chooser.handle_conditions(now, &conditions);
         let is_by_room = self.decision.reason == Reason::Bandwidth;
@@ -187,7 +157,7 @@ impl Choice {
     /// For people to look at, when it has changed by more than anybody would see.
     fn show(&mut self) {
         let Some(session) = &self.session else { return };
-        let rounded = self.known.estimate_bps.map(|bps| bps / 50_000);
+        let rounded = self.way.estimate_bps().map(|bps| bps / 50_000);
         if self.shown.replace((self.decision.pictures, rounded)) == Some((self.decision.pictures, rounded)) {
             return;
         }
@@ -195,6 +165,6 @@ impl Choice {
             Pictures::Lane(lane) => self.layers.named(lane),
             Pictures::Withheld => None,
         };
-        session.set_view(crate::sessions::View { layer, estimate_bps: self.known.estimate_bps });
+        session.set_view(crate::sessions::View { layer, estimate_bps: self.way.estimate_bps() });
     }
 }

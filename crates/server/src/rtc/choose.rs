@@ -3,32 +3,18 @@
 
 use std::time::{Duration, Instant};
 
-use super::way::{ABOUT, Crowd};
+use super::patience::{
+    BEHIND_MAX, DOWN_AFTER, Probing, REGRET, SIZE_AFTER, SPARE_PERCENT, UP_AFTER, UP_AFTER_MAX,
+    WITHHOLD_AFTER, held,
+};
+use super::way::{Outlook, Wishes};
 
 /// Sound with its repetitions, and what is said beside media.
 const SOUND_BPS: u64 = 110_000;
 /// Headers, encryption and extensions beside payloads, in percent of these.
 const PACKET_PERCENT: u64 = 108;
-/// What does not fit for so long is left: an estimate that dips for a moment is none.
-const DOWN_AFTER: Duration = Duration::from_millis(300);
-/// Packets that wait for longer for their turn to be sent say the same, before the estimate does.
-const BEHIND_MAX: Duration = Duration::from_millis(400);
-/// Sound alone is worse than a picture that stutters for a moment.
-const WITHHOLD_AFTER: Duration = Duration::from_millis(1_500);
-/// What fits with this much to spare…
-const SPARE_PERCENT: u64 = 115;
-/// … for so long is gone up to,
-const UP_AFTER: Duration = Duration::from_millis(700);
-/// and later each time that it turned out not to fit,
-const UP_AFTER_MAX: Duration = Duration::from_secs(20);
-/// within so long.
-const REGRET: Duration = Duration::from_secs(8);
-/// Somebody who drags the edge of a window is not followed on each step.
-const SIZE_AFTER: Duration = Duration::from_millis(800);
 /// A layer that has so many percent of the pixels across is enough: nobody sees the difference.
 const COVER_PERCENT: u64 = 85;
-/// How often room for more is looked for, by packets that carry nothing; they are more than what is looked for.
-const PROBE_EVERY: Duration = Duration::from_millis(2_000);
 
 /// A layer as a viewer sees it. They come in order, the best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +28,26 @@ pub(super) struct Layer {
     pub(super) is_sent: bool,
     /// Its publisher lets it rest until somebody wants it.
     pub(super) is_resting: bool,
+}
+
+impl Layer {
+    /// What its packets take of the way.
+    pub(super) fn packets_bps(&self) -> u64 {
+        self.bitrate_bps * PACKET_PERCENT / 100
+    }
+}
+
+/// The smallest that covers so many device pixels, by its index; the best where nobody has said how many there are.
+pub(super) fn covering<'a>(
+    layers: impl ExactSizeIterator<Item = &'a Layer> + DoubleEndedIterator,
+    pixels: Option<(u32, u32)>,
+) -> usize {
+    let Some((width, height)) = pixels else { return 0 };
+    let enough = |has: u32, shown: u32| u64::from(has) * 100 >= u64::from(shown) * COVER_PERCENT;
+    // A picture is fitted into its element: the tighter side decides.
+    let covers = |(w, h): (u32, u32)| enough(w, width) || enough(h, height);
+    let mut layers = layers;
+    layers.rposition(|layer| layer.size.is_some_and(covers)).unwrap_or(0)
 }
 
 /// What the viewer has said of itself.
@@ -63,12 +69,7 @@ impl Default for View {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Conditions<'a> {
     pub(super) layers: &'a [Layer],
-    /// What the way carries; `None` where nobody reckons that.
-    pub(super) estimate_bps: Option<u64>,
-    /// Of what was sent lately, 0 to 1.
-    pub(super) loss: f32,
-    /// As it was lately; `None` where nobody can tell.
-    pub(super) round_trip: Option<Duration>,
+    pub(super) way: Outlook,
     /// How long the next packet has waited to be sent.
     pub(super) behind: Duration,
 }
@@ -95,10 +96,7 @@ pub(super) enum Pictures {
 pub(super) struct Decision {
     pub(super) pictures: Pictures,
     pub(super) reason: Reason,
-    /// What is to be looked for room for.
-    pub(super) desired_bps: u64,
-    /// The estimate is to be no lower than this: it fell for another reason than want of room.
-    pub(super) floor_bps: Option<u64>,
+    pub(super) wishes: Wishes,
 }
 
 /// One viewer's choice so far.
@@ -108,14 +106,14 @@ pub(super) struct Chooser {
     pictures: Option<Pictures>,
     reason: Reason,
     holds: Holds,
-    moments: Moments,
+    /// When something better than before was chosen last.
+    went_up: Option<Instant>,
     /// Room was short since the last change.
     short: bool,
     up_after: Duration,
-    /// What was estimated while the choice still fitted, or it was last gone down from.
-    before: u64,
-    crowd: Crowd,
-    probed: Option<Instant>,
+    /// There was a queue or loss about the last change, or since.
+    was_crowded: bool,
+    probing: Probing,
 }
 
 impl Default for Chooser {
@@ -125,12 +123,11 @@ impl Default for Chooser {
             pictures: None,
             reason: Reason::Source,
             holds: Holds::default(),
-            moments: Moments::default(),
+            went_up: None,
             short: false,
             up_after: UP_AFTER,
-            before: 0,
-            crowd: Crowd::default(),
-            probed: None,
+            was_crowded: false,
+            probing: Probing::default(),
         }
     }
 }
@@ -143,20 +140,10 @@ struct Holds {
     better: Option<Instant>,
 }
 
-/// When something was chosen last, when that was better than before, and when it was because that did not fit.
-#[derive(Debug, Default)]
-struct Moments {
-    changed: Option<Instant>,
-    went_up: Option<Instant>,
-    fell: Option<Instant>,
-}
-
 /// The layers that can be had, and what fits of them.
 struct Offer<'a> {
     layers: Vec<&'a Layer>,
-    estimate_bps: Option<u64>,
-    /// Loss has another reason than want of room.
-    is_lossy: bool,
+    way: Outlook,
 }
 
 impl Offer<'_> {
@@ -165,13 +152,14 @@ impl Offer<'_> {
     }
 
     fn needs(&self, index: usize) -> u64 {
-        self.layers.get(index).map_or(0, |layer| layer.bitrate_bps * PACKET_PERCENT / 100 + SOUND_BPS)
+        self.layers.get(index).map_or(0, |layer| layer.packets_bps() + SOUND_BPS)
     }
 
     /// So many percent of what the layer takes are there.
     fn fits(&self, index: usize, percent: u64) -> bool {
-        let has_room = self.estimate_bps.is_none_or(|estimate| self.needs(index) * percent / 100 <= estimate);
-        has_room || self.is_lossy && index == self.least()
+        let has_room =
+            self.way.estimate_bps.is_none_or(|estimate| self.needs(index) * percent / 100 <= estimate);
+        has_room || self.way.is_lossy && index == self.least()
     }
 
     /// The best that fits from this one on, or the least.
@@ -184,13 +172,7 @@ impl Offer<'_> {
         if !view.is_visible {
             return self.least();
         }
-        let Some((width, height)) = view.pixels else { return 0 };
-        // A picture is fitted into its element: the tighter side decides.
-        let covers = |(w, h): (u32, u32)| {
-            let enough = |has: u32, shown: u32| u64::from(has) * 100 >= u64::from(shown) * COVER_PERCENT;
-            enough(w, width) || enough(h, height)
-        };
-        self.layers.iter().rposition(|layer| layer.size.is_some_and(covers)).unwrap_or(0)
+        covering(self.layers.iter().copied(), view.pixels)
     }
 
     fn lane(&self, index: usize) -> Option<u8> {
@@ -207,40 +189,24 @@ impl Chooser {
     /// Chooses by what is known now; to be asked several times a second.
     pub(super) fn handle_conditions(&mut self, now: Instant, conditions: &Conditions<'_>) -> Decision {
         let is_usable = |layer: &&Layer| layer.is_sent || layer.is_resting;
-        let offer = Offer {
-            layers: conditions.layers.iter().filter(is_usable).collect(),
-            estimate_bps: conditions.estimate_bps,
-            is_lossy: self.crowd.handle_report(now, conditions.loss, conditions.round_trip),
-        };
+        let offer =
+            Offer { layers: conditions.layers.iter().filter(is_usable).collect(), way: conditions.way };
         let wished = offer.covering(&self.view);
         if !offer.layers.is_empty() {
             self.choose(now, &offer, wished, conditions.behind);
         }
+        self.was_crowded |= offer.way.is_crowded;
         // Of a source that is silent nothing is known: what was chosen stays.
         let pictures = self.pictures.unwrap_or(Pictures::Lane(0));
         Decision {
             pictures,
             reason: self.reason,
-            desired_bps: self.desired(now, &offer, wished),
-            floor_bps: self.floor(now, &offer),
+            wishes: Wishes {
+                desired_bps: self.desired(now, &offer, wished),
+                floor_bps: offer.way.is_lossy.then(|| offer.needs(offer.least()) * SPARE_PERCENT / 100),
+                is_short: self.short,
+            },
         }
-    }
-
-    /// Below what the estimate is not believed, if it is below that.
-    fn floor(&self, now: Instant, offer: &Offer<'_>) -> Option<u64> {
-        let estimate = offer.estimate_bps?;
-        let least = offer.needs(offer.least()) * SPARE_PERCENT / 100;
-        // By then a queue or loss would have been told of.
-        let is_forgiven = self
-            .moments
-            .fell
-            .is_some_and(|fell| now.duration_since(fell) >= ABOUT && !self.crowd.is_about(fell));
-        let floor = match (is_forgiven, offer.is_lossy) {
-            (true, _) => self.before.max(least),
-            (false, true) => least,
-            (false, false) => return None,
-        };
-        (estimate < floor).then_some(floor)
     }
 
     fn choose(&mut self, now: Instant, offer: &Offer<'_>, wished: usize, behind: Duration) {
@@ -273,22 +239,18 @@ impl Chooser {
     ) {
         let least = offer.least();
         // An estimate alone may be too low; a picture that goes through shows that it fits.
-        let has_reason = current < least || self.crowd.is_about(now);
+        let has_reason = current < least || offer.way.is_crowded;
         let is_unfit = !offer.fits(current, 95) && has_reason || behind > BEHIND_MAX && current < least;
         let patience = if current < least { DOWN_AFTER } else { WITHHOLD_AFTER };
-        if !is_unfit && !self.short {
-            self.before = offer.estimate_bps.unwrap_or(0);
-        }
         self.short |= is_unfit || current > wished && !offer.fits(wished, SPARE_PERCENT);
         if held(&mut self.holds.unfit, is_unfit, now, patience) {
-            if self.moments.went_up.take().is_some_and(|at| now.duration_since(at) < REGRET) {
+            if self.went_up.take().is_some_and(|at| now.duration_since(at) < REGRET) {
                 self.up_after = (self.up_after * 2).min(UP_AFTER_MAX);
             }
             match current < least {
                 true => self.take(now, offer, offer.best(current + 1, 100), Reason::Bandwidth),
                 false => self.set(now, Pictures::Withheld, Reason::Bandwidth),
             }
-            self.moments.fell = Some(now);
             return;
         }
         if held(&mut self.holds.oversized, current < wished, now, SIZE_AFTER) {
@@ -298,12 +260,12 @@ impl Chooser {
         let patience = if self.short { self.patience() } else { SIZE_AFTER };
         if held(&mut self.holds.better, better < current && !is_unfit, now, patience) {
             let reason = if self.short { Reason::Bandwidth } else { Reason::Size };
-            self.moments.went_up = Some(now);
+            self.went_up = Some(now);
             self.take(now, offer, better, reason);
         }
         // What has held for long is no longer doubted.
-        if self.moments.went_up.is_some_and(|at| now.duration_since(at) >= REGRET) {
-            (self.moments.went_up, self.up_after) = (None, UP_AFTER);
+        if self.went_up.is_some_and(|at| now.duration_since(at) >= REGRET) {
+            (self.went_up, self.up_after) = (None, UP_AFTER);
         }
     }
 
@@ -317,41 +279,24 @@ impl Chooser {
         if self.pictures == Some(pictures) {
             return;
         }
-        (self.pictures, self.reason, self.moments.fell) = (Some(pictures), reason, None);
+        (self.pictures, self.reason) = (Some(pictures), reason);
         (self.holds.unfit, self.holds.oversized, self.holds.better, self.short) =
             (None, None, None, reason == Reason::Bandwidth);
-        // What was just found too much is not looked for at once.
-        (self.probed, self.moments.changed) = (Some(now), Some(now));
+        self.probing.rest(now);
+        self.was_crowded = false;
     }
 
-    /// Room is looked for when what is desired rises: now and then it is let fall for a moment.
+    /// What the wished layer takes, with room to spare.
     fn desired(&mut self, now: Instant, offer: &Offer<'_>, wished: usize) -> u64 {
         let desired = offer.needs(wished.min(offer.least())) * SPARE_PERCENT / 100 * 11 / 10;
-        let is_short = offer.estimate_bps.is_some_and(|estimate| estimate < desired);
-        let every = PROBE_EVERY.max(self.patience() / 2);
-        if is_short && self.probed.is_none_or(|at| now.duration_since(at) >= every) {
-            self.probed = Some(now);
-            return desired / 8;
-        }
-        desired
+        let patience = self.patience();
+        self.probing.desired(now, offer.way.estimate_bps, desired, patience)
     }
 
     /// How long what fits has to fit before it is gone up to.
     fn patience(&self) -> Duration {
-        match self.moments.changed {
-            Some(changed) if self.crowd.is_about(changed) => self.up_after,
-            Some(_) | None => UP_AFTER,
-        }
+        if self.was_crowded { self.up_after } else { UP_AFTER }
     }
-}
-
-/// Whether something has been so for long enough.
-pub(super) fn held(since: &mut Option<Instant>, is_so: bool, now: Instant, patience: Duration) -> bool {
-    if !is_so {
-        *since = None;
-        return false;
-    }
-    now.duration_since(*since.get_or_insert(now)) >= patience
 }
 
 #[cfg(test)]
@@ -379,8 +324,8 @@ mod tests {
         start: Instant,
         ms: u64,
         estimate_kbps: Option<u64>,
-        loss: f32,
-        round_trip_ms: u64,
+        is_lossy: bool,
+        is_crowded: bool,
         behind_ms: u64,
         /// When what was chosen.
         changes: Vec<(u64, Pictures, Reason)>,
@@ -395,8 +340,8 @@ mod tests {
                 start: Instant::now(),
                 ms: 0,
                 estimate_kbps: estimate_kbps.into(),
-                loss: 0.0,
-                round_trip_ms: 50,
+                is_lossy: false,
+                is_crowded: false,
                 behind_ms: 0,
                 changes: Vec::new(),
                 last: None,
@@ -407,9 +352,11 @@ mod tests {
             for _ in 0..ms / 100 {
                 let conditions = Conditions {
                     layers: &self.layers,
-                    estimate_bps: self.estimate_kbps.map(|kbps| kbps * 1_000),
-                    loss: self.loss,
-                    round_trip: Some(Duration::from_millis(self.round_trip_ms)),
+                    way: Outlook {
+                        estimate_bps: self.estimate_kbps.map(|kbps| kbps * 1_000),
+                        is_lossy: self.is_lossy,
+                        is_crowded: self.is_crowded,
+                    },
                     behind: Duration::from_millis(self.behind_ms),
                 };
                 let now = self.start + Duration::from_millis(self.ms);
@@ -446,12 +393,12 @@ mod tests {
     fn a_way_that_becomes_narrow_is_followed_within_a_second_and_one_that_widens_within_two() {
         let mut viewer = Viewer::new(5_000);
         viewer.run(10_000);
-        (viewer.estimate_kbps, viewer.round_trip_ms) = (Some(400), 400);
+        (viewer.estimate_kbps, viewer.is_crowded) = (Some(400), true);
         viewer.run(1_000);
         assert_eq!(viewer.changes.last(), Some(&(10_300, Pictures::Lane(0), Reason::Bandwidth)));
-        viewer.round_trip_ms = 50;
+        viewer.is_crowded = false;
         viewer.run(5_000);
-        assert_eq!(viewer.last.expect("it ran").floor_bps, None, "there was a queue");
+        assert!(viewer.last.expect("it ran").wishes.is_short);
         viewer.estimate_kbps = Some(5_000);
         viewer.run(2_000);
         assert_eq!(viewer.changes.last(), Some(&(16_700, Pictures::Lane(2), Reason::Bandwidth)));
@@ -480,32 +427,16 @@ mod tests {
         for _ in 0..1_200 {
             let is_calm = viewer.pictures() == Pictures::Lane(0);
             viewer.estimate_kbps = Some(if is_calm { 1_000 } else { 600 });
-            viewer.round_trip_ms = if is_calm { 50 } else { 300 };
+            viewer.is_crowded = !is_calm;
             viewer.run(100);
         }
         let tries =
             viewer.changes[begun..].iter().filter(|(_, pictures, _)| *pictures == Pictures::Lane(1)).count();
         assert!((4..=13).contains(&tries), "{tries} tries in two minutes");
-        (viewer.estimate_kbps, viewer.round_trip_ms) = (Some(1_000), 50);
+        (viewer.estimate_kbps, viewer.is_crowded) = (Some(1_000), false);
         viewer.run(40_000);
         assert_eq!(viewer.pictures(), Pictures::Lane(1));
         assert_eq!(viewer.chooser.up_after, UP_AFTER, "it has held");
-    }
-
-    #[test]
-    fn an_estimate_that_falls_without_loss_or_queue_is_forgiven_at_once() {
-        let mut viewer = Viewer::new(5_000);
-        for _ in 0..6 {
-            viewer.run(3_000);
-            assert_eq!(viewer.pictures(), Pictures::Lane(2));
-            viewer.estimate_kbps = Some(400);
-            viewer.run(700);
-            assert_eq!(viewer.pictures(), Pictures::Lane(0));
-            assert_eq!(viewer.last.expect("it ran").floor_bps, None, "loss may yet be told of");
-            viewer.run(1_500);
-            assert_eq!(viewer.last.expect("it ran").floor_bps, Some(5_000_000), "as it was before");
-            viewer.estimate_kbps = Some(5_000);
-        }
     }
 
     #[test]
@@ -532,7 +463,7 @@ mod tests {
         let mut viewer = Viewer::new(5_000);
         viewer.run(1_000);
         viewer.estimate_kbps = Some(150);
-        viewer.round_trip_ms = 400;
+        viewer.is_crowded = true;
         viewer.run(2_000);
         assert_eq!(viewer.changes.last(), Some(&(2_900, Pictures::Withheld, Reason::Bandwidth)));
         viewer.run(10_000);
@@ -558,14 +489,15 @@ mod tests {
     fn loss_on_a_way_that_has_no_queue_takes_no_pictures_away() {
         let mut viewer = Viewer::new(5_000);
         viewer.run(1_000);
-        (viewer.estimate_kbps, viewer.loss) = (Some(60), 0.3);
+        (viewer.estimate_kbps, viewer.is_lossy, viewer.is_crowded) = (Some(60), true, true);
         viewer.run(20_000);
         assert_eq!(viewer.pictures(), Pictures::Lane(0));
-        assert!(viewer.last.expect("it ran").floor_bps.is_some_and(|floor| floor > 150_000 + SOUND_BPS));
-        viewer.round_trip_ms = 300;
+        let floor = |viewer: &Viewer| viewer.last.expect("it ran").wishes.floor_bps;
+        assert!(floor(&viewer).is_some_and(|floor| floor > 150_000 + SOUND_BPS));
+        viewer.is_lossy = false;
         viewer.run(3_000);
         assert_eq!(viewer.pictures(), Pictures::Withheld, "this is a queue");
-        assert_eq!(viewer.last.expect("it ran").floor_bps, None);
+        assert_eq!(floor(&viewer), None);
     }
 
     #[test]
@@ -601,15 +533,15 @@ mod tests {
         let (mut before, mut rises) = (u64::MAX, 0);
         for _ in 0..100 {
             viewer.run(100);
-            let desired = viewer.last.expect("it ran").desired_bps;
+            let desired = viewer.last.expect("it ran").wishes.desired_bps;
             rises += usize::from(desired > before);
             before = desired;
         }
         assert!((4..=5).contains(&rises), "{rises} in ten seconds");
         let mut calm = Viewer::new(9_000);
         calm.run(5_000);
-        let desired = calm.last.expect("it ran").desired_bps;
+        let desired = calm.last.expect("it ran").wishes.desired_bps;
         calm.run(20_000);
-        assert_eq!(calm.last.expect("it ran").desired_bps, desired);
+        assert_eq!(calm.last.expect("it ran").wishes.desired_bps, desired);
     }
 }

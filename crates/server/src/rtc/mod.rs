@@ -23,6 +23,7 @@ mod offer;
 mod outgoing;
 mod outlet;
 mod packets;
+mod patience;
 mod pause;
 mod plan;
 mod presence;

@@ -7,8 +7,8 @@ use str0m::change::SdpOffer;
 use str0m::format::{Codec, CodecConfig, PayloadParams};
 use str0m::rtp::Extension;
 
-use super::choice::ESTIMATE_FIRST;
 use super::simulcast;
+use super::way::ESTIMATE_FIRST;
 
 /// What an offer may have.
 #[derive(Clone, Copy, Debug)]

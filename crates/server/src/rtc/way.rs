@@ -1,15 +1,28 @@
-//! What a viewer's reports say of the way to it: what is lost, how long it takes, and whether loss is for want of room. Pure,
-//! and time is an argument.
+//! The way to a viewer: what it carries, what is lost on it, how long it takes, and whether loss is for want of room. Time is an
+//! argument.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use str0m::Rtc;
+use str0m::bwe::Bitrate;
 use str0m::stats::PeerStats;
+
+/// What a way is taken to carry before it has been reckoned: the middle one of a browser's layers, with room to spare.
+pub(super) const ESTIMATE_FIRST: u64 = 1_500_000;
+/// A floor is put under the estimate no more often: each time, all is reckoned anew.
+const FLOOR_EVERY: Duration = Duration::from_secs(1);
+/// What is lost of a crowded way beyond this is believed at once: no more passes than has passed. The estimate comes to the same,
+/// in steps.
+const LOSS_CLEAR: f32 = 0.15;
+/// Over how long it is counted what was sent, as long as loss is told of.
+const SENT_OVER: Duration = Duration::from_secs(1);
 
 /// Loss beyond this, or a queue, about when room was found short says that it was: estimates also fall when packets come
 /// unevenly, and then a layer is gone up to again at once.
 const LOSS_SHORT: f32 = 0.02;
 /// About when: two reports have come by then.
-pub(super) const ABOUT: Duration = Duration::from_millis(600);
+const ABOUT: Duration = Duration::from_millis(600);
 /// Loss beyond this while the way is no longer than ever is not for want of room.
 const LOSS_HIGH: f32 = 0.08;
 /// A way this much longer than its least has a queue.
@@ -21,33 +34,153 @@ const CALM: Duration = Duration::from_secs(5);
 /// A round trip measured longer ago tells nothing of a way that loses the reports it is measured by.
 const MEASURED_MAX: Duration = Duration::from_secs(4);
 
-/// What was reported last.
+/// What is known at a moment.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Reports {
+pub(super) struct Outlook {
+    /// What the way carries; `None` where nobody reckons that.
+    pub(super) estimate_bps: Option<u64>,
+    /// Much is lost, and not for want of room.
+    pub(super) is_lossy: bool,
+    /// There was a queue or loss a moment ago.
+    pub(super) is_crowded: bool,
+}
+
+/// What is to be done about a way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Wishes {
+    /// What is to be looked for room for.
+    pub(super) desired_bps: u64,
+    /// Below this the estimate is not believed: what was lost has another reason.
+    pub(super) floor_bps: Option<u64>,
+    /// Somebody has less than it wants for want of room.
+    pub(super) is_short: bool,
+}
+
+/// One way.
+#[derive(Debug)]
+pub(super) struct Way {
+    estimate_bps: Option<u64>,
+    reports: Reports,
+    crowd: Crowd,
+    /// What was estimated before it fell without a reason that is known, and when it did.
+    before_bps: u64,
+    fell: Option<Instant>,
+    desired_bps: u64,
+    floored: Option<Instant>,
+}
+
+impl Way {
+    /// One that is reckoned, or not.
+    pub(super) fn new(is_reckoned: bool) -> Self {
+        Self {
+            estimate_bps: is_reckoned.then_some(ESTIMATE_FIRST),
+            reports: Reports::default(),
+            crowd: Crowd::default(),
+            before_bps: ESTIMATE_FIRST,
+            fell: None,
+            desired_bps: 0,
+            floored: None,
+        }
+    }
+
+    pub(super) fn handle_estimate(&mut self, bps: u64) {
+        self.estimate_bps = Some(bps);
+    }
+
+    pub(super) fn handle_report(&mut self, stats: &PeerStats) {
+        self.reports.handle_report(stats);
+    }
+
+    /// What it is taken to carry, where that is reckoned.
+    pub(super) fn estimate_bps(&self) -> Option<u64> {
+        self.estimate_bps
+    }
+
+    /// To be asked several times a second.
+    pub(super) fn look(&mut self, now: Instant) -> Outlook {
+        let (loss, round_trip) = (self.reports.loss, self.reports.round_trip(now));
+        let is_lossy = self.crowd.handle_report(now, loss, round_trip);
+        let is_crowded = self.crowd.is_about(now);
+        let passed = self.reports.passed_bps().filter(|_| is_crowded && !is_lossy && loss >= LOSS_CLEAR);
+        let estimate_bps = self.estimate_bps.map(|bps| bps.min(passed.unwrap_or(u64::MAX)));
+        Outlook { estimate_bps, is_lossy, is_crowded }
+    }
+
+    /// Has room looked for, and what was misjudged reckoned anew.
+    pub(super) fn apply(&mut self, now: Instant, rtc: &mut Rtc, wishes: Wishes) {
+        if self.estimate_bps.is_none() {
+            return;
+        }
+        if wishes.desired_bps != self.desired_bps {
+            self.desired_bps = wishes.desired_bps;
+            rtc.bwe().set_bitrate(Bitrate::ZERO, Bitrate::bps(self.desired_bps));
+        }
+        if let Some(floor) = self.floor(now, wishes) {
+            rtc.bwe().reset(Bitrate::bps(floor));
+        }
+    }
+
+    /// What it is taken to carry from now on, if it was misjudged.
+    fn floor(&mut self, now: Instant, wishes: Wishes) -> Option<u64> {
+        let estimate = self.estimate_bps?;
+        let is_due = self.floored.is_none_or(|at| now.saturating_duration_since(at) >= FLOOR_EVERY);
+        let floor = wishes.floor_bps.max(self.forgiven(now, estimate, wishes.is_short));
+        let floor = floor.filter(|floor| *floor > estimate && is_due)?;
+        (self.floored, self.estimate_bps) = (Some(now), Some(floor));
+        Some(floor)
+    }
+
+    /// What an estimate is put back to that fell without loss and without a queue: it does when packets come unevenly, as when a
+    /// joined group goes out at once. Were there no room after all, a queue or loss would tell, and what it fell to be believed.
+    fn forgiven(&mut self, now: Instant, estimate: u64, is_short: bool) -> Option<u64> {
+        if estimate >= self.before_bps || self.crowd.is_about(now) {
+            (self.before_bps, self.fell) = (estimate, None);
+            return None;
+        }
+        let fell = *self.fell.get_or_insert(now);
+        let is_known = now.saturating_duration_since(fell) >= ABOUT;
+        (is_short && is_known).then_some(self.before_bps)
+    }
+}
+
+/// What was reported last.
+#[derive(Clone, Debug, Default)]
+struct Reports {
+    /// Of what was sent lately, 0 to 1.
     loss: f32,
     round_trip: Option<Duration>,
     /// When that was measured.
     measured: Option<Instant>,
+    /// Bytes that were sent until then, lately.
+    sent: VecDeque<(Instant, u64)>,
 }
 
 impl Reports {
     /// Takes what the peer told of all that it got lately, numbered across streams (TWCC): that of one stream says nothing
     /// where little is sent in it, and comes after seconds.
-    pub(super) fn handle_report(&mut self, stats: &PeerStats) {
+    fn handle_report(&mut self, stats: &PeerStats) {
         self.loss = stats.egress_loss_fraction.unwrap_or(self.loss);
         // The same to the nanosecond is the same measurement, told once more.
         if stats.rtt.is_some() && stats.rtt != self.round_trip {
             (self.round_trip, self.measured) = (stats.rtt, Some(stats.timestamp));
         }
+        self.sent.push_back((stats.timestamp, stats.peer_bytes_tx));
+        let is_old = |at: Instant| stats.timestamp.saturating_duration_since(at) >= SENT_OVER;
+        while self.sent.get(1).is_some_and(|(at, _)| is_old(*at)) {
+            self.sent.pop_front();
+        }
     }
 
-    /// Of what was sent lately, 0 to 1.
-    pub(super) fn loss(&self) -> f32 {
-        self.loss
+    /// How much of what was sent lately has come, in bits a second; `None` before that is known.
+    fn passed_bps(&self) -> Option<u64> {
+        let ((from, before), (until, after)) = (self.sent.front()?, self.sent.back()?);
+        let over = until.saturating_duration_since(*from);
+        let sent = after.saturating_sub(*before) as f64 * 8.0 / over.as_secs_f64();
+        (over >= SENT_OVER / 2).then_some((sent * f64::from(1.0 - self.loss)) as u64)
     }
 
     /// As it was lately; `None` where nobody can tell.
-    pub(super) fn round_trip(&self, now: Instant) -> Option<Duration> {
+    fn round_trip(&self, now: Instant) -> Option<Duration> {
         let is_new = |at| now.saturating_duration_since(at) <= MEASURED_MAX;
         self.round_trip.filter(|_| self.measured.is_some_and(is_new))
     }
@@ -55,7 +188,7 @@ impl Reports {
 
 /// Whether there was no room, as far as loss and queues tell.
 #[derive(Debug, Default)]
-pub(super) struct Crowd {
+struct Crowd {
     /// When there was a queue or loss last.
     crowded: Option<Instant>,
     /// The least round trip lately.
@@ -66,12 +199,12 @@ pub(super) struct Crowd {
 
 impl Crowd {
     /// There was a queue or loss about then, or since.
-    pub(super) fn is_about(&self, at: Instant) -> bool {
+    fn is_about(&self, at: Instant) -> bool {
         self.crowded.is_some_and(|crowded| crowded + ABOUT >= at)
     }
 
     /// Takes what is known now; `true` when much is lost for another reason than want of room.
-    pub(super) fn handle_report(&mut self, now: Instant, loss: f32, round_trip: Option<Duration>) -> bool {
+    fn handle_report(&mut self, now: Instant, loss: f32, round_trip: Option<Duration>) -> bool {
         if loss >= LOSS_SHORT {
             (self.crowded, self.calm) = (Some(now), Some(now));
         }
@@ -97,6 +230,106 @@ impl Crowd {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn stats(at: Instant, sent: u64, (loss, round_trip_ms): (Option<f32>, Option<u64>)) -> PeerStats {
+        PeerStats {
+            peer_bytes_rx: 0,
+            peer_bytes_tx: sent,
+            bytes_rx: 0,
+            bytes_tx: 0,
+            timestamp: at,
+            bwe_tx: None,
+            egress_loss_fraction: loss,
+            ingress_loss_fraction: None,
+            rtt: round_trip_ms.map(Duration::from_millis),
+            selected_candidate_pair: None,
+        }
+    }
+
+    /// A way, asked ten times a second about four reports a second.
+    struct Asked {
+        way: Way,
+        now: Instant,
+        asked: u64,
+        sent: u64,
+        kbps: u64,
+        loss: f32,
+        round_trip_ms: u64,
+        is_short: bool,
+    }
+
+    impl Asked {
+        fn new(kbps: u64) -> Self {
+            let way = Way::new(true);
+            Self {
+                way,
+                now: Instant::now(),
+                asked: 0,
+                sent: 0,
+                kbps,
+                loss: 0.0,
+                round_trip_ms: 50,
+                is_short: false,
+            }
+        }
+
+        /// For so long; tells the last outlook, and what the estimate was put up to in the meantime.
+        fn run(&mut self, ms: u64) -> (Outlook, Option<u64>) {
+            let (mut outlook, mut floor) = (Outlook::default(), None);
+            for _ in 0..ms / 50 {
+                self.now += Duration::from_millis(50);
+                self.asked += 1;
+                self.sent += self.kbps * 50 / 8;
+                if self.asked.is_multiple_of(5) {
+                    // Never the same to the nanosecond.
+                    let report = stats(
+                        self.now,
+                        self.sent,
+                        (Some(self.loss), Some(self.round_trip_ms + self.asked / 5 % 2)),
+                    );
+                    self.way.handle_report(&report);
+                }
+                if self.asked.is_multiple_of(2) {
+                    outlook = self.way.look(self.now);
+                    floor = floor.or(self
+                        .way
+                        .floor(self.now, Wishes { is_short: self.is_short, ..Wishes::default() }));
+                }
+            }
+            (outlook, floor)
+        }
+    }
+
+    #[test]
+    fn an_estimate_that_falls_without_loss_or_queue_is_put_back_once_somebody_is_short() {
+        let mut asked = Asked::new(2_000);
+        for _ in 0..6 {
+            asked.way.handle_estimate(5_000_000);
+            asked.is_short = false;
+            assert_eq!(asked.run(3_000).1, None);
+            asked.way.handle_estimate(400_000);
+            assert_eq!(asked.run(1_000).1, None, "nobody wants more");
+            asked.is_short = true;
+            assert_eq!(asked.run(1_000).1, Some(5_000_000), "as it was before");
+        }
+        asked.way.handle_estimate(400_000);
+        assert_eq!(asked.run(200).1, None, "loss may yet be told of");
+        asked.round_trip_ms = 300;
+        assert_eq!(asked.run(5_000).1, None, "this is a queue");
+    }
+
+    #[test]
+    fn no_more_is_taken_to_pass_a_crowded_way_than_has_passed() {
+        let mut asked = Asked::new(2_000);
+        asked.way.handle_estimate(2_500_000);
+        assert_eq!(asked.run(5_000).0.estimate_bps, Some(2_500_000));
+        (asked.loss, asked.round_trip_ms) = (0.8, 500);
+        let (outlook, _) = asked.run(1_500);
+        assert!(outlook.estimate_bps.is_some_and(|bps| (350_000..450_000).contains(&bps)), "{outlook:?}");
+        asked.round_trip_ms = 50;
+        let (outlook, _) = asked.run(3_000);
+        assert_eq!((outlook.estimate_bps, outlook.is_lossy), (Some(2_500_000), true), "loss without a queue");
+    }
 
     /// Ten questions a second for so long, at this loss and round trip; whether loss had another reason at the end.
     fn ask(crowd: &mut Crowd, now: &mut Instant, seconds: u64, loss: f32, round_trip_ms: u64) -> bool {
@@ -129,22 +362,11 @@ mod tests {
     #[test]
     fn what_all_streams_lost_together_counts_and_an_old_round_trip_does_not() {
         let (mut reports, now) = (Reports::default(), Instant::now());
-        let stats = |at, loss, round_trip_ms: Option<u64>| PeerStats {
-            peer_bytes_rx: 0,
-            peer_bytes_tx: 0,
-            bytes_rx: 0,
-            bytes_tx: 0,
-            timestamp: at,
-            bwe_tx: None,
-            egress_loss_fraction: loss,
-            ingress_loss_fraction: None,
-            rtt: round_trip_ms.map(Duration::from_millis),
-            selected_candidate_pair: None,
-        };
+        let stats = |at, loss, round_trip_ms| stats(at, 0, (loss, round_trip_ms));
         reports.handle_report(&stats(now, Some(0.2), Some(80)));
         let later = now + Duration::from_secs(3);
         reports.handle_report(&stats(later, None, Some(80)));
-        assert_eq!((reports.loss(), reports.round_trip(later)), (0.2, Some(Duration::from_millis(80))));
+        assert_eq!((reports.loss, reports.round_trip(later)), (0.2, Some(Duration::from_millis(80))));
         let late = now + MEASURED_MAX + Duration::from_secs(1);
         assert_eq!(reports.round_trip(late), None, "it was measured once");
     }

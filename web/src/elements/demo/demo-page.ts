@@ -3,7 +3,7 @@
 import { LitElement, type TemplateResult, css, html } from 'lit';
 import { RoomWords } from '../room/words.ts';
 import { sharedStyles } from '../shared.styles.ts';
-import type { Choice } from './join.ts';
+import { type Choice, keepPresence, keptPresence } from './kept.ts';
 
 /** `/demo/abcd-efgh`; a call says in `?call=` who calls. */
 const ROOM = /^\/demo\/([^/]+)\/?$/;
@@ -39,6 +39,9 @@ export class DemoPage extends LitElement {
     super.connectedCallback();
     const { words } = this.#localized;
     document.title = `${this.#room === undefined ? words.lobbyTitle : words.room} · openmic`;
+    // Loaded anew, the page is where it was.
+    const presence = this.#room === undefined ? undefined : keptPresence(this.#room);
+    if (presence !== undefined) void this.#enter(presence);
   }
 
   protected override render(): TemplateResult {
@@ -58,6 +61,8 @@ export class DemoPage extends LitElement {
         .cameraOff=${choice.cameraOff}
         .cameraId=${choice.cameraId}
         .microphoneId=${choice.microphoneId}
+        @wantschange=${({ detail }: CustomEvent<Pick<Choice, 'muted' | 'cameraOff'>>) => keepPresence(room, { ...choice, ...detail })}
+        @left=${() => keepPresence(room, undefined)}
       >
         <om-share slot="invite" .url=${linkOf(room)}></om-share>
         <a slot="over" class="again" href="/demo">${words.newRoom}</a>
@@ -70,6 +75,7 @@ export class DemoPage extends LitElement {
   async #enter(choice: Choice): Promise<void> {
     await import('../../room.ts');
     document.documentElement.classList.add('cinema');
+    if (this.#room !== undefined) keepPresence(this.#room, choice);
     this.choice = choice;
   }
 }

@@ -12,18 +12,8 @@ import { RoomWords } from '../room/words.ts';
 import { selectStyles } from '../select.styles.ts';
 import { sharedStyles } from '../shared.styles.ts';
 import { demoStyles } from './demo.styles.ts';
-import { keepInvitation, keptInvitation } from './kept.ts';
+import { type Choice, keepInvitation, keptInvitation } from './kept.ts';
 import { NAME, NAME_MAX } from './lobby.ts';
-
-/** How somebody comes in. */
-export interface Choice {
-  readonly token: string;
-  readonly name: string;
-  readonly muted: boolean;
-  readonly cameraOff: boolean;
-  readonly cameraId: string | undefined;
-  readonly microphoneId: string | undefined;
-}
 
 if (customElements.get('live-pusher') === undefined) customElements.define('live-pusher', LivePusher);
 

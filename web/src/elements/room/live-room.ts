@@ -40,7 +40,7 @@ export class LiveRoom extends LitElement {
   declare token: string;
   /** Counts where the token has none. */
   declare name: string;
-  /** Comes in with the microphone, or the camera, off. */
+  /** Comes in with the microphone, or the camera, off; afterwards, whether it is. `wantschange` tells. */
   declare muted: boolean;
   declare cameraOff: boolean;
   declare cameraId: string | undefined;
@@ -121,7 +121,6 @@ export class LiveRoom extends LitElement {
     this.#tiles = new TileWatch((wanted) => this.#session?.media?.down?.want(wanted));
     document.addEventListener('visibilitychange', () => document.hidden || this.#session?.hurry(), { signal });
     window.addEventListener('online', () => this.#session?.hurry(), { signal });
-    window.addEventListener('pagehide', () => this.#session?.leave(), { signal });
     for (const type of ['pointermove', 'pointerdown', 'keydown', 'focusin']) this.addEventListener(type, () => this.#ui.wake(), { signal, passive: true });
     this.addEventListener('keydown', (event) => this.#handleKey(event), { signal });
     this.#sizes.observe(this);
@@ -243,9 +242,18 @@ export class LiveRoom extends LitElement {
     if (session === undefined) return;
     const { all, own, phase } = session;
     if (all !== undefined && own !== undefined) this.#shown = { all, own };
+    this.#keepWants(session.wants);
     for (const media of this.#ui.declined) if (own?.asked.some((asked) => asked === media) === false) this.#ui.declined.delete(media);
     if (phase.kind === 'over') this.#handleOver(phase.ending.code);
     this.requestUpdate();
+  }
+
+  /** Who comes back, by pressing or by loading the page anew, is heard and seen as little as before. */
+  #keepWants({ sound, picture }: RoomSession['wants']): void {
+    if (this.muted === !sound && this.cameraOff === !picture) return;
+    this.muted = !sound;
+    this.cameraOff = !picture;
+    this.#fire('wantschange', { muted: this.muted, cameraOff: this.cameraOff });
   }
 
   #handleOver(code: string): void {

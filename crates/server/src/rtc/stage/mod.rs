@@ -16,18 +16,16 @@ use std::time::{Duration, Instant};
 use room::MemberId;
 use room::clock::Mapping;
 use str0m::Rtc;
-use str0m::bwe::Bitrate;
 use str0m::media::{MediaKind, Mid};
 use str0m::stats::{MediaEgressStats, PeerStats};
 use tokio_util::sync::CancellationToken;
 
-use super::choice::ESTIMATE_FIRST;
 use super::control;
 use super::control::{Held, LOOK_EVERY, Told};
 use super::offer::Refusal;
 use super::outlet;
 use super::watch::Over;
-use super::way::{ABOUT, Crowd, Reports};
+use super::way::Way;
 use crate::context::Context;
 use crate::rooms::micros_at;
 use crate::rooms::stage::Attending;
@@ -43,8 +41,6 @@ use voices::{LEVEL_UNKNOWN, Talker, Voices};
 const VOICES_MAX: usize = 6;
 /// And as many are seen: three rows of three, of the size of a thumb on a phone.
 const TILES_MAX: usize = 9;
-/// A floor is put under the estimate no more often: each time, all is reckoned anew.
-const FLOOR_EVERY: Duration = Duration::from_secs(1);
 
 /// Whether an offer has no more sections than there are slots.
 pub(super) fn check(offer: &str) -> Result<(), Refusal> {
@@ -81,20 +77,6 @@ struct Hearing {
     speakers: Speakers,
 }
 
-/// What is known of the way.
-#[derive(Debug, Default)]
-struct Way {
-    /// `None` where nobody reckons it.
-    estimate_bps: Option<u64>,
-    reports: Reports,
-    crowd: Crowd,
-    /// What was estimated before it fell without a reason that is known, and when it did.
-    before_bps: u64,
-    fell: Option<Instant>,
-    desired_bps: u64,
-    floored: Option<Instant>,
-}
-
 impl Slots {
     pub(super) fn new(context: Arc<Context>, member: Attending, is_reckoned: bool, now: Instant) -> Self {
         let Attending { member, stage, left, path: _ } = member;
@@ -104,11 +86,7 @@ impl Slots {
             zero: now,
             hearing: Hearing::new(member),
             tiles: Tiles::default(),
-            way: Way {
-                estimate_bps: is_reckoned.then_some(ESTIMATE_FIRST),
-                before_bps: ESTIMATE_FIRST,
-                ..Way::default()
-            },
+            way: Way::new(is_reckoned),
             held: Held::default(),
             look: now,
             is_over: false,
@@ -147,11 +125,11 @@ impl Slots {
     }
 
     pub(super) fn handle_estimate(&mut self, bps: u64) {
-        self.way.estimate_bps = Some(bps);
+        self.way.handle_estimate(bps);
     }
 
     pub(super) fn handle_way(&mut self, stats: &PeerStats) {
-        self.way.reports.handle_report(stats);
+        self.way.handle_report(stats);
     }
 
     pub(super) fn handle_stats(&mut self, stats: &MediaEgressStats) {
@@ -183,11 +161,9 @@ impl Slots {
         }
         self.hearing.handle_cast(now, &self.cast);
         let conditions = Conditions {
-            estimate_bps: self.way.estimate_bps,
+            way: self.way.look(now),
             voices: self.hearing.voices.heard().flatten().count(),
             behind: Duration::ZERO,
-            is_lossy: self.way.is_lossy(now),
-            is_crowded: self.way.crowd.is_about(now),
         };
         let wishes = self.tiles.handle_cast(now, rtc, &self.cast, conditions);
         self.way.apply(now, rtc, wishes);
@@ -229,7 +205,7 @@ impl Slots {
                 return Poll::Ready(Ok(()));
             }
         }
-        let room = self.way.estimate_bps.map(outlet::ahead);
+        let room = self.way.estimate_bps().map(outlet::ahead);
         self.tiles.poll_write(cx, rtc, &self.cast, room).map(Ok)
     }
 }
@@ -267,40 +243,5 @@ impl Hearing {
             }
         }
         self.speakers.take_told(now).map(|speakers| Told::Speakers { speakers })
-    }
-}
-
-impl Way {
-    /// Much is lost, and not for want of room.
-    fn is_lossy(&mut self, now: Instant) -> bool {
-        self.crowd.handle_report(now, self.reports.loss(), self.reports.round_trip(now))
-    }
-
-    /// What an estimate is put back to that fell without loss and without a queue: it does when packets come unevenly, as when a
-    /// joined group goes out at once. Were there no room after all, a queue or loss would tell, and what it fell to be believed.
-    fn forgiven(&mut self, now: Instant, estimate: u64, is_short: bool) -> Option<u64> {
-        if estimate >= self.before_bps || self.crowd.is_about(now) {
-            (self.before_bps, self.fell) = (estimate, None);
-            return None;
-        }
-        let fell = *self.fell.get_or_insert(now);
-        let is_known = now.saturating_duration_since(fell) >= ABOUT;
-        (is_short && is_known).then_some(self.before_bps)
-    }
-
-    /// Has room looked for, and what was misjudged reckoned anew.
-    fn apply(&mut self, now: Instant, rtc: &mut Rtc, wishes: share::Wishes) {
-        let Some(estimate) = self.estimate_bps else { return };
-        if wishes.desired_bps != self.desired_bps {
-            self.desired_bps = wishes.desired_bps;
-            rtc.bwe().set_bitrate(Bitrate::ZERO, Bitrate::bps(self.desired_bps));
-        }
-        let is_due = self.floored.is_none_or(|at| now.saturating_duration_since(at) >= FLOOR_EVERY);
-        let floor = wishes.floor_bps.max(self.forgiven(now, estimate, wishes.is_short));
-        if let Some(floor) = floor.filter(|floor| *floor > estimate && is_due) {
-            self.floored = Some(now);
-            self.estimate_bps = Some(floor);
-            rtc.bwe().reset(Bitrate::bps(floor));
-        }
     }
 }

@@ -5,32 +5,15 @@ use std::time::{Duration, Instant};
 
 use room::MemberId;
 
-use super::super::choose::{Layer, held};
+use super::super::choose::{Layer, covering};
+use super::super::patience::{
+    BEHIND_MAX, DOWN_AFTER, Probing, REGRET, SIZE_AFTER, SPARE_PERCENT, UP_AFTER, UP_AFTER_MAX,
+    WITHHOLD_AFTER, held,
+};
+use super::super::way::{Outlook, Wishes};
 
 /// Of one voice, with its repetitions.
 const VOICE_BPS: u64 = 60_000;
-/// Headers, encryption and extensions beside payloads, in percent of these.
-const PACKET_PERCENT: u64 = 108;
-/// What does not fit for so long is left: an estimate that dips for a moment is none.
-const DOWN_AFTER: Duration = Duration::from_millis(300);
-/// No picture is worse than one that stutters for a moment.
-const PAUSE_AFTER: Duration = Duration::from_millis(1_500);
-/// Packets that wait for longer for their turn say that there is no room, before the estimate does.
-const BEHIND_MAX: Duration = Duration::from_millis(400);
-/// What fits with this much to spare…
-const SPARE_PERCENT: u64 = 115;
-/// … for so long is gone up to,
-const UP_AFTER: Duration = Duration::from_millis(700);
-/// and later each time that it turned out not to fit,
-const UP_AFTER_MAX: Duration = Duration::from_secs(20);
-/// within so long.
-const REGRET: Duration = Duration::from_secs(8);
-/// Somebody who drags the edge of a window is not followed on each step.
-const SIZE_AFTER: Duration = Duration::from_millis(800);
-/// A layer that has so many percent of the pixels across is enough: nobody sees the difference.
-const COVER_PERCENT: u64 = 85;
-/// How often room for more is looked for.
-const PROBE_EVERY: Duration = Duration::from_millis(2_000);
 
 /// Somebody to be shown.
 #[derive(Clone, Debug)]
@@ -46,16 +29,11 @@ pub(super) struct Wanted {
 /// What is known at a moment.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Conditions {
-    /// What the way carries; `None` where nobody reckons that.
-    pub(super) estimate_bps: Option<u64>,
+    pub(super) way: Outlook,
     /// How many are heard.
     pub(super) voices: usize,
     /// How long the next packet of any picture has waited to be sent.
     pub(super) behind: Duration,
-    /// What is lost is not for want of room.
-    pub(super) is_lossy: bool,
-    /// There was a queue or loss a moment ago.
-    pub(super) is_crowded: bool,
 }
 
 /// What one gets.
@@ -77,17 +55,6 @@ pub(super) struct Shares {
     pub(super) wishes: Wishes,
 }
 
-/// What is to be done about the way itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Wishes {
-    /// What is to be looked for room for.
-    pub(super) desired_bps: u64,
-    /// Below this the estimate is not believed: what was lost has another reason.
-    pub(super) floor_bps: Option<u64>,
-    /// Somebody has less than it wants for want of room.
-    pub(super) is_short: bool,
-}
-
 /// What was shared out so far.
 #[derive(Debug, Default)]
 pub(super) struct Sharing {
@@ -99,12 +66,12 @@ pub(super) struct Sharing {
     is_short: bool,
     up_after: Option<Duration>,
     went_up: Option<Instant>,
-    probed: Option<Instant>,
+    probing: Probing,
 }
 
 impl Wanted {
     fn needs(&self, index: usize) -> u64 {
-        self.layers.get(index).map_or(0, |layer| layer.bitrate_bps * PACKET_PERCENT / 100)
+        self.layers.get(index).map_or(0, Layer::packets_bps)
     }
 
     fn least(&self) -> usize {
@@ -113,11 +80,7 @@ impl Wanted {
 
     /// The smallest that covers what is shown.
     fn covering(&self) -> usize {
-        let Some((width, height)) = self.pixels else { return 0 };
-        let enough = |has: u32, shown: u32| u64::from(has) * 100 >= u64::from(shown) * COVER_PERCENT;
-        // A picture is fitted into its element: the tighter side decides.
-        let covers = |(w, h): (u32, u32)| enough(w, width) || enough(h, height);
-        self.layers.iter().rposition(|layer| layer.size.is_some_and(covers)).unwrap_or(0)
+        covering(self.layers.iter(), self.pixels)
     }
 }
 
@@ -161,9 +124,9 @@ impl Sharing {
     ) -> Shares {
         let sound = VOICE_BPS * conditions.voices.max(1) as u64;
         let budget =
-            |percent: u64| conditions.estimate_bps.map(|bps| (bps * 100 / percent).saturating_sub(sound));
-        let most = allot(budget(100), conditions.is_lossy, wanted);
-        let safe = allot(budget(SPARE_PERCENT), conditions.is_lossy, wanted);
+            |percent: u64| conditions.way.estimate_bps.map(|bps| (bps * 100 / percent).saturating_sub(sound));
+        let most = allot(budget(100), conditions.way.is_lossy, wanted);
+        let safe = allot(budget(SPARE_PERCENT), conditions.way.is_lossy, wanted);
         let current: Vec<Option<Option<usize>>> = wanted.iter().map(|tile| self.current(tile)).collect();
         let allowed =
             self.allowed(now, conditions, wanted, Lots { current: &current, most: &most, safe: &safe });
@@ -193,9 +156,8 @@ impl Sharing {
         Shares {
             shares: wanted.iter().zip(&next).map(share).collect(),
             wishes: Wishes {
-                desired_bps: self.desired(now, conditions.estimate_bps, sound, wanted),
-                floor_bps: (conditions.is_lossy && conditions.estimate_bps.is_some_and(|bps| bps < floor))
-                    .then_some(floor),
+                desired_bps: self.desired(now, conditions.way.estimate_bps, sound, wanted),
+                floor_bps: conditions.way.is_lossy.then_some(floor),
                 is_short: self.is_short,
             },
         }
@@ -227,11 +189,11 @@ impl Sharing {
             better |= rank(current) > rank(*safe) && rank(current) > rank(*most);
             self.is_short |= rank(*safe) > covering && !tile.layers.is_empty();
         }
-        let is_behind = conditions.behind > BEHIND_MAX && conditions.estimate_bps.is_some();
+        let is_behind = conditions.behind > BEHIND_MAX && conditions.way.estimate_bps.is_some();
         let down = held(&mut self.unfit, unfit, now, DOWN_AFTER);
         // An estimate alone may be too low, and pictures that are there show that they fit.
-        let has_been_unfit = self.unfit.is_some_and(|at| now.saturating_duration_since(at) >= PAUSE_AFTER);
-        let pause = has_been_unfit && conditions.is_crowded;
+        let has_been_unfit = self.unfit.is_some_and(|at| now.saturating_duration_since(at) >= WITHHOLD_AFTER);
+        let pause = has_been_unfit && conditions.way.is_crowded;
         let shrink = held(&mut self.oversized, oversized, now, SIZE_AFTER);
         let patience = if self.is_short { self.up_after.unwrap_or(UP_AFTER) } else { Duration::ZERO };
         let up = held(&mut self.better, better && !is_behind, now, patience);
@@ -253,7 +215,8 @@ impl Sharing {
             self.up_after = Some(doubled.min(UP_AFTER_MAX));
         }
         if went_down || went_up {
-            (self.unfit, self.oversized, self.better, self.probed) = (None, None, None, Some(now));
+            (self.unfit, self.oversized, self.better) = (None, None, None);
+            self.probing.rest(now);
         }
         if went_up {
             self.went_up = Some(now);
@@ -276,17 +239,11 @@ impl Sharing {
             .collect();
     }
 
-    /// Room is looked for when what is desired rises: now and then it is let fall for a moment.
+    /// What all that is wanted takes, with room to spare.
     fn desired(&mut self, now: Instant, estimate: Option<u64>, sound: u64, wanted: &[Wanted]) -> u64 {
         let needs: u64 = wanted.iter().map(|tile| tile.needs(tile.covering())).sum();
         let desired = (needs + sound) * SPARE_PERCENT / 100 * 11 / 10;
-        let is_short = estimate.is_some_and(|estimate| estimate < desired);
-        let every = PROBE_EVERY.max(self.up_after.unwrap_or(UP_AFTER) / 2);
-        if is_short && self.probed.is_none_or(|at| now.saturating_duration_since(at) >= every) {
-            self.probed = Some(now);
-            return desired / 8;
-        }
-        desired
+        self.probing.desired(now, estimate, desired, self.up_after.unwrap_or(UP_AFTER))
     }
 }
 
@@ -348,11 +305,9 @@ mod tests {
             for _ in 0..ms.div_ceil(100) {
                 self.ms += 100;
                 let conditions = Conditions {
-                    estimate_bps: Some(kbps * 1_000),
+                    way: Outlook { estimate_bps: Some(kbps * 1_000), is_lossy: false, is_crowded: true },
                     voices: 1,
                     behind: Duration::ZERO,
-                    is_lossy: false,
-                    is_crowded: true,
                 };
                 let now = self.start + Duration::from_millis(self.ms);
                 shares = self.sharing.handle_conditions(now, &conditions, wanted).shares;

@@ -10,8 +10,9 @@ use str0m::Rtc;
 use super::super::control::{self, Told};
 use super::super::lanes::Kind;
 use super::super::layers::Want;
+use super::super::way::Wishes;
 use super::cast::{self, Cast};
-use super::share::{Conditions, Share, Sharing, Wanted, Wishes};
+use super::share::{Conditions, Share, Sharing, Wanted};
 use super::slot::{self, Slot, Wrote};
 
 /// What a member sees.

@@ -1,0 +1,89 @@
+//! A large class: one teacher, and an audience that watches the room's broadcast by HTTP-FLV and, one of ten, by WebRTC.
+
+use anyhow::Context;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::measure::{Cell, Scene, Stage};
+use super::report::Run;
+use super::scenario::Bench;
+use super::source::Shape;
+use super::subject::{Addresses, Subject};
+use super::target::Target;
+use crate::http::{self, Caller};
+use crate::url::Url;
+
+/// Of so many who watch one does by WebRTC.
+const WEBRTC_EACH: usize = 10;
+const ROOM: &str = "class";
+
+/// The answer to a wish for a member by RTMP, as far as it matters here.
+#[derive(Deserialize)]
+struct Member {
+    push: Push,
+}
+
+#[derive(Deserialize)]
+struct Push {
+    rtmp: Rtmp,
+}
+
+#[derive(Deserialize)]
+struct Rtmp {
+    server: String,
+    key: String,
+}
+
+/// Measures what the audience costs, mix and followed picture included; then how fast more of it come in.
+pub(super) fn run(bench: &Bench<'_>) -> anyhow::Result<Run> {
+    let data = std::env::temp_dir().join(format!("openmic-bench-{}", std::process::id()));
+    let done = measure(bench, &data.to_string_lossy());
+    // A folder that stays behind harms no later run.
+    let _ = std::fs::remove_dir_all(&data);
+    done
+}
+
+fn measure(bench: &Bench<'_>, data: &str) -> anyhow::Result<Run> {
+    let shape = Shape { audio: true, ..bench.config.shape };
+    let cell = Cell { shape, ..bench.cell() };
+    bench.check_files(cell.viewers)?;
+    let subject =
+        Subject::openmic_with(bench.config.binary.as_ref(), bench.cores, &[("OPENMIC_DATA_DIR", data)])?;
+    let Subject::Openmic(_, addresses) = &subject else { unreachable!("it was started as one") };
+    let mut stage = Stage::play(&subject, cell, bench.cores, scene(addresses, cell)?)?;
+    stage.fill()?;
+    let mut run = stage.window("class")?;
+    run.join = stage.join()?;
+    let by_webrtc = cell.viewers.div_ceil(WEBRTC_EACH);
+    run.note = Some(format!(
+        "{by_webrtc} of them by WebRTC; from the teacher's socket to theirs p50 {:.1} ms, p95 {:.1} ms; 100 more join in {:.1} ms (p95)",
+        run.latency.map_or(f64::NAN, |latency| latency.p50_ms),
+        run.latency.map_or(f64::NAN, |latency| latency.p95_ms),
+        run.join.map_or(f64::NAN, |join| join.p95_ms),
+    ));
+    stage.strike()?;
+    Ok(run)
+}
+
+/// Makes the room and its teacher.
+fn scene(at: &Addresses, cell: Cell) -> anyhow::Result<Scene> {
+    let api = format!("http://{}/api/v1/rooms", at.http);
+    post(&api, &json!({ "id": ROOM, "template": "class-large" })).context("making the room")?;
+    let wish = json!({ "user": "teacher", "name": "Teacher", "role": "host" });
+    let made = post(&format!("{api}/{ROOM}/members"), &wish).context("making the teacher")?;
+    let Member { push: Push { rtmp: Rtmp { server, key } } } = serde_json::from_value(made)?;
+    let merge_ms = cell.merge_ms;
+    let flv = format!("http://{}/room/{ROOM}.flv?latency_ms={merge_ms}", at.http);
+    let whep = format!("http://{}/room/{ROOM}/whep", at.http);
+    let flv = Target::new(&Url::parse(&flv)?, cell.shape.fps)?;
+    let mut targets = vec![Target::new(&Url::parse(&whep)?, cell.shape.fps)?];
+    targets.extend(std::iter::repeat_n(flv, WEBRTC_EACH - 1));
+    Ok(Scene { pushes: vec![Url::parse(&format!("{server}/{key}"))?], targets })
+}
+
+fn post(url: &str, wish: &Value) -> anyhow::Result<Value> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (url, body) = (Url::parse(url)?, wish.to_string());
+    let posted = http::post(&url, "application/json", body.as_bytes(), Caller::default());
+    Ok(serde_json::from_slice(&runtime.block_on(posted)?.body)?)
+}
