@@ -601,7 +601,9 @@ async fn a_session_whose_peer_never_connects_costs_at_most_twenty_kilobytes() {
     send_tags(&mut peer, 0, 200).await;
     let sdp = Offer::new(addresses.rtc, Options::WATCH).await.sdp;
     let begin = async |sessions: usize| {
-        for _ in 0..sessions {
+        for number in 0..sessions {
+            // The same offer would be the same session.
+            let sdp = sdp.replacen("s=-", &format!("s={sessions}/{number}"), 1);
             let answer =
                 e2e::http::send(addresses.http, "POST", "/live/x/whep", &[SDP], sdp.as_bytes()).await;
             assert_eq!(answer.status, 201);

@@ -19,10 +19,10 @@ export type LinkOutput =
 
 /** UDP that is blocked answers nothing; ICE over TCP is through long before this. */
 export const ICE_MS = 3_000;
-/** DTLS after ICE: three flights, repeated under loss. */
-export const SECURE_MS = 3_000;
+/** DTLS after ICE: flights repeated under loss. UDP passes, and on a way that loses much TCP would be no better. */
+export const SECURE_MS = 8_000;
 /** From the first media, which follows the connection at once, to the first picture. */
-export const PICTURE_MS = 3_000;
+export const PICTURE_MS = 5_000;
 /** ICE calls a short gap `disconnected` and often heals by itself. */
 export const DISCONNECTED_MS = 2_000;
 /** A restart takes one PATCH and a few checks. */

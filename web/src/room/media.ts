@@ -258,8 +258,6 @@ export class RoomMedia {
 
   #handleUpPhase(phase: BroadcastPhase): void {
     this.#upPhase = phase;
-    // Both ways are one path, and only what is sent is answered often enough to be missed at once.
-    if (phase.kind === 'interrupted') this.#down?.hurry();
     if (phase.kind === 'failed') {
       // While the place is there it is tried again: the server may have learned of the place after us.
       this.#again = setTimeout(() => this.#publish(), AGAIN_MS);

@@ -1,7 +1,7 @@
 //! WHIP and WHEP over HTTP, with a server that answers what each test says.
 
-import { describe, expect, it } from 'vitest';
-import { Exchange, type ExchangeOptions } from '../../src/signal/exchange.ts';
+import { describe, expect, it, vi } from 'vitest';
+import { Exchange, type ExchangeOptions, type Fetch } from '../../src/signal/exchange.ts';
 
 interface Request {
   readonly url: string;
@@ -54,6 +54,25 @@ describe('Exchange', () => {
         keepalive: false,
       },
     ]);
+  });
+
+  it('sends_the_offer_again_beside_a_request_that_hangs_where_the_server_takes_both_for_one', async () => {
+    vi.useFakeTimers();
+    try {
+      for (const [knowsRepeats, expected] of [[true, 2], [false, 1]] as const) {
+        let asked = 0;
+        const hang: Fetch = () => {
+          asked += 1;
+          return asked === 2 ? Promise.resolve(new Response('answer', CREATED)) : new Promise(() => undefined);
+        };
+        const opened = new Exchange({ url: URL, fetch: hang, knowsRepeats }).open('offer');
+        await vi.advanceTimersByTimeAsync(4_000);
+        expect(asked).toBe(expected);
+        if (knowsRepeats) expect(await opened).toEqual({ ok: true, answer: 'answer' });
+      }
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('deletes_its_session_at_the_end_once_even_while_the_page_is_left', async () => {

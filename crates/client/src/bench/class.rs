@@ -16,6 +16,8 @@ use crate::url::Url;
 /// Of so many who watch one does by WebRTC.
 const WEBRTC_EACH: usize = 10;
 const ROOM: &str = "class";
+/// Longer than any run.
+const TOKEN_SECONDS: u32 = 3_600;
 
 /// The answer to a wish for a member by RTMP, as far as it matters here.
 #[derive(Deserialize)]
@@ -32,6 +34,11 @@ struct Push {
 struct Rtmp {
     server: String,
     key: String,
+}
+
+#[derive(Deserialize)]
+struct Invitation {
+    token: String,
 }
 
 /// Measures what the audience costs, mix and followed picture included; then how fast more of it come in.
@@ -72,9 +79,12 @@ fn scene(at: &Addresses, cell: Cell) -> anyhow::Result<Scene> {
     let wish = json!({ "user": "teacher", "name": "Teacher", "role": "host" });
     let made = post(&format!("{api}/{ROOM}/members"), &wish).context("making the teacher")?;
     let Member { push: Push { rtmp: Rtmp { server, key } } } = serde_json::from_value(made)?;
+    let wish = json!({ "user": "audience", "name": "Audience", "seconds": TOKEN_SECONDS });
+    let made = post(&format!("{api}/{ROOM}/tokens"), &wish).context("making a token for the audience")?;
+    let Invitation { token } = serde_json::from_value(made)?;
     let merge_ms = cell.merge_ms;
-    let flv = format!("http://{}/room/{ROOM}.flv?latency_ms={merge_ms}", at.http);
-    let whep = format!("http://{}/room/{ROOM}/whep", at.http);
+    let flv = format!("http://{}/room/{ROOM}.flv?latency_ms={merge_ms}&auth={token}", at.http);
+    let whep = format!("http://{}/room/{ROOM}/whep?auth={token}", at.http);
     let flv = Target::new(&Url::parse(&flv)?, cell.shape.fps)?;
     let mut targets = vec![Target::new(&Url::parse(&whep)?, cell.shape.fps)?];
     targets.extend(std::iter::repeat_n(flv, WEBRTC_EACH - 1));

@@ -59,17 +59,18 @@ async fn begin(context: &Arc<Context>, room: &str, request: Request<Body>) -> Re
     // Before the offer is read: who is not in the room makes us keep nothing.
     let attending = context.attend(&room, member, &caller)?;
     let offer = webrtc::text(context, body, WHOLE_STAGE).await?;
-    let path = attending.path.clone();
-    let ticket = context.access.sessions.open(Opening {
-        action: Action::Play,
-        path: path.clone(),
-        protocol: Protocol::Whep,
-        peer: caller.peer,
-        agent: caller.agent.clone(),
-    });
-    let begun = rtc::attend(context, attending, &offer, ticket);
-    let location = |id: &str| format!("/rooms/{}/stage/{id}", room.as_str());
-    begun
-        .map(|begun| webrtc::created(&location(&begun.id), begun))
-        .map_err(|error| webrtc::refused(&path, error))
+    let asked = webrtc::asked(&parts.uri, &parts.headers, &offer);
+    let begin = async {
+        let path = attending.path.clone();
+        let ticket = context.access.sessions.open(Opening {
+            action: Action::Play,
+            path: path.clone(),
+            protocol: Protocol::Whep,
+            peer: caller.peer,
+            agent: caller.agent.clone(),
+        });
+        rtc::attend(context, attending, &offer, ticket).map_err(|error| webrtc::refused(&path, error))
+    };
+    let begun = context.rtc.once(asked, begin).await?;
+    Ok(webrtc::created(&format!("/rooms/{}/stage/{}", room.as_str(), begun.id), begun))
 }

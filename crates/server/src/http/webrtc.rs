@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
-use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
+use axum::http::uri::PathAndQuery;
+use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use media::Path;
 use wire::sdp_fragment;
@@ -135,28 +136,36 @@ async fn begin(
     let admit = async |action, protocol| {
         context.admit(&access::Request { action, path: &path, protocol, query, caller: &caller }).await
     };
-    let begun = match named.way {
-        Way::In => {
-            // With keys a page of anybody's can do no more than whoever gave it one.
-            if context.access.permission(&path, Action::Publish) == Permission::Open {
-                check_publisher(context, &parts.uri, &parts.headers)?;
+    // With keys a page of anybody's can do no more than whoever gave it one.
+    if named.way == Way::In && context.access.permission(&path, Action::Publish) == Permission::Open {
+        check_publisher(context, &parts.uri, &parts.headers)?;
+    }
+    let offer = text(context, body, ONE_STREAM).await?;
+    let asked = asked(&parts.uri, &parts.headers, &offer);
+    let begin = async {
+        let begun = match named.way {
+            Way::In => rtc::publish(context, &path, &offer, admit(Action::Publish, Protocol::Whip).await?),
+            Way::Out => {
+                let wait = target::milliseconds(query, "wait_ms", flv::WAIT_MS_MAX)?.unwrap_or(0);
+                let wanted = ladder::Asked::of(query).map_err(flv::no_such)?;
+                let ticket = admit(Action::Play, Protocol::Whep).await?;
+                let found =
+                    context.find(&path, Duration::from_millis(wait)).await.ok_or_else(flv::not_live)?;
+                let broadcast = ladder::for_browsers(context, &found, wanted).await.map_err(flv::no_such)?;
+                rtc::watch(context, broadcast, &offer, ticket).await
             }
-            let offer = text(context, body, ONE_STREAM).await?;
-            let ticket = admit(Action::Publish, Protocol::Whip).await?;
-            rtc::publish(context, &path, &offer, ticket)
-        }
-        Way::Out => {
-            let wait = target::milliseconds(query, "wait_ms", flv::WAIT_MS_MAX)?.unwrap_or(0);
-            let wanted = ladder::Asked::of(query).map_err(flv::no_such)?;
-            let offer = text(context, body, ONE_STREAM).await?;
-            let ticket = admit(Action::Play, Protocol::Whep).await?;
-            let found = context.find(&path, Duration::from_millis(wait)).await;
-            let broadcast = ladder::for_browsers(context, &found.ok_or_else(flv::not_live)?, wanted).await;
-            rtc::watch(context, broadcast.map_err(flv::no_such)?, &offer, ticket).await
-        }
+        };
+        begun.map_err(|error| refused(&path, error))
     };
-    let location = |id: &str| format!("{}{}/{id}", named.broadcast, named.way.suffix());
-    begun.map(|begun| created(&location(&begun.id), begun)).map_err(|error| refused(&path, error))
+    let begun = context.rtc.once(asked, begin).await?;
+    Ok(created(&format!("{}{}/{}", named.broadcast, named.way.suffix(), begun.id), begun))
+}
+
+/// What tells a request that was sent again from another one.
+pub(super) fn asked(uri: &Uri, headers: &HeaderMap, offer: &str) -> rtc::Asked {
+    let target = uri.path_and_query().map_or("", PathAndQuery::as_str);
+    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    rtc::Asked::of([target, bearer, offer])
 }
 
 pub(super) fn refused(path: &Path, error: BeginError) -> Problem {

@@ -16,6 +16,7 @@ use wire::sdp_fragment;
 use super::control::MESSAGE_BYTES_MAX;
 use super::endpoint::Endpoint;
 use super::offer::Refusal;
+use super::offers::{Asked, Offers};
 use super::plan::Plan;
 use super::session::{self, Command, Role};
 use super::waiting::{First, Waiting};
@@ -47,6 +48,7 @@ pub struct Service {
     /// One permit a session whose peer has not connected yet: anybody can begin one, and it is not cheap.
     half_open: Arc<Semaphore>,
     sessions: Mutex<HashMap<String, Handle>>,
+    offers: Offers,
 }
 
 /// A session as its HTTP resource sees it.
@@ -60,6 +62,7 @@ struct Handle {
 }
 
 /// A session that was begun.
+#[derive(Clone, Debug)]
 pub(crate) struct Begun {
     /// The name of its resource.
     pub(crate) id: String,
@@ -133,8 +136,18 @@ impl Service {
             candidates,
             half_open: Arc::new(Semaphore::new(config.half_open_max)),
             sessions: Mutex::default(),
+            offers: Offers::default(),
         };
         Ok((service, sockets.tcp))
+    }
+
+    /// Begins a session once, however often its offer comes.
+    pub(crate) async fn once<E>(
+        &self,
+        asked: Asked,
+        begin: impl Future<Output = Result<Begun, E>>,
+    ) -> Result<Begun, E> {
+        self.offers.once(asked, |begun| self.sessions().contains_key(&begun.id), begin).await
     }
 
     fn sessions(&self) -> MutexGuard<'_, HashMap<String, Handle>> {

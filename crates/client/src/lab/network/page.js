@@ -80,9 +80,10 @@
     await peer.setRemoteDescription({ type: 'answer', sdp: await answer.text() });
   };
 
-  const connected = async (limitMs) => {
+  /** Waits for one that was made since there were so many. */
+  const connected = async (limitMs, before) => {
     const until = performance.now() + limitMs;
-    while (live()?.connectionState !== 'connected') {
+    while (!peers.slice(before).some((peer) => peer.connectionState === 'connected')) {
       if (performance.now() > until) throw new Error(`not connected within ${limitMs / 1000} s`);
       await pause(5);
     }
@@ -118,13 +119,13 @@
   let source;
   const publishOnce = async (options) => {
     const { url, plain, limitMs } = options;
-    const asked = wall();
+    const [asked, before] = [wall(), peers.length];
     const way = plain ? 'plain' : customElements.get('live-pusher') ? 'live-pusher' : 'publish';
     let stop;
     if (way === 'plain') stop = await publishPlainly(url, source.stream);
     else if (way === 'live-pusher') stop = await publishByElement(source.stream, options);
     else stop = await (await import('/assets/openmic.js')).publish(url, source.stream).then((made) => () => made.stop());
-    await connected(limitMs);
+    await connected(limitMs, before);
     return { asked, connected: wall(), way, stop };
   };
 
