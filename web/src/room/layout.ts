@@ -44,8 +44,8 @@ export function arrange({ layout, performers, focus, lead, hasSlides }: Directio
   return { main, others: ownLast(performers).filter((member) => member !== main) };
 }
 
-/** What a room of this template begins with. */
-export function layoutOf(template: string): Layout {
+/** What a room of this template begins with. A screen that somebody else shows is there to be read: nobody wants it as a tile. */
+export function layoutOf(template: string, isShownScreen: boolean): Layout {
   switch (template) {
     case 'class-large':
       return 'teacher';
@@ -53,7 +53,7 @@ export function layoutOf(template: string): Layout {
     case 'show':
       return 'speaker';
     default:
-      return 'gallery';
+      return isShownScreen ? 'speaker' : 'gallery';
   }
 }
 

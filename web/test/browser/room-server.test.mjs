@@ -229,7 +229,7 @@ test('a_shared_screen_takes_the_place_of_the_camera_until_it_ends', { skip }, as
     const [first, second] = await meet(ann, bo);
     await first.mouse.move(300, 300);
     await first.getByRole('button', { name: 'Show the screen' }).click();
-    await second.locator('.tile').getByText('Ann’s screen').waitFor();
+    await second.locator('.tile.main').getByText('Ann’s screen').waitFor();
     await until(() => colourOf(second, 1), isScreen, 20_000);
     await second.screenshot({ path: outputFile('room-server-screen.png') });
     await first.mouse.move(320, 320);

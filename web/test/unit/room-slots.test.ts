@@ -133,9 +133,10 @@ describe('arrange', () => {
 
   it('a_gallery_has_everybody', () => {
     expect(scene({ layout: 'gallery', focus: 3 })).toEqual({ main: undefined, others: [1, 3, 2] });
-    expect(['call', 'class-large', 'class-small', 'meeting', 'show', '?'].map(layoutOf)).toEqual([
+    expect(['call', 'class-large', 'class-small', 'meeting', 'show', '?'].map((template) => layoutOf(template, false))).toEqual([
       ...['speaker', 'teacher', 'gallery', 'gallery', 'speaker', 'gallery'],
     ]);
+    expect(layoutOf('meeting', true)).toBe('speaker');
   });
 });
 

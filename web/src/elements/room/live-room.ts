@@ -187,7 +187,7 @@ export class LiveRoom extends LitElement {
     const slides = this.querySelector(':scope > [slot="slides"]') !== null;
     return {
       ...{ session, ui: this.#ui, words: this.#localized.words, ...shown, hasSlides: slides },
-      layout: this.#ui.layout ?? this.layout ?? layoutOf(shown.all.about.template),
+      layout: this.#ui.layout ?? this.layout ?? layoutOf(shown.all.about.template, showsScreen(shown)),
       isNarrow: this.#ui.size.width < NARROW_PX,
       audienceSrc: this.#audienceSrc(),
       isSoundBlocked: this.#voices.isBlocked,
@@ -334,6 +334,10 @@ function fit(video: HTMLVideoElement): void {
   const ratio = (videoWidth / videoHeight) * (clientHeight / clientWidth);
   const most = video.closest('.main') === null ? TILE_CROP_MAX : CROP_MAX;
   video.classList.toggle('contained', 1 - Math.min(ratio, 1 / ratio) > most);
+}
+
+function showsScreen({ all, own }: { readonly all: All; readonly own: Own }): boolean {
+  return all.stage.some(({ member, sending }) => sending.screen && member !== own.id);
 }
 
 const DECLINED = { kind: 'over', ending: { by: 'bye', code: 'declined', sentence: '' } } as const;
