@@ -132,8 +132,12 @@ export async function whep({ url, times: [startMs, watchMs, limitMs] }) {
     to = await sample();
   }
   if (started && isAnswered('audio') && to.energy <= from.energy) errors.push('the sound is silence');
-  const marks = flashes.map((at) => [at, nearest(tones, at) - at, nearest(lags, at, ([when]) => when)?.[1]]);
-  const apart = marks.filter(([, apartMs, lagMs]) => Math.abs(apartMs) < 500 && lagMs !== undefined);
+  // There is a mark each second. A picture that the browser plays far ahead of its sound is nearer to the tone before its own.
+  const marks = flashes.flatMap((at) => {
+    const lagMs = nearest(lags, at, ([when]) => when)?.[1];
+    return lagMs === undefined ? [] : [[at, nearest(tones, at + lagMs) - at, lagMs]];
+  });
+  const apart = marks.filter(([, apartMs, lagMs]) => Math.abs(apartMs - lagMs) < 500);
   pc.close();
   return {
     playedS: played(to) - beforeS, tookS: (performance.now() - since) / 1000, started, from, to, errors, error: null,
