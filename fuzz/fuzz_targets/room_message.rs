@@ -3,7 +3,10 @@
 
 use libfuzzer_sys::fuzz_target;
 use room::message::{self, Down, Up};
-use room::{Change, Claims, Hello, Loss, MemberId, Millis, Moment, Output, Outputs, Resume, Role, Room, RoomId, Template, UserId};
+use room::{
+    Change, Claims, Hello, Loss, MemberId, Millis, Moment, Output, Outputs, Resume, Role, Room, RoomId,
+    Template, UserId,
+};
 
 const USERS: [(&str, Role); 3] = [("host", Role::Host), ("speaker", Role::Guest), ("guest", Role::Guest)];
 

@@ -2,11 +2,6 @@
 
 /** A server that is there answers anything within this. */
 const PROBE_MS = 1_000;
-/**
- * When it is asked, while nothing has come. Browsers ask over a connection they still have, which after a change of the
- * network is dead and does not know; while that one is busy, the next question opens another.
- */
-const ASKED_MS: readonly number[] = [0, 250, 500];
 
 interface NetworkInformation extends EventTarget {
   readonly type?: string;
@@ -32,18 +27,11 @@ export function watchNetwork(handleChange: () => void, signal: AbortSignal): voi
 /** Asks the server that media goes to; any answer will do, and another origin need not allow it to be read. */
 export function isReachable(mediaUrl: string): Promise<boolean> {
   const url = new URL('/healthz', new URL(mediaUrl, location.href));
-  const asking = new AbortController();
-  const { signal } = asking;
-  const limit = setTimeout(() => asking.abort(), PROBE_MS);
-  const ask = async (afterMs: number): Promise<unknown> => {
-    if (afterMs > 0) await new Promise((done) => setTimeout(done, afterMs));
-    return fetch(url, { mode: 'no-cors', cache: 'no-store', signal });
-  };
-  const reached = Promise.any(ASKED_MS.map(ask)).then(
+  const options: RequestInit = { mode: 'no-cors', cache: 'no-store', signal: AbortSignal.timeout(PROBE_MS) };
+  return fetch(url, options).then(
     () => true,
     () => false,
   );
-  return reached.finally(() => (clearTimeout(limit), asking.abort()));
 }
 
 /** What passes over the path that is in use. */

@@ -1,14 +1,13 @@
 //! A large class: one teacher, and an audience that watches the room's broadcast by HTTP-FLV and, one of ten, by WebRTC.
 
 use anyhow::Context;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::measure::{Cell, Scene, Stage};
 use super::report::Run;
 use super::scenario::Bench;
 use super::source::Shape;
-use super::subject::{Addresses, Subject};
+use super::subject::{Addresses, Subject, in_folder};
 use super::target::Target;
 use crate::http::{self, Caller};
 use crate::url::Url;
@@ -19,35 +18,9 @@ const ROOM: &str = "class";
 /// Longer than any run.
 const TOKEN_SECONDS: u32 = 3_600;
 
-/// The answer to a wish for a member by RTMP, as far as it matters here.
-#[derive(Deserialize)]
-struct Member {
-    push: Push,
-}
-
-#[derive(Deserialize)]
-struct Push {
-    rtmp: Rtmp,
-}
-
-#[derive(Deserialize)]
-struct Rtmp {
-    server: String,
-    key: String,
-}
-
-#[derive(Deserialize)]
-struct Invitation {
-    token: String,
-}
-
 /// Measures what the audience costs, mix and followed picture included; then how fast more of it come in.
 pub(super) fn run(bench: &Bench<'_>) -> anyhow::Result<Run> {
-    let data = std::env::temp_dir().join(format!("openmic-bench-{}", std::process::id()));
-    let done = measure(bench, &data.to_string_lossy());
-    // A folder that stays behind harms no later run.
-    let _ = std::fs::remove_dir_all(&data);
-    done
+    in_folder(|data| measure(bench, data))
 }
 
 fn measure(bench: &Bench<'_>, data: &str) -> anyhow::Result<Run> {
@@ -57,7 +30,9 @@ fn measure(bench: &Bench<'_>, data: &str) -> anyhow::Result<Run> {
     let subject =
         Subject::openmic_with(bench.config.binary.as_ref(), bench.cores, &[("OPENMIC_DATA_DIR", data)])?;
     let Subject::Openmic(_, addresses) = &subject else { unreachable!("it was started as one") };
-    let mut stage = Stage::play(&subject, cell, bench.cores, scene(addresses, cell)?)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let scene = runtime.block_on(scene(addresses, cell))?;
+    let mut stage = Stage::play(&subject, cell, bench.cores, scene)?;
     stage.fill()?;
     let mut run = stage.window("class")?;
     run.join = stage.join()?;
@@ -73,27 +48,32 @@ fn measure(bench: &Bench<'_>, data: &str) -> anyhow::Result<Run> {
 }
 
 /// Makes the room and its teacher.
-fn scene(at: &Addresses, cell: Cell) -> anyhow::Result<Scene> {
+async fn scene(at: &Addresses, cell: Cell) -> anyhow::Result<Scene> {
     let api = format!("http://{}/api/v1/rooms", at.http);
-    post(&api, &json!({ "id": ROOM, "template": "class-large" })).context("making the room")?;
+    post(&api, &json!({ "id": ROOM, "template": "class-large" })).await.context("making the room")?;
     let wish = json!({ "user": "teacher", "name": "Teacher", "role": "host" });
-    let made = post(&format!("{api}/{ROOM}/members"), &wish).context("making the teacher")?;
-    let Member { push: Push { rtmp: Rtmp { server, key } } } = serde_json::from_value(made)?;
+    let teacher = post(&format!("{api}/{ROOM}/members"), &wish).await.context("making the teacher")?;
+    let push = format!("{}/{}", text(&teacher, "/push/rtmp/server")?, text(&teacher, "/push/rtmp/key")?);
     let wish = json!({ "user": "audience", "name": "Audience", "seconds": TOKEN_SECONDS });
-    let made = post(&format!("{api}/{ROOM}/tokens"), &wish).context("making a token for the audience")?;
-    let Invitation { token } = serde_json::from_value(made)?;
-    let merge_ms = cell.merge_ms;
+    let made =
+        post(&format!("{api}/{ROOM}/tokens"), &wish).await.context("making a token for the audience")?;
+    let (token, merge_ms) = (text(&made, "/token")?, cell.merge_ms);
     let flv = format!("http://{}/room/{ROOM}.flv?latency_ms={merge_ms}&auth={token}", at.http);
     let whep = format!("http://{}/room/{ROOM}/whep?auth={token}", at.http);
     let flv = Target::new(&Url::parse(&flv)?, cell.shape.fps)?;
     let mut targets = vec![Target::new(&Url::parse(&whep)?, cell.shape.fps)?];
     targets.extend(std::iter::repeat_n(flv, WEBRTC_EACH - 1));
-    Ok(Scene { pushes: vec![Url::parse(&format!("{server}/{key}"))?], targets })
+    Ok(Scene { pushes: vec![Url::parse(&push)?], targets })
 }
 
-fn post(url: &str, wish: &Value) -> anyhow::Result<Value> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (url, body) = (Url::parse(url)?, wish.to_string());
-    let posted = http::post(&url, "application/json", body.as_bytes(), Caller::default());
-    Ok(serde_json::from_slice(&runtime.block_on(posted)?.body)?)
+async fn post(url: &str, wish: &Value) -> anyhow::Result<Value> {
+    let body = wish.to_string();
+    let answer =
+        http::post(&Url::parse(url)?, "application/json", body.as_bytes(), Caller::default()).await?;
+    Ok(serde_json::from_slice(&answer.body)?)
+}
+
+/// The text at a place of an answer (RFC 6901).
+fn text<'a>(answer: &'a Value, at: &str) -> anyhow::Result<&'a str> {
+    answer.pointer(at).and_then(Value::as_str).with_context(|| format!("the answer has no text at {at}"))
 }

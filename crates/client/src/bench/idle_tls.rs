@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use super::measure::{Cell, Stage};
 use super::report::Run;
 use super::scenario::Bench;
-use super::subject::Subject;
+use super::subject::{Subject, in_folder};
 use super::target::Protocol;
 use crate::net::{self, Stream};
 use crate::url::Url;
@@ -26,11 +26,7 @@ const SPAN: Duration = Duration::from_secs(5);
 pub(super) fn run(bench: &Bench<'_>) -> anyhow::Result<Run> {
     let count = bench.config.idle.max(1);
     bench.check_files(count)?;
-    let data = std::env::temp_dir().join(format!("openmic-bench-{}", std::process::id()));
-    let done = measure(bench, count, &data.to_string_lossy());
-    // A folder that stays behind harms no later run.
-    let _ = std::fs::remove_dir_all(&data);
-    done
+    in_folder(|data| measure(bench, count, data))
 }
 
 fn measure(bench: &Bench<'_>, count: usize, data: &str) -> anyhow::Result<Run> {

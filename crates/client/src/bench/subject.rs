@@ -154,6 +154,15 @@ impl Subject {
     }
 }
 
+/// Does something with a folder of its own for a server's data, which goes afterwards.
+pub(super) fn in_folder<T>(work: impl FnOnce(&str) -> T) -> T {
+    let data = std::env::temp_dir().join(format!("openmic-bench-{}", std::process::id()));
+    let done = work(&data.to_string_lossy());
+    // One that stays behind harms no later run.
+    let _ = std::fs::remove_dir_all(&data);
+    done
+}
+
 fn program(binary: Option<&PathBuf>) -> anyhow::Result<Command> {
     Ok(match binary {
         Some(binary) => Command::new(binary),

@@ -18,7 +18,7 @@ const DEVICES_MAX: usize = 4;
 const KEPT_FOR_HOSTS: u32 = 5;
 /// A large room.
 const LARGE: u32 = 50;
-/// A page that is loaded anew is back within this, a phone's first visit to it included.
+/// A page that is loaded anew is back within this, on a phone that has to fetch all of it, too.
 const LEFT_GRACE: Millis = Millis::from_secs(10);
 
 /// How a connection was lost.
@@ -213,11 +213,11 @@ impl Room {
         let Some(own) = self.own(member) else { return };
         let (listed, host) = (own.listed, own.role == Role::Host);
         let grace = self.state.settings.times.grace;
-        let until = now
-            + match loss {
-                Loss::Network => grace,
-                Loss::Page => grace.min(LEFT_GRACE),
-            };
+        let grace = match loss {
+            Loss::Network => grace,
+            Loss::Page => grace.min(LEFT_GRACE),
+        };
+        let until = now + grace;
         self.put(Change::Own(member, own::Change::Away { until: Some(until) }));
         self.timers.set(Timer::Grace(member), until);
         if listed {

@@ -1,6 +1,5 @@
 //! One hook: what it wants to know, how it is called, and what its answers mean.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
 
@@ -169,21 +168,20 @@ fn verdict(answer: Result<Answer, String>) -> Verdict {
         status @ (StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS) => {
             Verdict::Unclear(format!("it answered {status}"))
         }
-        status if status.is_client_error() => {
-            Verdict::No(field(&answer.body, "reason").and_then(|text| one_line(&text)))
-        }
+        status if status.is_client_error() => Verdict::No(reason(&answer.body)),
         status => Verdict::Unclear(format!("it answered {status}")),
     }
 }
 
 /// The text in this field of a JSON body. A body that is none, or has something else there, says nothing.
 fn field(body: &[u8], name: &str) -> Option<String> {
-    let body: HashMap<String, Value> = serde_json::from_slice(body).ok()?;
+    let body: Value = serde_json::from_slice(body).ok()?;
     body.get(name)?.as_str().map(str::to_owned)
 }
 
-/// What is shown of a reason.
-fn one_line(reason: &str) -> Option<String> {
+/// The `reason` of a JSON body, as one line of text.
+fn reason(body: &[u8]) -> Option<String> {
+    let reason = field(body, "reason")?;
     // Controls, and what turns the direction of writing, are for terminals and pages to obey, not for us to pass on.
     let is_shown = |char: &char| {
         !char.is_control()
@@ -220,10 +218,6 @@ mod tests {
         for status in [301, 307, 408, 429, 500, 503] {
             assert!(matches!(said(status, "{\"reason\":\"x\"}"), Verdict::Unclear(_)), "{status}");
         }
-    }
-
-    fn reason(body: &[u8]) -> Option<String> {
-        field(body, "reason").and_then(|text| one_line(&text))
     }
 
     #[test]

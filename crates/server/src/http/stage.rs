@@ -59,7 +59,6 @@ async fn begin(context: &Arc<Context>, room: &str, request: Request<Body>) -> Re
     // Before the offer is read: who is not in the room makes us keep nothing.
     let attending = context.attend(&room, member, &caller)?;
     let offer = webrtc::text(context, body, WHOLE_STAGE).await?;
-    let asked = webrtc::asked(&parts.uri, &parts.headers, &offer);
     let begin = async {
         let path = attending.path.clone();
         let ticket = context.access.sessions.open(Opening {
@@ -71,6 +70,6 @@ async fn begin(context: &Arc<Context>, room: &str, request: Request<Body>) -> Re
         });
         rtc::attend(context, attending, &offer, ticket).map_err(|error| webrtc::refused(&path, error))
     };
-    let begun = context.rtc.once(asked, begin).await?;
-    Ok(webrtc::created(&format!("/rooms/{}/stage/{}", room.as_str(), begun.id), begun))
+    let place = format!("/rooms/{}/stage", room.as_str());
+    webrtc::created_once(context, (&parts, &offer), &place, begin).await
 }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
+use axum::http::request::Parts;
 use axum::http::uri::PathAndQuery;
-use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use media::Path;
 use wire::sdp_fragment;
@@ -18,7 +19,7 @@ use crate::audience::Protocol;
 use crate::config::Permission;
 use crate::context::Context;
 use crate::ladder;
-use crate::rtc::{self, BeginError, Begun, Limits, ONE_STREAM, Refusal};
+use crate::rtc::{self, BeginError, Begun, Limits, ONE_STREAM, OfferKey, Refusal};
 use crate::sessions::Action;
 
 pub(super) const SDP: &str = "application/sdp";
@@ -141,7 +142,6 @@ async fn begin(
         check_publisher(context, &parts.uri, &parts.headers)?;
     }
     let offer = text(context, body, ONE_STREAM).await?;
-    let asked = asked(&parts.uri, &parts.headers, &offer);
     let begin = async {
         let begun = match named.way {
             Way::In => rtc::publish(context, &path, &offer, admit(Action::Publish, Protocol::Whip).await?),
@@ -157,15 +157,22 @@ async fn begin(
         };
         begun.map_err(|error| refused(&path, error))
     };
-    let begun = context.rtc.once(asked, begin).await?;
-    Ok(created(&format!("{}{}/{}", named.broadcast, named.way.suffix(), begun.id), begun))
+    let place = format!("{}{}", named.broadcast, named.way.suffix());
+    created_once(context, (&parts, &offer), &place, begin).await
 }
 
-/// What tells a request that was sent again from another one.
-pub(super) fn asked(uri: &Uri, headers: &HeaderMap, offer: &str) -> rtc::Asked {
-    let target = uri.path_and_query().map_or("", PathAndQuery::as_str);
-    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    rtc::Asked::of([target, bearer, offer])
+/// Begins the session of an offer, below `place`, unless the same request has come before.
+pub(super) async fn created_once(
+    context: &Context,
+    (parts, offer): (&Parts, &str),
+    place: &str,
+    begin: impl Future<Output = Result<Begun, Problem>>,
+) -> Result<Response, Problem> {
+    let target = parts.uri.path_and_query().map_or("", PathAndQuery::as_str);
+    let bearer = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let key = OfferKey::of([target, bearer.unwrap_or_default(), offer]);
+    let begun = context.rtc.once(key, begin).await?;
+    Ok(created(&format!("{place}/{}", begun.id), begun))
 }
 
 pub(super) fn refused(path: &Path, error: BeginError) -> Problem {
@@ -187,7 +194,7 @@ pub(super) fn refused(path: &Path, error: BeginError) -> Problem {
 }
 
 /// The answer to an offer whose session is at this address.
-pub(super) fn created(location: &str, begun: Begun) -> Response {
+fn created(location: &str, begun: Begun) -> Response {
     let mut response = (StatusCode::CREATED, begun.answer).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(SDP));

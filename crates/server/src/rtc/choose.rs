@@ -39,14 +39,13 @@ impl Layer {
 
 /// The smallest that covers so many device pixels, by its index; the best where nobody has said how many there are.
 pub(super) fn covering<'a>(
-    layers: impl ExactSizeIterator<Item = &'a Layer> + DoubleEndedIterator,
+    mut layers: impl ExactSizeIterator<Item = &'a Layer> + DoubleEndedIterator,
     pixels: Option<(u32, u32)>,
 ) -> usize {
     let Some((width, height)) = pixels else { return 0 };
     let enough = |has: u32, shown: u32| u64::from(has) * 100 >= u64::from(shown) * COVER_PERCENT;
     // A picture is fitted into its element: the tighter side decides.
     let covers = |(w, h): (u32, u32)| enough(w, width) || enough(h, height);
-    let mut layers = layers;
     layers.rposition(|layer| layer.size.is_some_and(covers)).unwrap_or(0)
 }
 

@@ -60,7 +60,7 @@ use crate::{config, rtmp, transcode};
 use lanes::{Kind, Lanes};
 pub(crate) use layers::Info as LayerInfo;
 pub(crate) use offer::{Limits, ONE_STREAM, Refusal, WHOLE_STAGE};
-pub(crate) use offers::Asked;
+pub(crate) use offers::OfferKey;
 use outgoing::Outgoing;
 use plan::{Plan, Way};
 use publish::{Claim, Publish};

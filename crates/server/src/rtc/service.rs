@@ -16,7 +16,7 @@ use wire::sdp_fragment;
 use super::control::MESSAGE_BYTES_MAX;
 use super::endpoint::Endpoint;
 use super::offer::Refusal;
-use super::offers::{Asked, Offers};
+use super::offers::{OfferKey, Offers};
 use super::plan::Plan;
 use super::session::{self, Command, Role};
 use super::waiting::{First, Waiting};
@@ -144,10 +144,10 @@ impl Service {
     /// Begins a session once, however often its offer comes.
     pub(crate) async fn once<E>(
         &self,
-        asked: Asked,
+        key: OfferKey,
         begin: impl Future<Output = Result<Begun, E>>,
     ) -> Result<Begun, E> {
-        self.offers.once(asked, |begun| self.sessions().contains_key(&begun.id), begin).await
+        self.offers.once(key, |begun| self.sessions().contains_key(&begun.id), begin).await
     }
 
     fn sessions(&self) -> MutexGuard<'_, HashMap<String, Handle>> {

@@ -175,8 +175,11 @@ impl Reports {
     fn passed_bps(&self) -> Option<u64> {
         let ((from, before), (until, after)) = (self.sent.front()?, self.sent.back()?);
         let over = until.saturating_duration_since(*from);
-        let sent = after.saturating_sub(*before) as f64 * 8.0 / over.as_secs_f64();
-        (over >= SENT_OVER / 2).then_some((sent * f64::from(1.0 - self.loss)) as u64)
+        if over < SENT_OVER / 2 {
+            return None;
+        }
+        let sent_bps = after.saturating_sub(*before) as f64 * 8.0 / over.as_secs_f64();
+        Some((sent_bps * f64::from(1.0 - self.loss)) as u64)
     }
 
     /// As it was lately; `None` where nobody can tell.
