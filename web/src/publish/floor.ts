@@ -65,8 +65,8 @@ const CHANGE_MIN = 0.2;
 export class Floor {
   readonly #limits: FloorLimits;
   #loss = 0;
-  /** What the server says is lost before it is sent again; reports count what was. */
-  #told = 0;
+  /** What the server says is lost by chance before it is sent again, if it does: reports count what was sent again, and what a queue dropped. */
+  #told: number | undefined;
   #trips: { readonly atMs: number; readonly ms: number }[] = [];
   /** kbit/s that went through without a queue. */
   #provenKbps = 0;
@@ -103,6 +103,11 @@ export class Floor {
     return median > least + Math.max(QUEUE_MS, least * QUEUE_SHARE);
   }
 
+  /** The loss that is no queue's, as far as that is known. */
+  get #byChance(): number {
+    return this.#told ?? this.#loss;
+  }
+
   handleToldLoss(share: number): void {
     this.#told = share;
   }
@@ -113,7 +118,7 @@ export class Floor {
     this.#loss += (sample.lossShare - this.#loss) * SMOOTHING;
     this.#noteTrip(sample.roundTripMs, nowMs);
     const hasQueue = this.hasQueue;
-    if (!hasQueue && this.#loss < LOSS_HIGH) this.#learn(sample.sentKbps);
+    if (!hasQueue && this.#byChance < LOSS_HIGH) this.#learn(sample.sentKbps);
     this.#stepLevel(nowMs);
     this.#stepFloor(hasQueue, nowMs);
     return this.decision;
@@ -140,8 +145,8 @@ export class Floor {
       this.#highSinceMs = undefined;
       return;
     }
-    this.#highSinceMs = this.#loss > LOSS_HIGH ? (this.#highSinceMs ?? nowMs) : undefined;
-    this.#lowSinceMs = this.#loss < LOSS_LOW ? (this.#lowSinceMs ?? nowMs) : undefined;
+    this.#highSinceMs = this.#byChance > LOSS_HIGH ? (this.#highSinceMs ?? nowMs) : undefined;
+    this.#lowSinceMs = this.#byChance < LOSS_LOW ? (this.#lowSinceMs ?? nowMs) : undefined;
     if (this.#level === 'off') this.#floorKbps = undefined;
     else if (lasts(this.#highSinceMs, HIGH_FOR_MS, nowMs) && nowMs >= this.#restUntilMs) this.#raise();
     else if (lasts(this.#lowSinceMs, LOW_FOR_MS, nowMs)) this.#floorKbps = undefined;
@@ -158,7 +163,7 @@ export class Floor {
 
   /** The more is lost, the fewer packets a picture should have: it is whole at once only if none of them is. */
   #pictureOf(floorKbps: number): number {
-    const arrives = 1 - Math.min(Math.max(this.#loss, this.#told), LOSS_OFF);
+    const arrives = 1 - Math.min(Math.max(this.#loss, this.#told ?? 0), LOSS_OFF);
     return Math.max(PICTURE_MIN_KBPS, (floorKbps * arrives) / (1 + (AGAIN_SHARE * (1 - arrives)) / arrives));
   }
 

@@ -117,6 +117,16 @@ describe('Floor', () => {
     expect(pictureAt(0.2, 0.5), 'what the server says counts more than reports').toBeLessThan(550);
   });
 
+  it('stays_away_when_the_server_says_that_nothing_is_lost_by_chance_and_comes_when_it_says_that_much_is', () => {
+    const floor = new Floor(LIMITS);
+    floor.handleToldLoss(0);
+    const dropped = run(floor, 0, 10, always({ lossShare: 0.4, roundTripMs: 100, sentKbps: 500 }));
+    expect(dropped.every(({ floorKbps }) => floorKbps === undefined)).toBe(true);
+    floor.handleToldLoss(0.3);
+    const mended = run(floor, 10, 5, always({ lossShare: 0.02, roundTripMs: 100, sentKbps: 500 }));
+    expect(mended.at(-1)?.floorKbps).toBeGreaterThan(0);
+  });
+
   it('leaves_the_picture_alone_when_the_floor_is_gone', () => {
     const floor = new Floor(LIMITS);
     run(floor, 0, 6, always({ lossShare: 0.3, roundTripMs: 100, sentKbps: 300 }));

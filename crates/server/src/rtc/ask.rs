@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use super::queue::Sent;
+
 /// How often one packet is asked for: at half lost, one in sixteen thousand still does not come.
 const TRIES_MAX: u8 = 13;
 /// Nobody waits longer for a packet, whatever is lost.
@@ -12,9 +14,15 @@ pub(super) const PATIENCE_MAX: Duration = Duration::from_millis(1_400);
 const BEHIND_MAX: u64 = 100;
 /// A gap this large is an outage: what was sent meanwhile is old, and asking for all of it would keep the way full.
 const GAP_MAX: u64 = 80;
+/// What a full queue drops is asked for so often: each answer has to go through that queue.
+const TRIES_CROWDED: u8 = 1;
+/// If it dropped more than this, the answers would keep it full. A keyframe is shorter.
+const CROWDED_MAX: usize = 12;
 /// Packets on the way together come in any order for so long.
 const GRACE: Duration = Duration::from_millis(8);
 const GRACE_MAX: Duration = Duration::from_millis(100);
+/// And for so long where packets tell when they were sent, so that it is known which were late and which sent again.
+const GRACE_KNOWN_MAX: Duration = Duration::from_millis(250);
 /// What is due within this goes together.
 const TOGETHER: Duration = Duration::from_millis(5);
 /// As long as the way is not known to be shorter or longer.
@@ -43,6 +51,10 @@ pub(super) struct Ask {
     /// How late packets come by themselves.
     grace: Duration,
     lost: f32,
+    /// A queue stands on the way: what is lost was dropped by it, and not by chance.
+    is_crowded: bool,
+    /// So much was dropped that nothing is waited for.
+    gave_up: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +62,8 @@ struct Missing {
     since: Instant,
     asked: u8,
     last: Instant,
+    /// When the packet was sent whose coming showed that this one had not.
+    before: Option<Sent>,
 }
 
 impl Missing {
@@ -61,7 +75,21 @@ impl Missing {
 
 impl Ask {
     pub(super) fn new() -> Self {
-        Self { newest: None, missing: BTreeMap::new(), trip: TRIP_FIRST, grace: GRACE, lost: 0.0 }
+        Self {
+            newest: None,
+            missing: BTreeMap::new(),
+            trip: TRIP_FIRST,
+            grace: GRACE,
+            lost: 0.0,
+            is_crowded: false,
+            gave_up: false,
+        }
+    }
+
+    /// Whether a queue stands on the way.
+    pub(super) fn handle_queue(&mut self, is_crowded: bool) {
+        self.is_crowded = is_crowded;
+        self.gave_up &= is_crowded;
     }
 
     /// How long the way to the peer and back was measured to be.
@@ -70,14 +98,14 @@ impl Ask {
     }
 
     /// A packet has come, or was found in another.
-    pub(super) fn handle_packet(&mut self, now: Instant, sequence: u64) {
+    pub(super) fn handle_packet(&mut self, now: Instant, sequence: u64, sent: Option<Sent>) {
         let Some(newest) = self.newest else {
             self.newest = Some(sequence);
             return;
         };
         if sequence <= newest {
             if let Some(missing) = self.missing.remove(&sequence) {
-                self.learn(now, missing);
+                self.learn(now, missing, sent);
             }
             return;
         }
@@ -87,22 +115,32 @@ impl Ask {
             self.missing.clear();
             return;
         }
-        self.lost *= 1.0 - LOSS_WEIGHT;
+        if !self.is_crowded {
+            self.lost *= 1.0 - LOSS_WEIGHT;
+        }
         for each in newest + 1..sequence {
-            self.missing.insert(each, Missing { since: now, asked: 0, last: now });
+            self.missing.insert(each, Missing { since: now, asked: 0, last: now, before: sent });
         }
         let oldest = sequence.saturating_sub(BEHIND_MAX);
         self.missing = self.missing.split_off(&oldest);
+        if self.is_crowded && self.missing.len() > CROWDED_MAX {
+            self.missing.clear();
+            self.gave_up = true;
+        }
     }
 
     /// What the time of a packet that was missing tells.
-    fn learn(&mut self, now: Instant, missing: Missing) {
+    fn learn(&mut self, now: Instant, missing: Missing, sent: Option<Sent>) {
         let answered = now.saturating_duration_since(missing.last);
-        if missing.asked == 0 || missing.asked == 1 && answered < self.trip / 2 {
-            // It was only late, and not lost.
+        let (is_late, most) = match missing.before.zip(sent) {
+            Some((before, sent)) => (sent < before, GRACE_KNOWN_MAX),
+            None => (missing.asked == 0 || missing.asked == 1 && answered < self.trip / 2, GRACE_MAX),
+        };
+        if is_late {
+            // And not lost.
             let late = now.saturating_duration_since(missing.since);
-            self.grace = (late + late / 4).clamp(self.grace, GRACE_MAX.max(self.grace));
-            self.lost -= f32::from(missing.asked) * self.lost.min(LOSS_WEIGHT);
+            self.grace = (late + late / 4).clamp(self.grace, most.max(self.grace));
+            self.lost -= f32::from(missing.asked.min(1)) * self.lost.min(LOSS_WEIGHT);
         } else {
             self.grace = (self.grace * 63 / 64).max(GRACE);
         }
@@ -125,8 +163,9 @@ impl Ask {
 
     /// What is to be asked for now, in order.
     pub(super) fn take_due(&mut self, now: Instant) -> Vec<u64> {
+        let tries = if self.is_crowded { TRIES_CROWDED } else { TRIES_MAX };
         self.missing.retain(|_, missing| {
-            missing.asked < TRIES_MAX && now.saturating_duration_since(missing.since) < PATIENCE_MAX
+            missing.asked < tries && now.saturating_duration_since(missing.since) < PATIENCE_MAX
         });
         if self.poll_timeout().is_none_or(|due| due > now) {
             return Vec::new();
@@ -135,7 +174,7 @@ impl Ask {
         let mut due = Vec::new();
         for (sequence, missing) in &mut self.missing {
             if missing.due(grace, again) <= now + TOGETHER {
-                if missing.asked == 0 {
+                if missing.asked == 0 && !self.is_crowded {
                     self.lost += (1.0 - self.lost) * LOSS_WEIGHT;
                 }
                 (missing.asked, missing.last) = (missing.asked + 1, now);
@@ -147,7 +186,11 @@ impl Ask {
 
     /// How long a missing packet may well take to come: as often as has to be asked at such loss.
     pub(super) fn patience(&self) -> Duration {
-        self.after(REST)
+        match (self.gave_up, self.is_crowded) {
+            (true, _) => Duration::ZERO,
+            (false, true) => self.grace + self.again() * u32::from(TRIES_CROWDED),
+            (false, false) => self.after(REST),
+        }
     }
 
     /// How late what is lost is going to be, before it has been seen; nothing while hardly anything is lost.
@@ -183,6 +226,7 @@ pub(super) fn entries(sequences: &[u64]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::queue::Queue;
     use super::*;
 
     const MS: Duration = Duration::from_millis(1);
@@ -215,7 +259,7 @@ mod tests {
             {
                 coming.remove(&(at, sequence));
                 came.insert(sequence);
-                ask.handle_packet(now, sequence);
+                ask.handle_packet(now, sequence, None);
             }
             for sequence in ask.take_due(now) {
                 questions += 1;
@@ -270,7 +314,7 @@ mod tests {
                 3 => n - 3,
                 rest => n - n % 4 + rest + 1,
             };
-            ask.handle_packet(now, came);
+            ask.handle_packet(now, came, None);
             asked.push(ask.take_due(now + 9 * MS).len());
         }
         let late: usize = asked[2_000..].iter().sum();
@@ -279,21 +323,70 @@ mod tests {
     }
 
     #[test]
+    fn what_was_sent_before_it_was_asked_for_was_late_however_late_it_comes() {
+        let start = Instant::now();
+        let sent = Queue::default().handle_packet(start, start);
+        let (mut queue, mut ask, mut asked) = (Queue::default(), Ask::new(), vec![]);
+        queue.handle_packet(start, start);
+        for n in 0..3_000_u64 {
+            let now = start + n as u32 * 10 * MS;
+            // Each tenth takes 180 ms more.
+            let coming = [(n % 10 != 3).then_some(n), n.checked_sub(18).filter(|late| late % 10 == 3)];
+            for number in coming.into_iter().flatten() {
+                let sent = queue.handle_packet(now, start + number as u32 * 10 * MS);
+                ask.handle_packet(now, number, Some(sent));
+            }
+            asked.push(ask.take_due(now).len());
+        }
+        assert_eq!(asked[200..].iter().sum::<usize>(), 0, "grace {:?}", ask.grace);
+        assert!(asked[..200].iter().sum::<usize>() < 10 && ask.lost < LOST_MIN, "{asked:?} {}", ask.lost);
+        // What is sent again was sent later than what showed that it was missing.
+        ask.handle_packet(start + 40_000 * MS, 4_000, Some(sent));
+        let grace = ask.grace;
+        let before = queue.handle_packet(start + 40_020 * MS, start + 40_020 * MS);
+        ask.handle_packet(start + 40_020 * MS, 4_002, Some(before));
+        let again = queue.handle_packet(start + 40_600 * MS, start + 40_500 * MS);
+        ask.handle_packet(start + 40_600 * MS, 4_001, Some(again));
+        assert!(ask.grace < grace);
+    }
+
+    #[test]
+    fn what_a_queue_drops_is_no_loss_is_asked_for_once_and_given_up_when_it_is_much() {
+        let start = Instant::now();
+        let mut ask = Ask::new();
+        ask.handle_queue(true);
+        let mut questions = 0;
+        for n in (0..1_000_u64).filter(|n| n % 20 != 7) {
+            let now = start + n as u32 * 10 * MS;
+            ask.handle_packet(now, n, None);
+            questions += ask.take_due(now).len();
+        }
+        assert_eq!((questions, ask.lost(), ask.outlook()), (50, 0.0, Duration::ZERO));
+        assert!(ask.patience() >= ask.again(), "as long as one answer takes");
+        for n in (1_000..1_100_u64).filter(|n| n % 3 == 0) {
+            ask.handle_packet(start + n as u32 * 10 * MS, n, None);
+        }
+        assert_eq!(ask.patience(), Duration::ZERO);
+        ask.handle_queue(false);
+        assert!(ask.patience() > Duration::ZERO);
+    }
+
+    #[test]
     fn after_an_outage_nothing_old_is_asked_for_and_what_lies_too_far_behind_is_forgotten() {
         let start = Instant::now();
         let mut ask = Ask::new();
-        ask.handle_packet(start, 0);
-        ask.handle_packet(start, 5_000);
+        ask.handle_packet(start, 0, None);
+        ask.handle_packet(start, 5_000, None);
         assert_eq!(ask.poll_timeout(), None);
-        ask.handle_packet(start, 5_002);
+        ask.handle_packet(start, 5_002, None);
         for n in 5_003..5_200 {
-            ask.handle_packet(start, n);
+            ask.handle_packet(start, n, None);
         }
         assert_eq!(ask.poll_timeout(), None, "5,001 would not be taken any more");
         // Any order, any numbers.
         let mut rng = fastrand::Rng::with_seed(1);
         for n in 0..20_000 {
-            ask.handle_packet(start + n / 100 * MS, rng.u64(0..=u64::MAX));
+            ask.handle_packet(start + n / 100 * MS, rng.u64(0..=u64::MAX), None);
             assert!(ask.missing.len() <= BEHIND_MAX as usize);
         }
     }

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use media::Timestamp;
 
+use super::ask::PATIENCE_MAX;
+
 /// What is remembered: longer than a spell of bad luck, shorter than anybody waits for the delay to fall again.
 const WINDOW: Duration = Duration::from_secs(10);
 /// Of 10 s of pictures, and of sound in packets of 20 ms.
@@ -32,6 +34,8 @@ pub(super) struct Late {
     newest: Option<u64>,
     reckoned: Option<Instant>,
     hold: Duration,
+    /// What is mended before this was dropped by a queue, which is not to be held for.
+    crowded_until: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -43,9 +47,15 @@ struct Frame {
 }
 
 impl Late {
+    /// A queue stands on the way.
+    pub(super) fn handle_queue(&mut self, now: Instant) {
+        self.crowded_until = Some(now + PATIENCE_MAX);
+    }
+
     /// A packet of the frame at `at` has come.
     pub(super) fn handle_packet(&mut self, now: Instant, sequence: u64, at: Timestamp) {
-        let is_mending = self.newest.is_some_and(|newest| sequence < newest);
+        let is_mending = self.newest.is_some_and(|newest| sequence < newest)
+            && self.crowded_until.is_none_or(|until| until <= now);
         self.newest = self.newest.max(Some(sequence));
         let is_next = self.frames.back().is_none_or(|frame| frame.at < at);
         let known = if is_next { None } else { self.frames.iter_mut().rev().find(|frame| frame.at == at) };
@@ -164,6 +174,21 @@ mod tests {
             _ => 0,
         };
         assert_eq!(hold_after(300, outage), Duration::from_millis(140));
+    }
+
+    #[test]
+    fn what_a_queue_dropped_is_not_held_for() {
+        let start = Instant::now();
+        let mut late = Late::default();
+        for n in (0..300_u64).filter(|n| n % 10 != 3) {
+            let now = start + Duration::from_millis(n * 33);
+            late.handle_queue(now);
+            late.handle_packet(now, n, Timestamp::from_micros(n as i64 * 33_000));
+            if n % 10 == 9 {
+                late.handle_packet(now, n - 6, Timestamp::from_micros((n - 6) as i64 * 33_000));
+            }
+        }
+        assert_eq!(late.hold(start + Duration::from_secs(10), Duration::ZERO), Duration::ZERO);
     }
 
     #[test]

@@ -5,14 +5,57 @@ use std::time::{Duration, Instant};
 
 use media::Timestamp;
 use str0m::Rtc;
-use str0m::rtp::Ssrc;
+use str0m::rtp::{RtpPacket, Ssrc};
 
 use super::ask::Ask;
+use super::control::Told;
 use super::feedback;
 use super::late::Late;
+use super::queue::{Queue, Sent};
 
+/// The share that is lost is told in steps of so many percent.
+const LOSS_STEP: f32 = 5.0;
 /// Packets that may come once more: what is asked for lies no further behind.
 const REMEMBERED: usize = 128;
+
+/// What all streams of a publisher have in common.
+#[derive(Debug, Default)]
+pub(super) struct Uplink {
+    queue: Queue,
+    /// In whose name the peer is asked for what is lost.
+    asker: Option<Ssrc>,
+    /// The share of its pictures' packets that it was told is lost, in percent.
+    told: Option<f32>,
+}
+
+impl Uplink {
+    /// A packet has come. When it was sent, if it tells.
+    pub(super) fn handle_packet(&mut self, now: Instant, packet: &RtpPacket) -> Option<Sent> {
+        packet.header.ext_vals.abs_send_time.map(|told| self.queue.handle_packet(now, told))
+    }
+
+    /// Whether packets wait in a queue.
+    pub(super) fn is_crowded(&self, now: Instant) -> bool {
+        self.queue.is_standing(now)
+    }
+
+    /// In whose name the peer is asked.
+    pub(super) fn asker(&mut self, rtc: &mut Rtc) -> Ssrc {
+        *self.asker.get_or_insert_with(|| rtc.direct_api().new_ssrc())
+    }
+
+    /// What the publisher is to be told now that this share is lost, if that is news.
+    pub(super) fn take_told(&mut self, lost: f32) -> Option<Told> {
+        let percent = lost * 100.0;
+        // Half a step on either side of a boundary is no change.
+        if self.told.is_some_and(|told| (percent - told).abs() <= LOSS_STEP * 0.75) {
+            return None;
+        }
+        let told = (percent / LOSS_STEP).round() * LOSS_STEP;
+        self.told = Some(told);
+        Some(Told::Loss { percent: told as u8 })
+    }
+}
 
 /// Of one RTP stream.
 pub(super) struct Mending {
@@ -39,8 +82,16 @@ impl Mending {
         is_new
     }
 
+    /// Whether a queue stands on the way, as far as the packets that come tell.
+    pub(super) fn handle_queue(&mut self, now: Instant, is_crowded: bool) {
+        self.ask.handle_queue(is_crowded);
+        if is_crowded {
+            self.late.handle_queue(now);
+        }
+    }
+
     /// A packet has come, by itself or in another. `false` when it came before.
-    pub(super) fn handle_packet(&mut self, now: Instant, sequence: u64) -> bool {
+    pub(super) fn handle_packet(&mut self, now: Instant, sequence: u64, sent: Option<Sent>) -> bool {
         if self.received.contains(&sequence) {
             return false;
         }
@@ -48,7 +99,7 @@ impl Mending {
             self.received.pop_front();
         }
         self.received.push_back(sequence);
-        self.ask.handle_packet(now, sequence);
+        self.ask.handle_packet(now, sequence, sent);
         true
     }
 
@@ -92,5 +143,18 @@ impl Mending {
         if !due.is_empty() {
             feedback::ask(rtc, own, stream, &due);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_publisher_is_told_at_first_and_when_it_becomes_another_step() {
+        let mut uplink = Uplink::default();
+        let told = |percent| Some(Told::Loss { percent });
+        let found = [0.0, 0.03, 0.1, 0.12, 0.3, 0.0].map(|lost| uplink.take_told(lost));
+        assert_eq!(found, [told(0), None, told(10), None, told(30), told(0)]);
     }
 }

@@ -29,6 +29,7 @@ mod pause;
 mod plan;
 mod presence;
 mod publish;
+mod queue;
 mod rank;
 mod reading;
 mod reencode;

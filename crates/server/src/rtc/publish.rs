@@ -14,7 +14,7 @@ use media::{Frame, Packet, Span, Timestamp};
 use str0m::Rtc;
 use str0m::format::{Codec, PayloadParams};
 use str0m::media::{KeyframeRequestKind, Mid, Rid};
-use str0m::rtp::{RtpPacket, Ssrc};
+use str0m::rtp::RtpPacket;
 use str0m::stats::MediaIngressStats;
 use wire::rtp::{self, Clock, Depacketizer, Event, PayloadKind, red};
 
@@ -22,8 +22,9 @@ use super::control::Told;
 use super::keyframes::Keyframes;
 use super::lanes::{Forward, Kind, Lanes, Place, Writer};
 use super::layered::Layered;
-use super::mending::Mending;
+use super::mending::{Mending, Uplink};
 use super::presence::{Gone, Limits, Presence};
+use super::queue::Sent;
 use crate::audience::Audience;
 
 /// Times of frames that packets may still come for.
@@ -43,10 +44,8 @@ pub(super) struct Publish {
     layered: Option<Layered>,
     demand: Demand,
     presence: Presence,
-    /// The share of its pictures' packets that it was told is lost, in percent.
-    told_lost: f32,
-    /// In whose name the peer is asked for what is lost.
-    asker: Option<Ssrc>,
+    /// The way here.
+    uplink: Uplink,
 }
 
 /// What a publisher writes to, in which layers, and how long it may be silent.
@@ -86,9 +85,6 @@ struct Source {
     rid: Option<Rid>,
 }
 
-/// The share that is lost is told in steps of so many percent.
-const LOSS_STEP: f32 = 5.0;
-
 /// Names of layers for the clock, beyond those of tracks.
 const LAYER_NAMES: u8 = 64;
 
@@ -107,8 +103,7 @@ impl Publish {
             streams: Vec::new(),
             demand: Demand::default(),
             presence: Presence::new(limits),
-            told_lost: 0.0,
-            asker: None,
+            uplink: Uplink::default(),
         }
     }
 
@@ -140,6 +135,9 @@ impl Publish {
         packet: RtpPacket,
     ) -> Result<(), WriteError> {
         self.presence.handle_media(now);
+        let sent = self.uplink.handle_packet(now, &packet);
+        let is_crowded = self.uplink.is_crowded(now);
+        self.streams.iter_mut().for_each(|stream| stream.mending.handle_queue(now, is_crowded));
         let Some(source) = self.source(rtc, &packet) else { return Ok(()) };
         let pt = packet.header.payload_type;
         let is_of = |params: &&PayloadParams| params.pt() == pt || params.red() == Some(pt);
@@ -167,14 +165,15 @@ impl Publish {
             return self.take(
                 now,
                 index,
-                Arrived { sequence, time, marker, payload: packet.payload, captured: told },
+                Arrived { sequence, time, marker, payload: packet.payload, captured: told, sent },
             );
         }
         for block in red::unwrap(&packet.payload) {
             let (sequence, time) =
                 (sequence - block.distance.min(sequence), time - u64::from(block.offset).min(time));
             let payload = block.payload.into();
-            self.take(now, index, Arrived { sequence, time, marker: false, payload, captured: None })?;
+            let sent = sent.filter(|_| block.distance == 0);
+            self.take(now, index, Arrived { sequence, time, marker: false, payload, captured: None, sent })?;
         }
         Ok(())
     }
@@ -183,7 +182,7 @@ impl Publish {
     fn take(&mut self, now: Instant, index: usize, arrived: Arrived) -> Result<(), WriteError> {
         let Some(stream) = self.streams.get_mut(index) else { return Ok(()) };
         // What was repeated may still come by itself, and the other way round.
-        if !stream.mending.handle_packet(now, arrived.sequence) {
+        if !stream.mending.handle_packet(now, arrived.sequence, arrived.sent) {
             return Ok(());
         }
         let is_new = stream.stamps.back().is_none_or(|(newest, _)| *newest < arrived.time);
@@ -334,7 +333,7 @@ impl Publish {
 
     /// Gives up what was waited for, and asks for a keyframe when one is due.
     pub(super) fn handle_timeout(&mut self, now: Instant, rtc: &mut Rtc) -> Result<(), WriteError> {
-        let asker = *self.asker.get_or_insert_with(|| rtc.direct_api().new_ssrc());
+        let asker = self.uplink.asker(rtc);
         for stream in &mut self.streams {
             stream.mending.handle_timeout(now, rtc, asker);
         }
@@ -392,13 +391,7 @@ impl Publish {
     /// What is to be said on it.
     pub(super) fn take_told(&mut self) -> Option<Told> {
         let lost = self.pictures().map(|stream| stream.mending.lost()).fold(0.0, f32::max);
-        let percent = (lost * 100.0 / LOSS_STEP).round() * LOSS_STEP;
-        // Half a step on either side of a boundary is no change.
-        if (lost * 100.0 - self.told_lost).abs() > LOSS_STEP * 0.75 {
-            self.told_lost = percent;
-            return Some(Told::Loss { percent: percent as u8 });
-        }
-        self.layered.as_mut().and_then(Layered::take_told)
+        self.uplink.take_told(lost).or_else(|| self.layered.as_mut().and_then(Layered::take_told))
     }
 }
 
@@ -410,6 +403,8 @@ struct Arrived {
     payload: Arc<[u8]>,
     /// What the publisher said its clock showed.
     captured: Option<Span>,
+    /// When it was sent, by itself.
+    sent: Option<Sent>,
 }
 
 impl Stream {

@@ -17,6 +17,8 @@ const DOWN_SHARE: f64 = 1.0;
 const DOWN_QUEUE_MS: f64 = 150.0;
 /// And upwards when at least this much of it is.
 const UP_SHARE: f64 = 0.9;
+/// The link over time is told in steps of so many milliseconds.
+const LINK_STEP_MS: f64 = 250.0;
 
 /// All that was measured in a run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -94,6 +96,12 @@ pub struct Timeline {
     pub concealed: Vec<(f64, f64)>,
     /// STOI.
     pub stoi: Vec<(f64, f64)>,
+    /// Kilobits a second of everything, offered to the bad link in the direction of the media.
+    pub offered: Vec<(f64, f64)>,
+    /// Percent of those packets that did not pass it.
+    pub dropped: Vec<(f64, f64)>,
+    /// Milliseconds that they waited before the bottleneck at most.
+    pub queue: Vec<(f64, f64)>,
 }
 
 /// What a run left behind, to be measured.
@@ -172,12 +180,31 @@ impl Raw<'_> {
                 concealed.push((s(after.at), if total > 0.0 { made_up * 100.0 / total } else { 0.0 }));
             }
         }
-        Timeline {
+        let mut time = Timeline {
             gaps: thinned(&gaps),
             ages: thinned(&ages),
             kbps: thinned(&kbps),
             concealed: thinned(&concealed),
             stoi: stoi.iter().map(|(at, score)| (s(*at), *score)).collect(),
+            ..Timeline::default()
+        };
+        self.look_at_link(&mut time);
+        time
+    }
+
+    /// What the link did over time.
+    fn look_at_link(&self, time: &mut Timeline) {
+        let step = |passage: &Passage| ((passage.at as f64 / 1e3 - self.from) / LINK_STEP_MS).floor();
+        let all = Window { from: self.from, until: self.until };
+        let all: Vec<_> = within(self.log, all).collect();
+        for passages in all.chunk_by(|a, b| step(a) == step(b)) {
+            let at = passages.first().map_or(0.0, |first| step(first)) * LINK_STEP_MS / 1e3;
+            let bits: f64 = passages.iter().map(|passage| f64::from(passage.bytes) * 8.0).sum();
+            let dropped = passages.iter().filter(|passage| !passage.passed).count();
+            let queue = passages.iter().map(|passage| passage.queue_micros).max().unwrap_or_default();
+            time.offered.push((at, bits / LINK_STEP_MS));
+            time.dropped.push((at, dropped as f64 * 100.0 / passages.len() as f64));
+            time.queue.push((at, f64::from(queue) / 1e3));
         }
     }
 
@@ -422,5 +449,10 @@ mod tests {
         let [Some(down), Some(up)] = figures.session.recovery_ms[..] else { panic!("{figures:?}") };
         assert!((900.0..=1_000.0).contains(&down) && (1_700.0..=2_000.0).contains(&up), "{down} {up}");
         assert!(figures.network.queue_p95_ms >= 200.0 && figures.network.offered_kbps > 500.0);
+        let (_, time) = raw(&scenario, &told, &log).measure();
+        assert_eq!(
+            (time.offered[0], time.queue[8], time.dropped[8]),
+            ((0.0, 800.0), (2.0, 200.0), (2.0, 0.0))
+        );
     }
 }

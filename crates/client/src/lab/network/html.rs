@@ -95,6 +95,9 @@ fn panels(outcome: &Outcome, run: &Run) -> String {
         ("rate", "kbit/s of pictures", &time.kbps),
         ("sound", "% of sound concealed", &time.concealed),
         ("sound", "STOI", &time.stoi),
+        ("rate", "kbit/s offered to the link", &time.offered),
+        ("rate", "% of packets that did not pass it", &time.dropped),
+        ("age", "ms in the queue before it", &time.queue),
     ];
     let figures: String = plots
         .iter()
@@ -173,8 +176,8 @@ mod tests {
         for tag in ["svg", "section", "table", "figure", "tr", "div"] {
             assert_eq!(count(&format!("<{tag}")), count(&format!("</{tag}>")), "{tag}");
         }
-        // Five plots for each of three runs.
-        assert_eq!(count("<svg"), 15);
+        // Eight plots for each of three runs.
+        assert_eq!(count("<svg"), 24);
     }
 
     #[test]

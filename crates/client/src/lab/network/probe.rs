@@ -14,6 +14,8 @@ const PACKETS: u32 = 2_000;
 /// From one to the next: half a megabit a second with their headers, which a bottleneck of any scenario lets pass.
 const GAP: Duration = Duration::from_millis(2);
 const BYTES: usize = 100;
+/// Of IP and UDP.
+const OVERHEAD: usize = 28;
 /// Nothing comes back from an outage, and few packets tell so.
 const OUTAGE_PACKETS: u32 = 100;
 /// A bottleneck is offered twice its rate for so long.
@@ -39,7 +41,7 @@ pub struct Proof {
 /// What is not as it was asked for, in words.
 pub(super) fn prove(bed: &Bed, direction: Direction, impairment: &Impairment) -> anyhow::Result<Proof> {
     let count = if impairment.outage || impairment.no_udp { OUTAGE_PACKETS } else { PACKETS };
-    let seen = send(bed, direction, impairment, Stream { count, gap: GAP, bytes: BYTES })?;
+    let seen = send(bed, direction, impairment, Stream { count, gap: gap(impairment), bytes: BYTES })?;
     let mut found = judge::judge(impairment, &seen)
         .map_err(|why| anyhow::anyhow!("the link {} is not what was asked for: {why}", direction.name()))?;
     if let Some(rate) = impairment.rate_kbps.filter(|_| !impairment.outage && !impairment.no_udp) {
@@ -54,6 +56,13 @@ pub(super) fn prove(bed: &Bed, direction: Direction, impairment: &Impairment) ->
         connect(bed).context("TCP must pass where UDP alone is blocked")?;
     }
     Ok(Proof { direction, found })
+}
+
+/// From one small packet to the next: they take half of the bottleneck at most, or they would wait for each other.
+fn gap(impairment: &Impairment) -> Duration {
+    let bits = (BYTES + OVERHEAD) as f64 * 8.0;
+    let half = impairment.rate_kbps.map(|rate| Duration::from_secs_f64(bits / (500.0 * f64::from(rate))));
+    half.unwrap_or_default().max(GAP)
 }
 
 #[derive(Clone, Copy)]
