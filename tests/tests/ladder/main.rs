@@ -1,7 +1,9 @@
 //! Smaller pictures of a stream, made while somebody watches them, and the renditions that a publisher sends.
 
 mod hls;
+mod reload;
 mod stage;
+mod whep;
 
 use std::time::Duration;
 

@@ -53,6 +53,25 @@ const decoded = (page) =>
     [...room.shadowRoot.querySelectorAll('.tile:not(.own)')].map((tile) => tile.querySelector('video')?.getVideoPlaybackQuality().totalVideoFrames ?? 0),
   );
 
+/** What each tile shows, and what the browser counts of each section of pictures: why a tile is empty. */
+async function described(page) {
+  const tiles = await page.locator('live-room').evaluate((room) =>
+    [...room.shadowRoot.querySelectorAll('.tile:not(.own)')].map((tile) => `${tile.textContent.trim().replace(/\s+/g, ' ')}: ${tile.querySelector('video')?.getVideoPlaybackQuality().totalVideoFrames}`),
+  );
+  const counted = await page.evaluate(async () => {
+    const lines = [];
+    for (const peer of globalThis.openedPeers.filter(({ connectionState }) => connectionState === 'connected')) {
+      for (const stats of (await peer.getStats()).values()) {
+        if (stats.type !== 'inbound-rtp' || stats.kind !== 'video') continue;
+        const { mid, packetsReceived, packetsLost, framesReceived, framesDecoded, keyFramesDecoded, framesDropped, pliCount, nackCount, frameHeight } = stats;
+        lines.push(JSON.stringify({ mid, packetsReceived, packetsLost, framesReceived, framesDecoded, keyFramesDecoded, framesDropped, pliCount, nackCount, frameHeight }));
+      }
+    }
+    return lines;
+  });
+  return [...tiles, ...counted].join('\n');
+}
+
 test('six_browsers_and_forty_four_natives_are_a_class_of_fifty', { skip, timeout: 300_000 }, async () => {
   const members = PAGES + NATIVES;
   await ask('', { id: 'class', template: 'class-small', settings: { limits: { members: members + 10, stage: members, listed: members } } });
@@ -61,6 +80,13 @@ test('six_browsers_and_forty_four_natives_are_a_class_of_fifty', { skip, timeout
   try {
     await serveBundle(browser.context, server.origin);
     await browser.context.addInitScript(() => {
+      globalThis.openedPeers = [];
+      globalThis.RTCPeerConnection = class extends RTCPeerConnection {
+        constructor(...options) {
+          super(...options);
+          globalThis.openedPeers.push(this);
+        }
+      };
       const media = navigator.mediaDevices;
       const open = media.getUserMedia.bind(media);
       media.getUserMedia = ({ audio, video }) => open({ ...(audio && { audio: true }), ...(video && { video: { width: 160, height: 90, frameRate: 10 } }) });
@@ -79,7 +105,10 @@ test('six_browsers_and_forty_four_natives_are_a_class_of_fifty', { skip, timeout
       joins.push(Math.round(performance.now() - startMs));
       pages.push(page);
     }
-    for (const page of pages) await until(() => decoded(page), (frames) => frames.length >= TILES && frames.every((count) => count > 5), 60_000);
+    for (const [at, page] of pages.entries()) {
+      const isWhole = (frames) => frames.length >= TILES && frames.every((count) => count > 5);
+      await until(() => decoded(page), isWhole, 60_000).catch(async (error) => assert.fail(`page ${at + 1}: ${error.message}\n${await described(page)}`));
+    }
     assert.ok(!haveLeft, 'the natives have left before all pages saw somebody');
     await pages[0].screenshot({ path: outputFile('room-crowd.png') });
     const [code] = await over;
