@@ -59,19 +59,30 @@ describe('Exchange', () => {
   it('sends_the_offer_again_beside_a_request_that_hangs_where_the_server_takes_both_for_one', async () => {
     vi.useFakeTimers();
     try {
-      for (const [knowsRepeats, expected] of [[true, 2], [false, 1]] as const) {
+      for (const [isOurs, expected] of [[true, 2], [false, 1]] as const) {
         let asked = 0;
         const hang: Fetch = () => {
           asked += 1;
           return asked === 2 ? Promise.resolve(new Response('answer', CREATED)) : new Promise(() => undefined);
         };
-        const opened = new Exchange({ url: URL, fetch: hang, knowsRepeats }).open('offer');
+        const opened = new Exchange({ url: URL, fetch: hang, isOurs, pack: async () => undefined }).open('offer');
         await vi.advanceTimersByTimeAsync(4_000);
         expect(asked).toBe(expected);
-        if (knowsRepeats) expect(await opened).toEqual({ ok: true, answer: 'answer' });
+        if (isOurs) expect(await opened).toEqual({ ok: true, answer: 'answer' });
       }
     } finally {
       vi.useRealTimers();
+    }
+  });
+
+  it('packs_the_offer_for_a_server_of_ours_and_for_no_other', async () => {
+    for (const isOurs of [true, false]) {
+      const { requests, fetch } = serve(new Response('answer', CREATED));
+      await new Exchange({ url: URL, fetch, isOurs }).open('offer');
+      expect(requests[0]?.headers['content-encoding']).toBe(isOurs ? 'gzip' : undefined);
+      if (!isOurs) continue;
+      const unpacked = new Blob([requests[0]?.body as ArrayBuffer]).stream().pipeThrough(new DecompressionStream('gzip'));
+      expect(await new Response(unpacked).text()).toBe('offer');
     }
   });
 

@@ -10,6 +10,7 @@ mod metrics;
 mod pages;
 mod problem;
 mod router;
+mod sdp_body;
 mod stage;
 mod target;
 mod trust;

@@ -9,7 +9,7 @@ use axum::response::Response;
 use room::RoomId;
 
 use super::problem::Problem;
-use super::{target, webrtc};
+use super::{sdp_body, target, webrtc};
 use crate::access::Caller;
 use crate::audience::Protocol;
 use crate::context::Context;
@@ -58,7 +58,7 @@ async fn begin(context: &Arc<Context>, room: &str, request: Request<Body>) -> Re
     let caller = Caller::of_http(&parts.extensions, &parts.headers);
     // Before the offer is read: who is not in the room makes us keep nothing.
     let attending = context.attend(&room, member, &caller)?;
-    let offer = webrtc::text(context, body, WHOLE_STAGE).await?;
+    let offer = sdp_body::text(context, &parts.headers, body, WHOLE_STAGE).await?;
     let begin = async {
         let path = attending.path.clone();
         let ticket = context.access.sessions.open(Opening {

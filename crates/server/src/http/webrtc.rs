@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::http::request::Parts;
 use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
@@ -13,13 +13,13 @@ use media::Path;
 use wire::sdp_fragment;
 
 use super::problem::Problem;
-use super::{flv, router, target};
+use super::{flv, router, sdp_body, target};
 use crate::access::{self, Caller};
 use crate::audience::Protocol;
 use crate::config::Permission;
 use crate::context::Context;
 use crate::ladder;
-use crate::rtc::{self, BeginError, Begun, Limits, ONE_STREAM, OfferKey, Refusal};
+use crate::rtc::{self, BeginError, Begun, ONE_STREAM, OfferKey, Refusal};
 use crate::sessions::Action;
 
 pub(super) const SDP: &str = "application/sdp";
@@ -141,7 +141,7 @@ async fn begin(
     if named.way == Way::In && context.access.permission(&path, Action::Publish) == Permission::Open {
         check_publisher(context, &parts.uri, &parts.headers)?;
     }
-    let offer = text(context, body, ONE_STREAM).await?;
+    let offer = sdp_body::text(context, &parts.headers, body, ONE_STREAM).await?;
     let begin = async {
         let begun = match named.way {
             Way::In => rtc::publish(context, &path, &offer, admit(Action::Publish, Protocol::Whip).await?),
@@ -231,7 +231,8 @@ pub(super) async fn change(
     check_type(request.headers(), FRAGMENT)?;
     let etag = context.rtc.etag(session).ok_or_else(no_session)?;
     check_etag(request.headers(), &etag)?;
-    let fragment = text(context, request.into_body(), ONE_STREAM).await?;
+    let (parts, body) = request.into_parts();
+    let fragment = sdp_body::text(context, &parts.headers, body, ONE_STREAM).await?;
     let Some(credentials) = sdp_fragment::credentials(&fragment) else {
         return Ok(StatusCode::NO_CONTENT.into_response());
     };
@@ -277,27 +278,6 @@ pub(super) fn check_type(headers: &HeaderMap, wanted: &'static str) -> Result<()
             format!("the body must be {wanted}, and content-type must say so"),
         )),
     }
-}
-
-/// The body, which has to be there within the time of a request's head, however slowly it drips in.
-pub(super) async fn text(context: &Context, body: Body, limits: Limits) -> Result<String, Problem> {
-    let read = tokio::time::timeout(context.config().http.header, to_bytes(body, limits.bytes)).await;
-    let bytes = match read {
-        Ok(Ok(bytes)) => bytes,
-        Ok(Err(_)) => {
-            let kilobytes = limits.bytes >> 10;
-            let detail =
-                format!("the body ends early, or is longer than the {kilobytes} KB that an offer may have");
-            return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
-        }
-        Err(_) => {
-            return Err(Problem::new(
-                StatusCode::REQUEST_TIMEOUT,
-                "the body did not come in time (http.header_ms)",
-            ));
-        }
-    };
-    String::from_utf8(bytes.into()).map_err(|_| Problem::bad_request("the body is not UTF-8"))
 }
 
 /// While anybody may publish, a page of somebody else's in a user's browser must not: it could from there what its
