@@ -165,6 +165,8 @@ impl Driver {
 
     /// Until the test has dropped the client, or the server has ended the session.
     pub(super) async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
+        // Or ICE waits for whatever else makes time pass.
+        self.rtc.handle_input(Input::Timeout(Instant::now())).expect("time passes");
         loop {
             let due = self.drain().await;
             let due = self.narrow.as_ref().and_then(Narrow::poll_timeout).map_or(due, |own| own.min(due));

@@ -19,12 +19,12 @@ async fn serve_written() -> (App, Arc<Mutex<Config>>) {
     .await;
     let written = Arc::new(Mutex::new((*app.context().config()).clone()));
     let source = Arc::clone(&written);
-    app.context().set_source(Box::new(move || Ok(source.lock().unwrap().clone())));
+    app.context().set_source(Box::new(move || Ok(source.lock().expect("nobody panicked").clone())));
     (app, written)
 }
 
 async fn reload(app: &App, written: &Mutex<Config>, rungs: &[Rung]) {
-    written.lock().unwrap().ladder.rungs = rungs.to_vec();
+    written.lock().expect("nobody panicked").ladder.rungs = rungs.to_vec();
     let context = app.context().clone();
     let reloaded = tokio::task::spawn_blocking(move || context.reload()).await.expect("no panic");
     assert_eq!(reloaded.expect("a good one").changed, ["ladder.rungs"]);

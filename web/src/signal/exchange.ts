@@ -28,7 +28,7 @@ export const ANSWER_MS = 5_000;
  * When an offer is sent, while nothing has answered: the first request may hang on a lost packet for a second, and twice as long
  * the next time, while another connection gets through. A calm network has answered before the second.
  */
-const SENT_MS: readonly number[] = [0, 300, 700, 1_300, 2_200, 3_400];
+const SENT_MS: readonly number[] = [0, 200, 450, 800, 1_300, 2_000, 3_000];
 /** How long the end of a session is waited for. */
 const DELETE_MS = 1_000;
 

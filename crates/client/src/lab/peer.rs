@@ -119,6 +119,8 @@ impl Peer {
         let sdp = String::from_utf8(answer.body).context("the answer is no text")?;
         let sdp = SdpAnswer::from_sdp_string(&sdp).context("the answer is no SDP")?;
         rtc.sdp_api().accept_answer(pending, sdp).context("the answer does not fit the offer")?;
+        // Or ICE waits for whatever else makes time pass.
+        rtc.handle_input(Input::Timeout(Instant::now()))?;
         let resource = answer.location.map(|location| url.join(&location)).transpose()?;
         let mut peer = Self {
             rtc,

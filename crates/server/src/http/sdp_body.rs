@@ -1,11 +1,14 @@
-//! The SDP that is sent to us: as it is, or packed, for over a network that loses packets an offer of one or two comes
-//! through where one of six does not.
+//! The SDP that is sent to us and by us: as it is, or packed, for over a network that loses packets an offer of one or two
+//! comes through where one of six does not.
 
-use std::io::Read;
+use std::io::{Read, Write};
 
 use axum::body::{Body, to_bytes};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use flate2::Compression;
 use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
 
 use super::problem::Problem;
 use crate::context::Context;
@@ -32,6 +35,35 @@ pub(super) async fn text(
     };
     let bytes = if unpack { unpacked(&bytes, limits)? } else { bytes.into() };
     String::from_utf8(bytes).map_err(|_| Problem::bad_request("the body is not UTF-8"))
+}
+
+/// The answer to a request with these headers, packed where the client takes that (RFC 9110 §12.5.3).
+pub(super) fn answer(headers: &HeaderMap, text: String) -> Response {
+    let packed = takes_packed(headers).then(|| packed(text.as_bytes()).ok()).flatten();
+    match packed {
+        Some(bytes) => {
+            ([(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"))], bytes).into_response()
+        }
+        None => text.into_response(),
+    }
+}
+
+fn takes_packed(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|line| line.to_str().ok());
+    let mut codings = lines.flat_map(|line| line.split(',')).map(|coding| coding.split(';'));
+    codings.any(|mut parts| {
+        let is_gzip = parts.next().is_some_and(|name| name.trim().eq_ignore_ascii_case("gzip"));
+        // A weight of nothing is a refusal.
+        let is_refused =
+            |part: &str| part.trim().strip_prefix("q=").is_some_and(|q| q.trim().parse() == Ok(0.0));
+        is_gzip && !parts.any(is_refused)
+    })
+}
+
+fn packed(plain: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut packer = GzEncoder::new(Vec::new(), Compression::default());
+    packer.write_all(plain)?;
+    packer.finish()
 }
 
 /// Whether the body is packed (RFC 9110 §8.4).
@@ -67,21 +99,8 @@ fn too_long(limits: Limits) -> Problem {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-
-    use axum::http::HeaderValue;
-    use axum::response::IntoResponse;
-    use flate2::Compression;
-    use flate2::write::GzEncoder;
-
     use super::*;
     use crate::rtc::ONE_STREAM;
-
-    fn packed(plain: &[u8]) -> Vec<u8> {
-        let mut packer = GzEncoder::new(Vec::new(), Compression::best());
-        packer.write_all(plain).unwrap();
-        packer.finish().unwrap()
-    }
 
     fn status(problem: Problem) -> StatusCode {
         problem.into_response().status()
@@ -89,18 +108,18 @@ mod tests {
 
     #[test]
     fn what_was_packed_is_unpacked_up_to_what_an_offer_may_have() {
-        assert_eq!(unpacked(&packed(b"v=0\r\n"), ONE_STREAM).unwrap(), b"v=0\r\n");
+        assert_eq!(unpacked(&packed(b"v=0\r\n").unwrap(), ONE_STREAM).unwrap(), b"v=0\r\n");
         let most = vec![b'a'; ONE_STREAM.bytes];
-        assert_eq!(unpacked(&packed(&most), ONE_STREAM).unwrap().len(), most.len());
+        assert_eq!(unpacked(&packed(&most).unwrap(), ONE_STREAM).unwrap().len(), most.len());
         // A hundred megabytes in a hundred kilobytes.
-        let bomb = packed(&vec![b'a'; 100 << 20]);
+        let bomb = packed(&vec![b'a'; 100 << 20]).unwrap();
         assert!(bomb.len() < 200_000);
         assert_eq!(status(unpacked(&bomb, ONE_STREAM).unwrap_err()), StatusCode::PAYLOAD_TOO_LARGE);
     }
 
     #[test]
     fn what_is_cut_off_or_damaged_is_refused() {
-        let whole = packed(b"v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\n");
+        let whole = packed(b"v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\n").unwrap();
         for length in 0..whole.len() {
             assert!(unpacked(&whole[..length], ONE_STREAM).is_err(), "{length}");
         }
@@ -109,10 +128,27 @@ mod tests {
         assert!(unpacked(&damaged, ONE_STREAM).is_err());
     }
 
+    #[tokio::test]
+    async fn an_answer_is_packed_for_who_takes_that_and_for_nobody_else() {
+        let of = |takes: Option<&'static str>| {
+            let takes = takes.map(|takes| (header::ACCEPT_ENCODING, HeaderValue::from_static(takes)));
+            answer(&HeaderMap::from_iter(takes), "v=0\r\n".repeat(100))
+        };
+        for plain in [None, Some("br"), Some("gzip;q=0, br"), Some("identity")] {
+            assert!(!of(plain).headers().contains_key(header::CONTENT_ENCODING), "{plain:?}");
+        }
+        let answer = of(Some("deflate, GZIP;q=0.8, br"));
+        assert_eq!(answer.headers()[header::CONTENT_ENCODING], "gzip");
+        let bytes = to_bytes(answer.into_body(), 10_000).await.unwrap();
+        assert!(bytes.len() < 100);
+        assert_eq!(unpacked(&bytes, ONE_STREAM).unwrap(), "v=0\r\n".repeat(100).as_bytes());
+    }
+
     #[test]
     fn a_body_is_packed_when_its_head_says_so_in_a_way_we_know() {
         let of = |coding: &'static str| {
-            let headers = HeaderMap::from_iter([(header::CONTENT_ENCODING, HeaderValue::from_static(coding))]);
+            let headers =
+                HeaderMap::from_iter([(header::CONTENT_ENCODING, HeaderValue::from_static(coding))]);
             packing(&headers).map_err(status)
         };
         assert_eq!(packing(&HeaderMap::new()).ok(), Some(false));

@@ -172,7 +172,7 @@ pub(super) async fn created_once(
     let bearer = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let key = OfferKey::of([target, bearer.unwrap_or_default(), offer]);
     let begun = context.rtc.once(key, begin).await?;
-    Ok(created(&format!("{place}/{}", begun.id), begun))
+    Ok(created(&parts.headers, &format!("{place}/{}", begun.id), begun))
 }
 
 pub(super) fn refused(path: &Path, error: BeginError) -> Problem {
@@ -194,8 +194,9 @@ pub(super) fn refused(path: &Path, error: BeginError) -> Problem {
 }
 
 /// The answer to an offer whose session is at this address.
-fn created(location: &str, begun: Begun) -> Response {
-    let mut response = (StatusCode::CREATED, begun.answer).into_response();
+fn created(asked: &HeaderMap, location: &str, begun: Begun) -> Response {
+    let mut response = sdp_body::answer(asked, begun.answer);
+    *response.status_mut() = StatusCode::CREATED;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(SDP));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

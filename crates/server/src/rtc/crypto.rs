@@ -10,8 +10,8 @@ use str0m::crypto::dtls::{DtlsImplError, DtlsInstance, DtlsOutput, DtlsProvider,
 
 /// First retransmission of a DTLS flight; it doubles from there. The specification's one second (RFC 9147 §5.8.2) costs
 /// a viewer on a lossy network seconds before its first picture, and a path this short of time is rare.
-const FLIGHT_RTO: Duration = Duration::from_millis(80);
-/// Doubling from 80 ms, the last of these is sent after some 20 s.
+const FLIGHT_RTO: Duration = Duration::from_millis(60);
+/// Doubling from 60 ms, the last of these is sent after some 15 s.
 const FLIGHT_RETRIES: usize = 8;
 
 /// Everything from aws-lc, DTLS by [`Quick`].

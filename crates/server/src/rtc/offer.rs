@@ -38,7 +38,9 @@ pub(crate) enum Refusal {
 }
 
 /// An offer whose candidates are left out: whoever answers to our name is found by the address it comes from, and a
-/// thousand made-up candidates cost nothing.
+/// thousand made-up candidates cost nothing. Where it leaves open who begins DTLS (RFC 8842 §5.3), it is us: a browser's own
+/// clock for flights that were lost doubles from twice the round trip, and when it answers, one of its two comes again
+/// whenever ours does.
 pub(super) fn read(text: &str, limits: Limits) -> Result<(SdpOffer, String), Refusal> {
     let Limits { bytes, lines, media } = limits;
     let beyond = |what: String| Err(Refusal::Malformed(what));
@@ -52,7 +54,8 @@ pub(super) fn read(text: &str, limits: Limits) -> Result<(SdpOffer, String), Ref
         return beyond(format!("it has more than {media} media sections"));
     }
     let is_kept = |line: &&str| !line.starts_with("a=candidate:") && !line.starts_with("a=end-of-candidates");
-    let kept: String = text.lines().filter(is_kept).flat_map(|line| [line, "\r\n"]).collect();
+    let decided = |line| if line == "a=setup:actpass" { "a=setup:passive" } else { line };
+    let kept: String = text.lines().filter(is_kept).flat_map(|line| [decided(line), "\r\n"]).collect();
     let kept = simulcast::limited(&kept);
     Ok((again(&kept)?, kept))
 }
@@ -322,7 +325,7 @@ mod tests {
         {
             assert!(section.starts_with(media), "{section}");
             for line in
-                ["a=recvonly", "a=rtcp-mux", "a=setup:passive", "a=ice-ufrag:", "a=fingerprint:sha-256 "]
+                ["a=recvonly", "a=rtcp-mux", "a=setup:active", "a=ice-ufrag:", "a=fingerprint:sha-256 "]
             {
                 assert!(section.contains(line), "no {line} in {section}");
             }
