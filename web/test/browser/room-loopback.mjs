@@ -135,12 +135,17 @@ export async function installRoomLoopback(context) {
     };
 
     const fetchBefore = window.fetch;
+    /** An offer is sent to our server packed. */
+    const unpacked = ({ headers, body }) =>
+      headers?.['content-encoding'] === 'gzip' ? new Response(new Blob([body]).stream().pipeThrough(new DecompressionStream('gzip'))).text() : body;
+
     window.fetch = async (input, init = {}) => {
       const url = new URL(typeof input === 'string' ? input : input.url ?? String(input), location.href);
       const isDown = /^\/rooms\/[^/]+\/stage/.test(url.pathname);
       const isUp = /^\/room\/[^/]+\/[^/]+\/whip/.test(url.pathname);
       if (!isDown && !isUp) return fetchBefore(input, init);
-      const { method = 'GET', headers, body } = init;
+      const { method = 'GET', headers } = init;
+      const body = await unpacked(init);
       stage.requests.push({ method, url: url.pathname + url.search, authorization: headers?.authorization });
       if (method === 'DELETE') return new Response(null, { status: 200 });
       if (method === 'PATCH' && headers['if-match'] === '*') {

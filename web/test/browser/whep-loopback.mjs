@@ -131,11 +131,16 @@ export async function installLoopback(context) {
       return new Response(told, { status: 201, headers: { location: '/live/mine/whip/1' } });
     };
 
+    /** An offer is sent to our server packed. */
+    const unpacked = ({ headers, body }) =>
+      headers?.['content-encoding'] === 'gzip' ? new Response(new Blob([body]).stream().pipeThrough(new DecompressionStream('gzip'))).text() : body;
+
     const fetch = window.fetch.bind(window);
     window.fetch = async (to, init = {}) => {
       const { pathname } = new URL(to, location.href);
       if (!/\/wh[ei]p(\/1)?$/.test(pathname)) return fetch(to, init);
-      const { method, headers, body } = init;
+      const { method, headers } = init;
+      const body = await unpacked(init);
       whep.requests.push({ method, pathname, body });
       return pathname.includes('/whip') ? take(method, body) : answer(method, headers, body);
     };
