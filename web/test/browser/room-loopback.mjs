@@ -139,6 +139,13 @@ export async function installRoomLoopback(context) {
     const unpacked = ({ headers, body }) =>
       headers?.['content-encoding'] === 'gzip' ? new Response(new Blob([body]).stream().pipeThrough(new DecompressionStream('gzip'))).text() : body;
 
+    /** An offer that comes again is answered as before, and counts once. */
+    const answers = new Map();
+    const once = (offer, open) => {
+      if (!answers.has(offer)) answers.set(offer, open(offer));
+      return answers.get(offer);
+    };
+
     window.fetch = async (input, init = {}) => {
       const url = new URL(typeof input === 'string' ? input : input.url ?? String(input), location.href);
       const isDown = /^\/rooms\/[^/]+\/stage/.test(url.pathname);
@@ -146,7 +153,7 @@ export async function installRoomLoopback(context) {
       if (!isDown && !isUp) return fetchBefore(input, init);
       const { method = 'GET', headers } = init;
       const body = await unpacked(init);
-      stage.requests.push({ method, url: url.pathname + url.search, authorization: headers?.authorization });
+      if (!answers.has(body)) stage.requests.push({ method, url: url.pathname + url.search, authorization: headers?.authorization });
       if (method === 'DELETE') return new Response(null, { status: 200 });
       if (method === 'PATCH' && headers['if-match'] === '*') {
         const fragment = await restarted(isDown ? stage.down : stage.up, body);
@@ -155,7 +162,7 @@ export async function installRoomLoopback(context) {
       }
       if (method === 'PATCH') return new Response(null, { status: 204 });
       if (stage.refuses !== undefined) return new Response(null, { status: stage.refuses });
-      const answer = await (isDown ? openDown(body) : openUp(body));
+      const answer = await once(body, isDown ? openDown : openUp);
       return new Response(answer, { status: 201, headers: { 'content-type': 'application/sdp', location: `${url.pathname}/1`, etag: '"1"' } });
     };
   });

@@ -135,14 +135,24 @@ export async function installLoopback(context) {
     const unpacked = ({ headers, body }) =>
       headers?.['content-encoding'] === 'gzip' ? new Response(new Blob([body]).stream().pipeThrough(new DecompressionStream('gzip'))).text() : body;
 
+    const answers = new Map();
     const fetch = window.fetch.bind(window);
     window.fetch = async (to, init = {}) => {
       const { pathname } = new URL(to, location.href);
       if (!/\/wh[ei]p(\/1)?$/.test(pathname)) return fetch(to, init);
       const { method, headers } = init;
       const body = await unpacked(init);
-      whep.requests.push({ method, pathname, body });
-      return pathname.includes('/whip') ? take(method, body) : answer(method, headers, body);
+      const answered = () => (pathname.includes('/whip') ? take(method, body) : answer(method, headers, body));
+      if (method !== 'POST' || !body) {
+        whep.requests.push({ method, pathname, body });
+        return answered();
+      }
+      // An offer that comes again is answered as before, and counts once.
+      if (!answers.has(body)) {
+        whep.requests.push({ method, pathname, body });
+        answers.set(body, answered());
+      }
+      return (await answers.get(body)).clone();
     };
   });
 }
