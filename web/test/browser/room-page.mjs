@@ -38,7 +38,7 @@ export function framesOf(page) {
 /** Frames that the page has sent, in all layers, over a connection that the other side has: it must not be another one. */
 export function sentFrames(page) {
   return page.locator('live-room').evaluate(async (room) => {
-    const stats = [...(await room.session.media.up.peer.getStats()).values()];
+    const stats = [...((await room.session.media.up.peer?.getStats()) ?? new Map()).values()];
     return stats.filter(({ type, kind }) => type === 'outbound-rtp' && kind === 'video').reduce((sum, { framesSent = 0 }) => sum + framesSent, 0);
   });
 }
