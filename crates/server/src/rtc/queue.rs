@@ -15,6 +15,8 @@ const PARTS: usize = 30;
 const PART: Duration = Duration::from_secs(1);
 /// A queue worth the name. Chance alone (σ 100 ms) was seen to hold back all of a moment's packets by 91 ms.
 const STANDING: Duration = Duration::from_millis(100);
+/// No queue is longer: the sender's clock stood still, in a machine that slept.
+const LONGEST: Duration = Duration::from_secs(5);
 /// The time a packet tells begins anew after this.
 const WRAP: i64 = 64_000_000;
 
@@ -31,6 +33,7 @@ pub(super) struct Queue {
 struct Newest {
     told: Instant,
     sent: Sent,
+    came: Instant,
     /// When the very first came.
     first: Instant,
 }
@@ -42,10 +45,12 @@ pub(super) struct Sent(i64);
 impl Queue {
     /// A packet has come, and tells when it was sent by a clock that begins anew each 64 s.
     pub(super) fn handle_packet(&mut self, now: Instant, told: Instant) -> Sent {
-        let newest = *self.newest.get_or_insert(Newest { told, sent: Sent(0), first: now });
-        let sent = Sent(newest.sent.0 + wrapped(between(newest.told, told)));
+        let newest = *self.newest.get_or_insert(Newest { told, sent: Sent(0), came: now, first: now });
+        // However often its clock has begun anew since, it was sent about as long after the other as it came after it.
+        let passed = between(newest.came, now);
+        let sent = Sent(newest.sent.0 + passed + wrapped(between(newest.told, told) - passed));
         if sent >= newest.sent {
-            self.newest = Some(Newest { told, sent, ..newest });
+            self.newest = Some(Newest { told, sent, came: now, ..newest });
         }
         self.note(now, between(newest.first, now) - sent.0);
         sent
@@ -53,6 +58,11 @@ impl Queue {
 
     /// A packet has come that took so long, give or take what all took.
     fn note(&mut self, now: Instant, took: i64) {
+        let least = self.parts.iter().map(|(_, least)| *least).min();
+        if least.is_some_and(|least| took - least > LONGEST.as_micros() as i64) {
+            self.parts.clear();
+            self.recent.clear();
+        }
         if self.recent.len() == RECENT_MAX {
             self.recent.pop_front();
         }
@@ -148,6 +158,22 @@ mod tests {
     fn a_longer_way_is_a_queue_for_half_a_minute_and_then_the_way() {
         let lengths = lengths(80, |ms| if ms > 20_000 { 200 } else { 0 });
         assert_eq!((lengths[300], lengths[700]), (200, 0));
+    }
+
+    #[test]
+    fn a_silence_is_no_queue_nor_is_a_clock_that_stood_still() {
+        let start = Instant::now();
+        for (silent, slept) in [(40_000, 0), (100_000, 0), (1_000, 30_000), (90_000, 90_000)] {
+            let mut queue = Queue::default();
+            let mut sent = Vec::new();
+            for n in 0..400 {
+                let (at, behind) = if n < 200 { (n * 5, 0) } else { (n * 5 + silent, slept) };
+                let now = start + at * MS;
+                sent.push(queue.handle_packet(now, start + (at + 64_000 - behind) % 64_000 * MS));
+                assert_eq!(queue.length(now), Duration::ZERO, "{silent} {slept} {n}");
+            }
+            assert!(slept > 0 || sent.is_sorted(), "{silent}");
+        }
     }
 
     #[test]
