@@ -252,6 +252,21 @@ async fn sound_that_a_publisher_repeats_and_that_comes_late_after_all_reaches_a_
 }
 
 #[tokio::test]
+async fn of_a_burst_that_is_more_than_a_session_takes_in_one_turn_nothing_is_lost() {
+    /// A session takes 64 datagrams a turn.
+    const BURST: usize = 120;
+    let app = serve(|_| {}).await;
+    let sound: Vec<Unit> = h264_opus().into_iter().filter(|unit| unit.kind == Kind::Audio).collect();
+    let publisher = Client::connect(&app, "live/x", Options { video: false, ..Options::PUBLISH }).await;
+    publisher.send_live(&sound[..4]).await;
+    let mut viewer = Client::connect(&app, "live/x", Options { video: false, ..Options::WATCH }).await;
+    let burst = sound[4..4 + BURST].to_vec();
+    publisher.tell(move |driver| burst.iter().for_each(|unit| driver.write(unit))).await;
+    let received = receive(&mut viewer, Kind::Audio, BURST).await;
+    assert_contiguous(&received);
+}
+
+#[tokio::test]
 async fn a_loss_that_nobody_can_mend_is_answered_by_asking_for_a_keyframe() {
     let app = serve(|_| {}).await;
     let mut units = units(900);

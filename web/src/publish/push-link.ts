@@ -18,7 +18,9 @@ export type PushLinkOutput =
 export const DISCONNECTED_MS = 1_200;
 /** The server answers HTTP and ICE has not healed by then: the path is another one. */
 export const HEAL_MS = 400;
-/** A server that is sent media reports ten times a second. What was silent for longer is asked about by another way. */
+/** A server that is sent media reports ten times a second: after this silence it is asked by another way… */
+export const QUIET_MS = 300;
+/** …and after this one the path is given up, if it has answered. */
 export const SILENT_MS = 600;
 /** Between two probes of a network that is away. */
 export const PROBE_EVERY_MS = 500;
@@ -38,6 +40,8 @@ export class PushLink {
   #isSuspect = false;
   /** It is suspected because nothing came. */
   #isSilent = false;
+  /** Of the question that is asked while it is only quiet, so that its answer is there when the path is given up. */
+  #early: 'none' | 'asked' | 'reached' | 'unreached' = 'none';
   #isAccepted = false;
   /** ICE has given its path up and will not heal by itself. */
   #isIceOver = false;
@@ -80,15 +84,20 @@ export class PushLink {
     if (silentMs < SILENT_MS) {
       // Heard again: whatever was suspected, the path is good.
       if (this.#isSilent && this.#stage !== 'restarting') this.#isSuspect = this.#isSilent = false;
+      this.#handleQuiet(silentMs >= QUIET_MS);
       return;
     }
     if (this.#stage !== 'up') return;
-    this.#isSilent = true;
-    this.handleNetworkChange(nowMs);
+    this.#isSilent = this.#isSuspect = true;
+    this.#break('nothing comes from the server', nowMs);
+    if (this.#early === 'reached') this.#restart(nowMs);
+    else if (this.#early === 'asked') this.#enter('probing', nowMs);
+    else this.#probe(nowMs);
   }
 
   /** `reached`: whether the server answered, whatever it said. */
   handleProbed(reached: boolean, nowMs: number): void {
+    if (this.#early === 'asked') this.#early = reached ? 'reached' : 'unreached';
     if (this.#stage !== 'probing') return;
     // The old path may be good all the same: ICE will say so.
     if (!reached) this.#isSuspect = this.#isSilent = false;
@@ -124,6 +133,16 @@ export class PushLink {
     }
   }
 
+  #handleQuiet(isQuiet: boolean): void {
+    if (this.#stage !== 'up' || this.#early === 'asked') return;
+    if (!isQuiet) {
+      this.#early = 'none';
+    } else if (this.#early === 'none') {
+      this.#early = 'asked';
+      this.#outputs.push({ do: 'probe' });
+    }
+  }
+
   #break(detail: string, nowMs: number): void {
     this.#brokenMs = nowMs;
     this.#enter('broken', nowMs);
@@ -133,6 +152,7 @@ export class PushLink {
   #heal(nowMs: number): void {
     this.#brokenMs = undefined;
     this.#isSuspect = this.#isSilent = false;
+    this.#early = 'none';
     this.#enter('up', nowMs);
     this.#outputs.push({ do: 'healed' });
   }

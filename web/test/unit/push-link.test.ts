@@ -1,7 +1,7 @@
 //! A WHIP connection through outages and changes of the network, in virtual time.
 
 import { describe, expect, it } from 'vitest';
-import { AWAY_MS, DISCONNECTED_MS, HEAL_MS, PROBE_EVERY_MS, PushLink, RESTARTING_MS, SILENT_MS } from '../../src/publish/push-link.ts';
+import { AWAY_MS, DISCONNECTED_MS, HEAL_MS, PROBE_EVERY_MS, PushLink, QUIET_MS, RESTARTING_MS, SILENT_MS } from '../../src/publish/push-link.ts';
 
 const TICK_MS = 200;
 
@@ -72,7 +72,7 @@ describe('PushLink', () => {
 
   it('restarts_ice_when_nothing_comes_from_a_server_that_answers_and_not_when_it_is_heard_again', () => {
     const link = new PushLink(0);
-    link.handleSilence(SILENT_MS - 1, 900);
+    link.handleSilence(QUIET_MS - 1, 900);
     expect(run(link, 1_000, 1_200, 'connected')).toEqual([]);
     link.handleSilence(SILENT_MS, 1_400);
     expect(outputsOf(link)).toEqual(['interrupted', 'probe']);
@@ -83,6 +83,46 @@ describe('PushLink', () => {
     spared.handleProbed(true, 1_100);
     spared.handleSilence(20, 1_200);
     expect([...outputsOf(spared), ...run(spared, 1_300, 3_000, 'connected')]).toEqual(['interrupted', 'probe', 'healed']);
+  });
+
+  it('asks_the_server_while_it_is_only_quiet_and_restarts_at_once_when_the_path_is_given_up', () => {
+    const link = new PushLink(0);
+    link.handleSilence(QUIET_MS, 1_000);
+    link.handleSilence(QUIET_MS + 100, 1_100);
+    expect(outputsOf(link)).toEqual(['probe']);
+    link.handleProbed(true, 1_150);
+    expect(run(link, 1_200, 1_200, 'connected')).toEqual([]);
+    link.handleSilence(SILENT_MS, 1_300);
+    expect(outputsOf(link)).toEqual(['interrupted', 'restart']);
+    link.handleRestarted(true, 1_500);
+    expect(run(link, 1_600, 1_600, 'connected')).toEqual(['healed']);
+  });
+
+  it('waits_for_the_answer_that_it_has_asked_for_and_asks_again_where_there_was_none', () => {
+    const waiting = new PushLink(0);
+    waiting.handleSilence(QUIET_MS, 1_000);
+    waiting.handleSilence(SILENT_MS, 1_300);
+    expect(outputsOf(waiting)).toEqual(['probe', 'interrupted']);
+    waiting.handleProbed(true, 1_400);
+    expect(run(waiting, 1_500, 1_500, 'connected')).toEqual(['restart']);
+    const away = new PushLink(0);
+    away.handleSilence(QUIET_MS, 1_000);
+    away.handleProbed(false, 1_200);
+    away.handleSilence(SILENT_MS, 1_300);
+    expect(outputsOf(away)).toEqual(['probe', 'interrupted', 'probe']);
+  });
+
+  it('asks_once_for_each_quiet_time_and_changes_nothing_when_it_is_heard_again', () => {
+    const link = new PushLink(0);
+    for (const quietMs of [QUIET_MS, 20, QUIET_MS, QUIET_MS + 200]) link.handleSilence(quietMs, 1_000);
+    expect(outputsOf(link)).toEqual(['probe']);
+    link.handleProbed(true, 1_100);
+    link.handleSilence(20, 1_200);
+    link.handleSilence(QUIET_MS, 2_000);
+    expect(outputsOf(link)).toEqual(['probe']);
+    link.handleProbed(true, 2_100);
+    link.handleSilence(20, 2_200);
+    expect(run(link, 2_300, 5_000, 'connected')).toEqual([]);
   });
 
   it('keeps_a_path_that_works_where_the_server_does_not_answer_http', () => {

@@ -194,11 +194,11 @@ impl Session {
 
     /// Takes what has come, as far as it is this session's turn.
     fn handle_datagrams(&mut self, first: Datagram) -> Result<(), Error> {
-        let mut next = Some(first);
-        for _ in 0..DATAGRAMS_A_TURN {
-            let Some(datagram) = next else { break };
+        self.handle_datagram(&first)?;
+        // Nothing is taken out that is not handled in this turn.
+        for _ in 1..DATAGRAMS_A_TURN {
+            let Ok(datagram) = self.inbox.try_recv() else { break };
             self.handle_datagram(&datagram)?;
-            next = self.inbox.try_recv().ok();
         }
         Ok(())
     }

@@ -40,9 +40,9 @@ export interface BroadcastListener {
   handleNotice(notice: Notice): void;
 }
 
-const TICK_MS = 200;
-/** Sound alone is ten packets in a tick; a server that gets less has little to say. */
-const SENDS_PACKETS = 4;
+const TICK_MS = 100;
+/** Sound alone is five packets in a tick; a server that gets less has little to say. */
+const SENDS_PACKETS = 2;
 const SAMPLE_EVERY_MS = 1_000;
 /** From this level on the uplink is told to be too small, once until it is better. */
 const WEAK_LEVEL = 4;
