@@ -108,11 +108,11 @@ async function launched() {
     '/mpegts.js': library('mpegts.js/dist/mpegts.js'),
     '/hls.js': library('hls.js/dist/hls.js'),
   });
-  return { context: await launch(browser), pages };
+  return { newPage: await launch(browser), pages };
 }
 
 async function chromium() {
-  const { context, pages } = await launched();
+  const { newPage, pages } = await launched();
   const has = (name) => players.includes(name);
   const asked = [
     [['http_flv', 'ws_flv', 'hls'].some(has), (page) => bare(page, pages, has)],
@@ -120,7 +120,7 @@ async function chromium() {
     [has('rtc_player'), (page) => own(page, 'RTC')],
     [has('whep'), (page) => rtc(page, pages)],
   ];
-  await Promise.all(asked.filter(([is]) => is).map(async ([, run]) => run(await context.newPage())));
+  await Promise.all(asked.filter(([is]) => is).map(async ([, run]) => run(await newPage())));
 }
 
 /** WHEP by nothing but what the browser has. */
@@ -139,14 +139,14 @@ async function firefox() {
 /** WHEP where UDP does not get through. */
 async function tcp() {
   const pages = await serve({ '/empty': ['text/html', EMPTY] });
-  const context = await launch(browser, ['--webrtc-ip-handling-policy=disable_non_proxied_udp']);
-  await rtc(await context.newPage(), pages);
+  const newPage = await launch(browser, ['--webrtc-ip-handling-policy=disable_non_proxied_udp']);
+  await rtc(await newPage(), pages);
 }
 
 /** hls.js asks for delta updates by itself where the playlist offers them. */
 async function delta() {
-  const { context, pages } = await launched();
-  const page = await context.newPage();
+  const { newPage, pages } = await launched();
+  const page = await newPage();
   const asked = [];
   page.on('request', (request) => asked.push(request.url()));
   await page.goto(pages);
@@ -168,8 +168,8 @@ async function delta() {
 
 /** hls.js goes to the smallest level and back to the largest while it plays on. */
 async function levels() {
-  const { context, pages } = await launched();
-  const page = await context.newPage();
+  const { newPage, pages } = await launched();
+  const page = await newPage();
   await page.goto(pages);
   const seen = await page.evaluate(async ([origin, stream, startMs, watchMs]) => {
     const video = document.getElementById('hls');
@@ -241,7 +241,6 @@ async function bare(page, pages, has) {
 
 /** Our own page, as the address bar would open it for somebody who has chosen this mode before. */
 async function own(page, mode) {
-  // Pages of one browser share what it keeps: each reads its own.
   await page.addInitScript((kept) => (Storage.prototype.getItem = (key) => (key === 'openmic-mode' ? kept : null)), mode);
   await page.goto(`${origin}/play/${stream}`);
   const seen = await page.evaluate(async ([watchText, startMs, ...times]) => {

@@ -54,16 +54,18 @@ export function serve(files, report) {
   });
 }
 
-/** A Chromium that plays and publishes unasked, with a profile of its own. */
+/**
+ * A Chromium that plays and publishes unasked; resolves with what opens a page in it. Each page is somebody's own: those of one
+ * profile share the six connections that a browser opens to a server by HTTP/1.1, and whoever comes last to a few players
+ * waits until one of them stops.
+ */
 export async function launch(browser, more = []) {
   const flags = ['--no-sandbox', '--disable-gpu', '--no-first-run', '--mute-audio', '--autoplay-policy=no-user-gesture-required',
     '--disable-renderer-backgrounding', '--disable-backgrounding-occluded-windows', '--disable-background-timer-throttling',
     // The server under test listens on loopback alone.
     '--allow-loopback-in-peer-connection'];
   const { chromium: driver } = require('playwright-core');
-  const context = await driver.launchPersistentContext(temporary('openmic-chromium-'), {
-    executablePath: browser, headless: true, args: [...flags, ...more], handleSIGTERM: false,
-  });
-  undo.push(() => context.close());
-  return context;
+  const running = await driver.launch({ executablePath: browser, headless: true, args: [...flags, ...more], handleSIGTERM: false });
+  undo.push(() => running.close());
+  return async () => (await running.newContext()).newPage();
 }

@@ -98,11 +98,11 @@ async function watch({ url }) {
 
 try {
   const pages = await serve({ '/': ['text/html', '<!doctype html><title>layers</title>'] });
-  const context = await launch(browser);
-  const publisher = await context.newPage();
+  const newPage = await launch(browser);
+  const publisher = await newPage();
   await publisher.goto(pages);
   await publisher.evaluate(publish, { url: `${origin}/${stream}/whip` });
-  const viewer = await context.newPage();
+  const viewer = await newPage();
   await viewer.goto(pages);
   // A browser begins with its smallest layer: the others come as it has reckoned its own way.
   const live = async () => (await fetch(`${origin}/api/v1/broadcasts/${stream}`)).json();

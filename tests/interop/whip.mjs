@@ -14,7 +14,7 @@ try {
   if (kind === 'firefox') {
     await (await (await launchFirefox(browser)).open(pages)).call(whip, asked);
   } else {
-    const page = await (await launch(browser)).newPage();
+    const page = await (await launch(browser))();
     await page.goto(pages);
     await page.evaluate(whip, asked);
   }
