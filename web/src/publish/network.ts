@@ -2,6 +2,8 @@
 
 /** A server that is there answers anything within this. */
 const PROBE_MS = 1_000;
+/** When it is asked, while it has not answered. */
+const ASKED_MS: readonly number[] = [0, 250, 500, 750];
 
 interface NetworkInformation extends EventTarget {
   readonly type?: string;
@@ -24,14 +26,26 @@ export function watchNetwork(handleChange: () => void, signal: AbortSignal): voi
   );
 }
 
-/** Asks the server that media goes to; any answer will do, and another origin need not allow it to be read. */
-export function isReachable(mediaUrl: string): Promise<boolean> {
+/**
+ * Asks the server that media goes to; any answer will do, and another origin need not allow it to be read. Asked again beside the
+ * first, for that may hang on a connection of a network that is no more.
+ */
+export async function isReachable(mediaUrl: string): Promise<boolean> {
   const url = new URL('/healthz', new URL(mediaUrl, location.href));
-  const options: RequestInit = { mode: 'no-cors', cache: 'no-store', signal: AbortSignal.timeout(PROBE_MS) };
-  return fetch(url, options).then(
+  const ends = new AbortController();
+  const limit = setTimeout(() => ends.abort(), PROBE_MS);
+  const ask = async (afterMs: number): Promise<void> => {
+    await new Promise((done) => setTimeout(done, afterMs));
+    await fetch(url, { mode: 'no-cors', cache: 'no-store', signal: ends.signal });
+  };
+  const reached = await Promise.any(ASKED_MS.map(ask)).then(
     () => true,
     () => false,
   );
+  clearTimeout(limit);
+  // The others would keep what the browser has of connections.
+  ends.abort();
+  return reached;
 }
 
 /** What passes over the path that is in use. */

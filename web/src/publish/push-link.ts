@@ -22,8 +22,8 @@ export const HEAL_MS = 400;
 export const QUIET_MS = 300;
 /** …and after this one the path is given up, if it has answered. */
 export const SILENT_MS = 600;
-/** Between two probes of a network that is away. */
-export const PROBE_EVERY_MS = 500;
+/** From the end of a probe of a network that is away, which takes up to a second, to the next. */
+export const PROBE_EVERY_MS = 100;
 /** A restart takes one PATCH and a few checks. */
 export const RESTARTING_MS = 5_000;
 /** After this without a way to the server its session is over too (30 s of silence). */
@@ -62,7 +62,8 @@ export class PushLink {
     if (ice === 'connected' || ice === 'completed') {
       // With a way to the server, only what runs over it can have failed.
       if (peer === 'failed') return this.#lose('DTLS failed');
-      const isRestarted = this.#stage === 'restarting' && this.#isAccepted;
+      // What was given up because nothing came is good when something comes: ICE still calls the old path connected.
+      const isRestarted = this.#stage === 'restarting' && this.#isAccepted && !this.#isSilent;
       const isSpared = this.#stage !== 'restarting' && this.#stage !== 'up' && !this.#isSuspect;
       if (isRestarted || isSpared) this.#heal(nowMs);
     } else if (this.#stage === 'up' && (ice === 'disconnected' || ice === 'failed')) {
@@ -83,7 +84,9 @@ export class PushLink {
   handleSilence(silentMs: number, nowMs: number): void {
     if (silentMs < SILENT_MS) {
       // Heard again: whatever was suspected, the path is good.
-      if (this.#isSilent && this.#stage !== 'restarting') this.#isSuspect = this.#isSilent = false;
+      const isRestarting = this.#stage === 'restarting';
+      if (this.#isSilent && !isRestarting) this.#isSuspect = this.#isSilent = false;
+      if (this.#isSilent && isRestarting && this.#isAccepted && silentMs < QUIET_MS) this.#heal(nowMs);
       this.#handleQuiet(silentMs >= QUIET_MS);
       return;
     }
@@ -99,9 +102,10 @@ export class PushLink {
   handleProbed(reached: boolean, nowMs: number): void {
     if (this.#early === 'asked') this.#early = reached ? 'reached' : 'unreached';
     if (this.#stage !== 'probing') return;
-    // The old path may be good all the same: ICE will say so.
-    if (!reached) this.#isSuspect = this.#isSilent = false;
+    // The old path may be good all the same: ICE will say so, unless nothing comes by it.
+    if (!reached && !this.#isSilent) this.#isSuspect = false;
     this.#enter(reached ? 'probed' : 'broken', nowMs);
+    if (reached && this.#isIceOver) this.#restart(nowMs);
   }
 
   handleRestarted(accepted: boolean, nowMs: number): void {

@@ -97,23 +97,23 @@ impl Ask {
         self.trip = trip.clamp(TRIP_MIN, TRIP_MAX);
     }
 
-    /// A packet has come, or was found in another.
-    pub(super) fn handle_packet(&mut self, now: Instant, sequence: u64, sent: Option<Sent>) {
+    /// A packet has come, or was found in another. `true` when it is the first after an outage, of which nothing is asked for.
+    pub(super) fn handle_packet(&mut self, now: Instant, sequence: u64, sent: Option<Sent>) -> bool {
         let Some(newest) = self.newest else {
             self.newest = Some(sequence);
-            return;
+            return false;
         };
         if sequence <= newest {
             if let Some(missing) = self.missing.remove(&sequence) {
                 self.learn(now, missing, sent);
             }
-            return;
+            return false;
         }
         self.newest = Some(sequence);
         let gap = sequence - newest - 1;
         if gap > GAP_MAX {
             self.missing.clear();
-            return;
+            return true;
         }
         if !self.is_crowded {
             self.lost *= 1.0 - LOSS_WEIGHT;
@@ -127,6 +127,7 @@ impl Ask {
             self.missing.clear();
             self.gave_up = true;
         }
+        false
     }
 
     /// What the time of a packet that was missing tells.
@@ -375,10 +376,10 @@ mod tests {
     fn after_an_outage_nothing_old_is_asked_for_and_what_lies_too_far_behind_is_forgotten() {
         let start = Instant::now();
         let mut ask = Ask::new();
-        ask.handle_packet(start, 0, None);
-        ask.handle_packet(start, 5_000, None);
+        assert!(!ask.handle_packet(start, 0, None));
+        assert!(ask.handle_packet(start, 5_000, None), "it is the first after an outage");
         assert_eq!(ask.poll_timeout(), None);
-        ask.handle_packet(start, 5_002, None);
+        assert!(!ask.handle_packet(start, 5_002, None));
         for n in 5_003..5_200 {
             ask.handle_packet(start, n, None);
         }

@@ -57,6 +57,15 @@ impl Uplink {
     }
 }
 
+/// A packet that had not come before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Came {
+    /// What is missing before it is still waited for.
+    InTurn,
+    /// So much is missing before it that it is never going to come.
+    AfterOutage,
+}
+
 /// Of one RTP stream.
 pub(super) struct Mending {
     /// Its name on the wire, where the peer may be asked.
@@ -90,17 +99,17 @@ impl Mending {
         }
     }
 
-    /// A packet has come, by itself or in another. `false` when it came before.
-    pub(super) fn handle_packet(&mut self, now: Instant, sequence: u64, sent: Option<Sent>) -> bool {
+    /// A packet has come, by itself or in another. What it is; nothing when it came before.
+    pub(super) fn handle_packet(&mut self, now: Instant, sequence: u64, sent: Option<Sent>) -> Option<Came> {
         if self.received.contains(&sequence) {
-            return false;
+            return None;
         }
         if self.received.len() == REMEMBERED {
             self.received.pop_front();
         }
         self.received.push_back(sequence);
-        self.ask.handle_packet(now, sequence, sent);
-        true
+        let is_after_outage = self.ask.handle_packet(now, sequence, sent);
+        Some(if is_after_outage { Came::AfterOutage } else { Came::InTurn })
     }
 
     /// Where that packet belongs.

@@ -22,7 +22,7 @@ use super::control::Told;
 use super::keyframes::Keyframes;
 use super::lanes::{Forward, Kind, Lanes, Place, Writer};
 use super::layered::Layered;
-use super::mending::{Mending, Uplink};
+use super::mending::{Came, Mending, Uplink};
 use super::presence::{Gone, Limits, Presence};
 use super::queue::Sent;
 use crate::audience::Audience;
@@ -182,8 +182,10 @@ impl Publish {
     fn take(&mut self, now: Instant, index: usize, arrived: Arrived) -> Result<(), WriteError> {
         let Some(stream) = self.streams.get_mut(index) else { return Ok(()) };
         // What was repeated may still come by itself, and the other way round.
-        if !stream.mending.handle_packet(now, arrived.sequence, arrived.sent) {
-            return Ok(());
+        match stream.mending.handle_packet(now, arrived.sequence, arrived.sent) {
+            None => return Ok(()),
+            Some(Came::InTurn) => {}
+            Some(Came::AfterOutage) => stream.keyframes.handle_loss(),
         }
         let is_new = stream.stamps.back().is_none_or(|(newest, _)| *newest < arrived.time);
         let at = stream.place(now, &mut self.clock, &mut self.timeline, arrived.time);

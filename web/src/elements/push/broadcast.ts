@@ -9,7 +9,7 @@ import { Floor, type FloorDecision } from '../../publish/floor.ts';
 import { type Encoding, type VideoLevel, readLayers, readLoss, steer } from '../../publish/layers.ts';
 import { isReachable, trafficOf, watchNetwork } from '../../publish/network.ts';
 import type { Notice } from '../../publish/notices.ts';
-import { PushLink } from '../../publish/push-link.ts';
+import { PushLink, QUIET_MS } from '../../publish/push-link.ts';
 import { PushMeter, type PushSample, readPushSample } from '../../publish/push-stats.ts';
 import { PushPolicy } from '../../publish/retry.ts';
 import { type Target, encodingsOf } from '../../publish/settings.ts';
@@ -210,7 +210,8 @@ export class Broadcast {
     if (traffic === undefined) return;
     const sends = traffic.sentPackets - this.#sentPackets >= SENDS_PACKETS;
     this.#sentPackets = traffic.sentPackets;
-    link?.handleSilence(sends ? traffic.silentMs : 0, performance.now());
+    // A server that is sent nothing may be silent.
+    if (sends || traffic.silentMs < QUIET_MS) link?.handleSilence(traffic.silentMs, performance.now());
     this.#drain();
   }
 
