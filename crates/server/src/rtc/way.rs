@@ -11,7 +11,7 @@ use str0m::stats::PeerStats;
 /// What a way is taken to carry before it has been reckoned: the middle one of a browser's layers, with room to spare.
 pub(super) const ESTIMATE_FIRST: u64 = 1_500_000;
 /// A floor is put under the estimate no more often: each time, all is reckoned anew.
-const FLOOR_EVERY: Duration = Duration::from_secs(1);
+const FLOOR_EVERY: Duration = Duration::from_millis(250);
 /// What is lost of a crowded way beyond this is believed at once: no more passes than has passed. The estimate comes to the same,
 /// in steps.
 const LOSS_CLEAR: f32 = 0.15;
@@ -23,8 +23,14 @@ const SENT_OVER: Duration = Duration::from_secs(1);
 const LOSS_SHORT: f32 = 0.02;
 /// About when: two reports have come by then.
 const ABOUT: Duration = Duration::from_millis(600);
-/// Loss beyond this while the way is no longer than ever is not for want of room.
+/// Loss beyond this while the way is no longer than ever is not for want of room…
 const LOSS_HIGH: f32 = 0.08;
+/// … until there is less than this: what is told four times a second goes up and down.
+const LOSS_HIGH_STILL: f32 = 0.04;
+/// From this loss on a picture of many packets is hardly ever whole in time.
+const LOSS_TORN: f32 = 0.42;
+/// Room is made for sending again what is lost up to this share; of more than that, pictures do not come through.
+const LOSS_RESENT_MAX: f32 = 0.6;
 /// A way this much longer than its least has a queue.
 const QUEUE_MIN: Duration = Duration::from_millis(40);
 /// A way of which nothing else is known has no queue when it is this short.
@@ -41,6 +47,8 @@ pub(super) struct Outlook {
     pub(super) estimate_bps: Option<u64>,
     /// Much is lost, and not for want of room.
     pub(super) is_lossy: bool,
+    /// So much that large pictures do not come through, whatever is sent again.
+    pub(super) is_torn: bool,
     /// There was a queue or loss a moment ago.
     pub(super) is_crowded: bool,
 }
@@ -103,7 +111,7 @@ impl Way {
         let is_crowded = self.crowd.is_about(now);
         let passed = self.reports.passed_bps().filter(|_| is_crowded && !is_lossy && loss >= LOSS_CLEAR);
         let estimate_bps = self.estimate_bps.map(|bps| bps.min(passed.unwrap_or(u64::MAX)));
-        Outlook { estimate_bps, is_lossy, is_crowded }
+        Outlook { estimate_bps, is_lossy, is_torn: is_lossy && loss >= LOSS_TORN, is_crowded }
     }
 
     /// Has room looked for, and what was misjudged reckoned anew.
@@ -124,10 +132,16 @@ impl Way {
     fn floor(&mut self, now: Instant, wishes: Wishes) -> Option<u64> {
         let estimate = self.estimate_bps?;
         let is_due = self.floored.is_none_or(|at| now.saturating_duration_since(at) >= FLOOR_EVERY);
-        let floor = wishes.floor_bps.max(self.forgiven(now, estimate, wishes.is_short));
+        let floor = wishes.floor_bps.map(|bps| self.with_resent(bps));
+        let floor = floor.max(self.forgiven(now, estimate, wishes.is_short));
         let floor = floor.filter(|floor| *floor > estimate && is_due)?;
         (self.floored, self.estimate_bps) = (Some(now), Some(floor));
         Some(floor)
+    }
+
+    /// What it takes to send so much over a way that loses some of it, and some of what is sent again.
+    fn with_resent(&self, bps: u64) -> u64 {
+        (bps as f32 / (1.0 - self.reports.loss.min(LOSS_RESENT_MAX))) as u64
     }
 
     /// What an estimate is put back to that fell without loss and without a queue: it does when packets come unevenly, as when a
@@ -198,6 +212,8 @@ struct Crowd {
     least: Option<Duration>,
     /// Since when hardly anything was lost.
     calm: Option<Instant>,
+    /// Much was lost for another reason.
+    is_lossy: bool,
 }
 
 impl Crowd {
@@ -212,6 +228,7 @@ impl Crowd {
             (self.crowded, self.calm) = (Some(now), Some(now));
         }
         let calm = now.saturating_duration_since(*self.calm.get_or_insert(now));
+        let was_lossy = std::mem::take(&mut self.is_lossy);
         let Some(round_trip) = round_trip else { return false };
         // Learnt in calm alone, or a way that was crowded from the start would pass for a long one. Two percent longer a
         // second, at ten questions a second: ways change.
@@ -226,7 +243,8 @@ impl Crowd {
         if has_queue {
             self.crowded = Some(now);
         }
-        loss >= LOSS_HIGH && !has_queue
+        self.is_lossy = loss >= if was_lossy { LOSS_HIGH_STILL } else { LOSS_HIGH } && !has_queue;
+        self.is_lossy
     }
 }
 
