@@ -7,10 +7,11 @@ use client::lab::network::scenario::{BUILT_IN, Scenarios};
 use client::lab::network::{self, Direction, Options, Subject};
 use client::link::Impairment;
 
-/// Lower bounds for a machine that does other things, too: far below what docs/benchmarks.md tells.
-const FPS_MIN: f64 = 4.0;
-const KBPS_MIN: f64 = 100.0;
-const STOI_MIN: f64 = 0.3;
+/// Scenarios, and the pictures a second that are seen at least: well below what docs/benchmarks.md tells (28.9, 28.0 and 29.0), for a
+/// machine that does other things, too, and above what browsers left to themselves reach (12.7, 7.6 and 19.9).
+const ROWS: [(&str, f64); 3] = [("loss-10", 20.0), ("loss-30", 16.0), ("burst-5", 22.0)];
+const KBPS_MIN: f64 = 300.0;
+const STOI_MIN: f64 = 0.7;
 
 #[test]
 fn a_link_of_thirty_percent_and_a_hundred_milliseconds_is_made_and_proved() {
@@ -48,7 +49,7 @@ fn runs(with: &str) -> bool {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn chromium_behind_loss_and_bursts_is_seen_and_heard_and_nothing_is_left_behind() {
-    let rows = ["loss-10", "loss-30", "burst-5"].map(str::to_owned);
+    let rows = ROWS.map(|(name, _)| name.to_owned());
     let options = Options {
         server: openmic(),
         browser: "chromium".into(),
@@ -72,10 +73,12 @@ async fn chromium_behind_loss_and_bursts_is_seen_and_heard_and_nothing_is_left_b
     for outcome in &report.outcomes {
         let [run] = &outcome.runs[..] else { panic!("one seed: {:?}", outcome.runs) };
         let name = &outcome.scenario.name;
+        let (_, fps_min) =
+            ROWS.into_iter().find(|(row, _)| row == name).expect("one of those that were asked for");
         let figures = run.figures.as_ref().unwrap_or_else(|| panic!("{name}: {:?}", run.error));
         let lost = run.proofs.iter().find(|proof| proof.direction == Direction::Up).unwrap().found.loss;
         assert!(lost > 4.0, "{name}: the link loses {lost} %");
-        assert!(figures.picture.fps >= FPS_MIN, "{name}: {figures:?}");
+        assert!(figures.picture.fps >= fps_min, "{name}: {figures:?}");
         assert!(figures.network.kbps.is_some_and(|kbps| kbps >= KBPS_MIN), "{name}: {figures:?}");
         assert!(figures.sound.stoi.is_some_and(|stoi| stoi >= STOI_MIN), "{name}: {figures:?}");
         assert!(

@@ -174,7 +174,7 @@ export const roomEn = {
   shareScreen: 'Show the screen',
   stopScreen: 'Stop showing the screen',
   flipCamera: 'Switch the camera',
-  raiseHand: 'Raise a hand',
+  raiseHand: 'Raise hand',
   lowerHand: 'Take the hand down',
   handAhead: (ahead: number): string => (ahead === 0 ? 'You are next' : ahead === 1 ? '1 hand before you' : `${ahead} hands before you`),
   stepUp: 'Go to the stage',

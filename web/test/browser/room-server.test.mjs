@@ -255,7 +255,7 @@ test('a_class_brings_somebody_up', { skip }, async () => {
     const { page: second } = await openPage(bo.context, link);
     await second.getByRole('textbox', { name: 'Your name' }).fill('Bo');
     await second.getByRole('button', { name: 'Join', exact: true }).click();
-    await second.getByRole('button', { name: 'Raise a hand' }).click();
+    await second.getByRole('button', { name: 'Raise hand' }).click();
     await first.mouse.move(300, 300);
     await first.getByRole('button', { name: /1 hand is up/ }).click();
     await first.getByRole('button', { name: 'Bring up the next' }).click();

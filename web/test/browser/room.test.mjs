@@ -74,7 +74,7 @@ test('a_hand_is_raised_brought_up_and_then_one_is_seen_and_heard', () =>
       assert.equal(await page.evaluate(() => window.stage.requests.length), 0);
       await page.locator('live-player').waitFor();
       await wake(page);
-      await button(page, 'Raise a hand').click();
+      await button(page, 'Raise hand').click();
       await button(page, 'Take the hand down. You are next').waitFor();
       room.put('all', { name: 'title', to: 'Fractions' });
       assert.equal(room.hosts.state.hands.length, 1);

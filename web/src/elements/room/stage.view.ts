@@ -40,7 +40,7 @@ function renderGallery(view: RoomView): TemplateResult {
   const page = Math.min(ui.page, pages - 1);
   const shown = others.slice(page * perPage, (page + 1) * perPage);
   return html`
-    <div part="stage" class="stage gallery" data-count=${shown.length} role="group" aria-label=${words.stage}>
+    <div part="stage" class=${classMap({ stage: true, gallery: true, paged: pages > 1 })} data-count=${shown.length} role="group" aria-label=${words.stage}>
       ${repeat(shown, (member) => member, (member) => renderTile(view, member, 'even'))}
     </div>
     ${pages === 1

@@ -141,6 +141,11 @@ export const stageStyles = css`
     padding: var(--_top) var(--_side) var(--_bottom);
   }
 
+  /* The pages' buttons have their own room below the tiles. */
+  .gallery.paged {
+    padding-block-end: calc(var(--_bottom) + 60px);
+  }
+
   .gallery .tile {
     inline-size: var(--tile-inline, 100%);
     block-size: var(--tile-block, 100%);
