@@ -166,7 +166,7 @@ impl Offer<'_> {
 
     /// What is sent on a lossy way.
     fn kept(&self) -> usize {
-        self.current.filter(|_| !self.way.is_torn).unwrap_or(self.least())
+        self.current.filter(|_| !self.way.is_least).unwrap_or(self.least())
     }
 
     /// The best that fits from this one on, or the least.
@@ -334,7 +334,7 @@ mod tests {
         ms: u64,
         estimate_kbps: Option<u64>,
         is_lossy: bool,
-        is_torn: bool,
+        is_least: bool,
         is_crowded: bool,
         behind_ms: u64,
         /// When what was chosen.
@@ -351,7 +351,7 @@ mod tests {
                 ms: 0,
                 estimate_kbps: estimate_kbps.into(),
                 is_lossy: false,
-                is_torn: false,
+                is_least: false,
                 is_crowded: false,
                 behind_ms: 0,
                 changes: Vec::new(),
@@ -366,7 +366,7 @@ mod tests {
                     way: Outlook {
                         estimate_bps: self.estimate_kbps.map(|kbps| kbps * 1_000),
                         is_lossy: self.is_lossy,
-                        is_torn: self.is_torn,
+                        is_least: self.is_least,
                         is_crowded: self.is_crowded,
                     },
                     behind: Duration::from_millis(self.behind_ms),
@@ -506,11 +506,11 @@ mod tests {
         assert_eq!(viewer.pictures(), Pictures::Lane(2), "what is sent goes on");
         let floor = |viewer: &Viewer| viewer.last.expect("it ran").wishes.floor_bps;
         assert!(floor(&viewer).is_some_and(|floor| floor > 2_000_000 + SOUND_BPS));
-        viewer.is_torn = true;
+        viewer.is_least = true;
         viewer.run(2_000);
         assert_eq!(viewer.pictures(), Pictures::Lane(0), "small ones come through");
         assert!(floor(&viewer).is_some_and(|floor| (150_000 + SOUND_BPS..500_000).contains(&floor)));
-        (viewer.is_lossy, viewer.is_torn) = (false, false);
+        (viewer.is_lossy, viewer.is_least) = (false, false);
         viewer.run(3_000);
         assert_eq!(viewer.pictures(), Pictures::Withheld, "this is a queue");
         assert_eq!(floor(&viewer), None);
