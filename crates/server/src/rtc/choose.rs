@@ -143,8 +143,6 @@ struct Holds {
 struct Offer<'a> {
     layers: Vec<&'a Layer>,
     way: Outlook,
-    /// What is sent now.
-    current: Option<usize>,
 }
 
 impl Offer<'_> {
@@ -156,17 +154,11 @@ impl Offer<'_> {
         self.layers.get(index).map_or(0, |layer| layer.packets_bps() + SOUND_BPS)
     }
 
-    /// So many percent of what the layer takes are there. Loss without a queue is no want of room, and estimates fall for it all
-    /// the same: what is sent goes on then.
+    /// So many percent of what the layer takes are there.
     fn fits(&self, index: usize, percent: u64) -> bool {
         let has_room =
             self.way.estimate_bps.is_none_or(|estimate| self.needs(index) * percent / 100 <= estimate);
-        has_room || self.way.is_lossy && index == self.kept()
-    }
-
-    /// What is sent on a lossy way.
-    fn kept(&self) -> usize {
-        self.current.filter(|_| !self.way.is_least).unwrap_or(self.least())
+        has_room || self.way.is_lossy && index == self.least()
     }
 
     /// The best that fits from this one on, or the least.
@@ -196,10 +188,8 @@ impl Chooser {
     /// Chooses by what is known now; to be asked several times a second.
     pub(super) fn handle_conditions(&mut self, now: Instant, conditions: &Conditions<'_>) -> Decision {
         let is_usable = |layer: &&Layer| layer.is_sent || layer.is_resting;
-        let layers: Vec<_> = conditions.layers.iter().filter(is_usable).collect();
-        let is_current = |layer: &&Layer| self.pictures == Some(Pictures::Lane(layer.lane));
-        let current = layers.iter().position(is_current);
-        let offer = Offer { layers, way: conditions.way, current };
+        let offer =
+            Offer { layers: conditions.layers.iter().filter(is_usable).collect(), way: conditions.way };
         let wished = offer.covering(&self.view);
         if !offer.layers.is_empty() {
             self.choose(now, &offer, wished, conditions.behind);
@@ -212,7 +202,7 @@ impl Chooser {
             reason: self.reason,
             wishes: Wishes {
                 desired_bps: self.desired(now, &offer, wished),
-                floor_bps: offer.way.is_lossy.then(|| offer.needs(offer.kept()) * SPARE_PERCENT / 100),
+                floor_bps: offer.way.is_lossy.then(|| offer.needs(offer.least()) * SPARE_PERCENT / 100),
                 is_short: self.short,
             },
         }
@@ -334,7 +324,6 @@ mod tests {
         ms: u64,
         estimate_kbps: Option<u64>,
         is_lossy: bool,
-        is_least: bool,
         is_crowded: bool,
         behind_ms: u64,
         /// When what was chosen.
@@ -351,7 +340,6 @@ mod tests {
                 ms: 0,
                 estimate_kbps: estimate_kbps.into(),
                 is_lossy: false,
-                is_least: false,
                 is_crowded: false,
                 behind_ms: 0,
                 changes: Vec::new(),
@@ -366,7 +354,6 @@ mod tests {
                     way: Outlook {
                         estimate_bps: self.estimate_kbps.map(|kbps| kbps * 1_000),
                         is_lossy: self.is_lossy,
-                        is_least: self.is_least,
                         is_crowded: self.is_crowded,
                     },
                     behind: Duration::from_millis(self.behind_ms),
@@ -503,14 +490,10 @@ mod tests {
         viewer.run(1_000);
         (viewer.estimate_kbps, viewer.is_lossy, viewer.is_crowded) = (Some(60), true, true);
         viewer.run(20_000);
-        assert_eq!(viewer.pictures(), Pictures::Lane(2), "what is sent goes on");
+        assert_eq!(viewer.pictures(), Pictures::Lane(0));
         let floor = |viewer: &Viewer| viewer.last.expect("it ran").wishes.floor_bps;
-        assert!(floor(&viewer).is_some_and(|floor| floor > 2_000_000 + SOUND_BPS));
-        viewer.is_least = true;
-        viewer.run(2_000);
-        assert_eq!(viewer.pictures(), Pictures::Lane(0), "small ones come through");
-        assert!(floor(&viewer).is_some_and(|floor| (150_000 + SOUND_BPS..500_000).contains(&floor)));
-        (viewer.is_lossy, viewer.is_least) = (false, false);
+        assert!(floor(&viewer).is_some_and(|floor| floor > 150_000 + SOUND_BPS));
+        viewer.is_lossy = false;
         viewer.run(3_000);
         assert_eq!(viewer.pictures(), Pictures::Withheld, "this is a queue");
         assert_eq!(floor(&viewer), None);

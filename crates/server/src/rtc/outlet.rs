@@ -217,10 +217,6 @@ impl Outlet {
         let kept = if is_video { self.resend.handle_packet() } else { None };
         if let Some(stream) = rtc.direct_api().stream_tx_by_mid(self.mid, None) {
             if let Some(kept) = kept {
-                // What is let go is not sent again, and browsers wait three seconds for it before they say so.
-                if self.flow.kept > 0 && !self.resend.is_calm() {
-                    lanes.layers().want_keyframe(place.layer());
-                }
                 self.flow.kept = kept;
                 // Without a cap: the default gives up resending at a loss where resending is all there is.
                 stream.set_rtx_cache(kept, resend::AGE_MAX, None);

@@ -10,10 +10,8 @@ use str0m::stats::PeerStats;
 
 /// What a way is taken to carry before it has been reckoned: the middle one of a browser's layers, with room to spare.
 pub(super) const ESTIMATE_FIRST: u64 = 1_500_000;
-/// What an estimate fell to without a reason is forgiven no more often: each time, all is reckoned anew.
-const FORGIVEN_EVERY: Duration = Duration::from_secs(1);
-/// An estimate that falls for loss by chance falls again as soon as it has been put back.
-const FLOOR_EVERY: Duration = Duration::from_millis(250);
+/// A floor is put under the estimate no more often: each time, all is reckoned anew.
+const FLOOR_EVERY: Duration = Duration::from_secs(1);
 /// What is lost of a crowded way beyond this is believed at once: no more passes than has passed. The estimate comes to the same,
 /// in steps.
 const LOSS_CLEAR: f32 = 0.15;
@@ -25,20 +23,12 @@ const SENT_OVER: Duration = Duration::from_secs(1);
 const LOSS_SHORT: f32 = 0.02;
 /// About when: two reports have come by then.
 const ABOUT: Duration = Duration::from_millis(600);
-/// Loss beyond this while the way is no longer than ever is not for want of room…
+/// Loss beyond this while the way is no longer than ever is not for want of room.
 const LOSS_HIGH: f32 = 0.08;
-/// … until there is less than this: what is told four times a second goes up and down.
-const LOSS_HIGH_STILL: f32 = 0.04;
-/// From this loss on a picture of many packets is hardly ever whole in time.
-const LOSS_TORN: f32 = 0.42;
-/// Room is made for sending again what is lost up to this share; of more than that, pictures do not come through.
-const LOSS_RESENT_MAX: f32 = 0.6;
 /// A way this much longer than its least has a queue.
 const QUEUE_MIN: Duration = Duration::from_millis(40);
 /// A way of which nothing else is known has no queue when it is this short.
 const SHORT_MAX: Duration = Duration::from_millis(300);
-/// What is lost for so long after a queue may still be lost for want of room.
-const QUEUE_DOUBTED: Duration = Duration::from_secs(5);
 /// One that is longer is so by itself when nothing was lost for so long: what is measured first may be measured in a queue.
 const CALM: Duration = Duration::from_secs(5);
 /// A round trip measured longer ago tells nothing of a way that loses the reports it is measured by.
@@ -51,9 +41,6 @@ pub(super) struct Outlook {
     pub(super) estimate_bps: Option<u64>,
     /// Much is lost, and not for want of room.
     pub(super) is_lossy: bool,
-    /// And the least is to be sent: so much is lost that large pictures do not come through, whatever is sent again, or there was a
-    /// queue lately.
-    pub(super) is_least: bool,
     /// There was a queue or loss a moment ago.
     pub(super) is_crowded: bool,
 }
@@ -114,10 +101,9 @@ impl Way {
         let (loss, round_trip) = (self.reports.loss, self.reports.round_trip(now));
         let is_lossy = self.crowd.handle_report(now, loss, round_trip);
         let is_crowded = self.crowd.is_about(now);
-        let is_least = is_lossy && (loss >= LOSS_TORN || self.crowd.had_queue(now));
         let passed = self.reports.passed_bps().filter(|_| is_crowded && !is_lossy && loss >= LOSS_CLEAR);
         let estimate_bps = self.estimate_bps.map(|bps| bps.min(passed.unwrap_or(u64::MAX)));
-        Outlook { estimate_bps, is_lossy, is_least, is_crowded }
+        Outlook { estimate_bps, is_lossy, is_crowded }
     }
 
     /// Has room looked for, and what was misjudged reckoned anew.
@@ -137,20 +123,11 @@ impl Way {
     /// What it is taken to carry from now on, if it was misjudged.
     fn floor(&mut self, now: Instant, wishes: Wishes) -> Option<u64> {
         let estimate = self.estimate_bps?;
-        // Where there was a queue lately, more might be what is too much.
-        let had_queue = self.crowd.had_queue(now);
-        let every = if wishes.floor_bps.is_some() && !had_queue { FLOOR_EVERY } else { FORGIVEN_EVERY };
-        let is_due = self.floored.is_none_or(|at| now.saturating_duration_since(at) >= every);
-        let floor = wishes.floor_bps.map(|bps| if had_queue { bps } else { self.with_resent(bps) });
-        let floor = floor.max(self.forgiven(now, estimate, wishes.is_short));
+        let is_due = self.floored.is_none_or(|at| now.saturating_duration_since(at) >= FLOOR_EVERY);
+        let floor = wishes.floor_bps.max(self.forgiven(now, estimate, wishes.is_short));
         let floor = floor.filter(|floor| *floor > estimate && is_due)?;
         (self.floored, self.estimate_bps) = (Some(now), Some(floor));
         Some(floor)
-    }
-
-    /// What it takes to send so much over a way that loses some of it, and some of what is sent again.
-    fn with_resent(&self, bps: u64) -> u64 {
-        (bps as f32 / (1.0 - self.reports.loss.min(LOSS_RESENT_MAX))) as u64
     }
 
     /// What an estimate is put back to that fell without loss and without a queue: it does when packets come unevenly, as when a
@@ -221,10 +198,6 @@ struct Crowd {
     least: Option<Duration>,
     /// Since when hardly anything was lost.
     calm: Option<Instant>,
-    /// Much was lost for another reason.
-    is_lossy: bool,
-    /// When there was a queue last.
-    queued: Option<Instant>,
 }
 
 impl Crowd {
@@ -233,18 +206,12 @@ impl Crowd {
         self.crowded.is_some_and(|crowded| crowded + ABOUT >= at)
     }
 
-    /// There was a queue lately.
-    fn had_queue(&self, now: Instant) -> bool {
-        self.queued.is_some_and(|at| now.saturating_duration_since(at) < QUEUE_DOUBTED)
-    }
-
     /// Takes what is known now; `true` when much is lost for another reason than want of room.
     fn handle_report(&mut self, now: Instant, loss: f32, round_trip: Option<Duration>) -> bool {
         if loss >= LOSS_SHORT {
             (self.crowded, self.calm) = (Some(now), Some(now));
         }
         let calm = now.saturating_duration_since(*self.calm.get_or_insert(now));
-        let was_lossy = std::mem::take(&mut self.is_lossy);
         let Some(round_trip) = round_trip else { return false };
         // Learnt in calm alone, or a way that was crowded from the start would pass for a long one. Two percent longer a
         // second, at ten questions a second: ways change.
@@ -257,11 +224,9 @@ impl Crowd {
         let longest = self.least.map_or(SHORT_MAX, |least| least + least / 4 + QUEUE_MIN);
         let has_queue = round_trip > longest;
         if has_queue {
-            (self.crowded, self.queued) = (Some(now), Some(now));
+            self.crowded = Some(now);
         }
-        let least = if was_lossy && !self.had_queue(now) { LOSS_HIGH_STILL } else { LOSS_HIGH };
-        self.is_lossy = loss >= least && !has_queue;
-        self.is_lossy
+        loss >= LOSS_HIGH && !has_queue
     }
 }
 
@@ -395,34 +360,6 @@ mod tests {
         ask(&mut crowd, &mut now, 6, 0.0, 600);
         assert!(ask(&mut crowd, &mut now, 5, 0.1, 600));
         assert!(!ask(&mut crowd, &mut now, 1, 0.1, 900));
-    }
-
-    #[test]
-    fn loss_that_goes_up_and_down_is_for_another_reason_until_little_is_left_of_it() {
-        let (mut crowd, mut now) = (Crowd::default(), Instant::now());
-        assert!(!ask(&mut crowd, &mut now, 2, 0.06, 50), "too little to tell");
-        let told = [0.1, 0.06, 0.12, 0.05, 0.03, 0.06].map(|loss| ask(&mut crowd, &mut now, 1, loss, 50));
-        assert_eq!(told, [true, true, true, true, false, false]);
-        assert!(ask(&mut crowd, &mut now, 1, 0.1, 50));
-        assert!(!ask(&mut crowd, &mut now, 1, 0.1, 200), "this is a queue");
-    }
-
-    #[test]
-    fn a_floor_has_room_for_what_is_sent_again_and_pictures_are_torn_where_that_is_no_help() {
-        let mut asked = Asked::new(1_000);
-        asked.run(5_000);
-        for (loss, floor_bps, is_least) in
-            [(0.2, 1_250_000, false), (0.5, 2_000_000, true), (0.9, 2_500_000, true)]
-        {
-            asked.loss = loss;
-            let (outlook, _) = asked.run(2_000);
-            assert_eq!((outlook.is_lossy, outlook.is_least), (true, is_least), "{loss}");
-            asked.way.handle_estimate(300_000);
-            let wishes = Wishes { floor_bps: Some(1_000_000), ..Wishes::default() };
-            let floor = asked.way.floor(asked.now, wishes).expect("it is misjudged");
-            assert!(floor.abs_diff(floor_bps) < 1_000, "{loss}: {floor}");
-            assert_eq!(asked.way.floor(asked.now, wishes), None, "it is what was asked for");
-        }
     }
 
     #[test]

@@ -305,7 +305,7 @@ mod tests {
             for _ in 0..ms.div_ceil(100) {
                 self.ms += 100;
                 let conditions = Conditions {
-                    way: Outlook { estimate_bps: Some(kbps * 1_000), is_crowded: true, ..Outlook::default() },
+                    way: Outlook { estimate_bps: Some(kbps * 1_000), is_lossy: false, is_crowded: true },
                     voices: 1,
                     behind: Duration::ZERO,
                 };
