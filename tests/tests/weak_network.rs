@@ -7,7 +7,7 @@ use client::lab::network::scenario::{BUILT_IN, Scenarios};
 use client::lab::network::{self, Direction, Options, Subject};
 use client::link::Impairment;
 
-/// Scenarios, and the pictures a second that are seen at least: well below what docs/benchmarks.md tells (28.9, 28.0 and 29.0), for a
+/// Scenarios, and the pictures a second that are seen at least: well below what docs/benchmarks.md tells (29.1, 27.8 and 29.1), for a
 /// machine that does other things, too, and above what browsers left to themselves reach (12.7, 7.6 and 19.9).
 const ROWS: [(&str, f64); 3] = [("loss-10", 20.0), ("loss-30", 16.0), ("burst-5", 22.0)];
 const KBPS_MIN: f64 = 300.0;
