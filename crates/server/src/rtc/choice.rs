@@ -77,13 +77,23 @@ impl Choice {
         self.way.estimate_bps()
     }
 
+    /// How often each datagram is sent.
+    pub(super) fn copies(&self) -> usize {
+        self.way.copies()
+    }
+
     pub(super) fn pictures(&self) -> Pictures {
         self.decision.pictures
     }
 
-    /// It was chosen so because of the room that there is.
+    /// It was chosen so for want of room: whatever is sent beside it makes less of that.
     pub(super) fn is_by_room(&self) -> bool {
-        self.decision.reason == Reason::Bandwidth
+        self.decision.reason == Reason::Bandwidth && !self.is_lossy()
+    }
+
+    /// What is lost is lost by chance.
+    fn is_lossy(&self) -> bool {
+        self.decision.wishes.floor_bps.is_some()
     }
 
     /// A lane whose pictures come now, for somebody who cannot wait for what was chosen.

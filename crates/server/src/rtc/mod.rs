@@ -5,6 +5,7 @@ mod beat;
 mod choice;
 mod choose;
 mod control;
+mod copies;
 mod crypto;
 mod endpoint;
 mod feed;

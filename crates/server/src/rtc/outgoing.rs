@@ -67,6 +67,14 @@ impl Outgoing {
         }
     }
 
+    /// How often each datagram is sent.
+    pub(super) fn copies(&self) -> usize {
+        match self {
+            Self::Watch(watch) => watch.copies(),
+            Self::Stage(slots) => slots.copies(),
+        }
+    }
+
     /// What is to be said on the control channel, where one is open.
     pub(super) fn take_told(&mut self, is_open: bool) -> Option<Told> {
         match self {

@@ -154,6 +154,7 @@ impl Outlet {
     pub(super) fn begin(&mut self, newest: Timestamp) {
         self.told.numbers.base = None;
         self.told.line.join(newest + self.told.shift);
+        self.resend.handle_join(0);
     }
 
     /// What was lost of what is left is not sent again: where room is short, it would stand in the way of what comes.

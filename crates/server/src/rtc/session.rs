@@ -288,10 +288,16 @@ impl Session {
                 publish.handle_check(Instant::now());
             }
         }
+        let copies = match &self.role {
+            Role::Send(outgoing) if transmit.proto == Protocol::Udp => outgoing.copies(),
+            Role::Send(_) | Role::Publish(_) => 1,
+        };
         if let Role::Send(_) = self.role {
-            self.ticket.add_bytes(transmit.contents.len() as u64);
+            self.ticket.add_bytes((transmit.contents.len() * copies) as u64);
         }
-        self.batch.push(&self.endpoint, route, &transmit.contents);
+        for _ in 0..copies {
+            self.batch.push(&self.endpoint, route, &transmit.contents);
+        }
     }
 
     fn handle_event(&mut self, event: Event) -> Result<(), Error> {

@@ -143,6 +143,11 @@ impl Watch {
         }
     }
 
+    /// How often each datagram is sent.
+    pub(super) fn copies(&self) -> usize {
+        self.choice.as_ref().map_or(1, |choice| choice.copies())
+    }
+
     /// What is to be said on the control channel, where one is open.
     pub(super) fn take_told(&mut self, is_open: bool) -> Option<Told> {
         if !is_open {

@@ -8,6 +8,8 @@ use str0m::Rtc;
 use str0m::bwe::Bitrate;
 use str0m::stats::PeerStats;
 
+use super::copies::Copies;
+
 /// What a way is taken to carry before it has been reckoned: the middle one of a browser's layers, with room to spare.
 pub(super) const ESTIMATE_FIRST: u64 = 1_500_000;
 /// A floor is put under the estimate no more often: each time, all is reckoned anew.
@@ -62,10 +64,11 @@ pub(super) struct Way {
     estimate_bps: Option<u64>,
     reports: Reports,
     crowd: Crowd,
+    copies: Copies,
     /// What was estimated before it fell without a reason that is known, and when it did.
     before_bps: u64,
     fell: Option<Instant>,
-    desired_bps: u64,
+    desired_bps: (u64, u64),
     floored: Option<Instant>,
 }
 
@@ -76,9 +79,10 @@ impl Way {
             estimate_bps: is_reckoned.then_some(ESTIMATE_FIRST),
             reports: Reports::default(),
             crowd: Crowd::default(),
+            copies: Copies::default(),
             before_bps: ESTIMATE_FIRST,
             fell: None,
-            desired_bps: 0,
+            desired_bps: (0, 0),
             floored: None,
         }
     }
@@ -98,12 +102,20 @@ impl Way {
 
     /// To be asked several times a second.
     pub(super) fn look(&mut self, now: Instant) -> Outlook {
-        let (loss, round_trip) = (self.reports.loss, self.reports.round_trip(now));
+        let (missing, round_trip) = (self.reports.loss, self.reports.round_trip(now));
+        let loss = self.copies.of_way(now, missing);
         let is_lossy = self.crowd.handle_report(now, loss, round_trip);
+        self.copies.handle_loss(now, loss, is_lossy, self.crowd.has_queue);
         let is_crowded = self.crowd.is_about(now);
-        let passed = self.reports.passed_bps().filter(|_| is_crowded && !is_lossy && loss >= LOSS_CLEAR);
+        let passed = self.reports.passed_bps().filter(|_| is_crowded && !is_lossy && missing >= LOSS_CLEAR);
         let estimate_bps = self.estimate_bps.map(|bps| bps.min(passed.unwrap_or(u64::MAX)));
         Outlook { estimate_bps, is_lossy, is_crowded }
+    }
+
+    pub(super) fn dbg(&self) -> String { format!("loss {:.2} rtt {:?} least {:?} copies {} before {} fell {}", self.reports.loss, self.reports.round_trip, self.crowd.least, self.copies.number(), self.before_bps, self.fell.is_some()) }
+    /// How often each datagram is sent.
+    pub(super) fn copies(&self) -> usize {
+        self.copies.number()
     }
 
     /// Has room looked for, and what was misjudged reckoned anew.
@@ -111,9 +123,10 @@ impl Way {
         if self.estimate_bps.is_none() {
             return;
         }
-        if wishes.desired_bps != self.desired_bps {
-            self.desired_bps = wishes.desired_bps;
-            rtc.bwe().set_bitrate(Bitrate::ZERO, Bitrate::bps(self.desired_bps));
+        let minimum_bps = if wishes.is_short && wishes.floor_bps.is_none() { wishes.desired_bps } else { 0 };
+        if (minimum_bps, wishes.desired_bps) != self.desired_bps {
+            self.desired_bps = (minimum_bps, wishes.desired_bps);
+            rtc.bwe().set_bitrate(Bitrate::bps(minimum_bps), Bitrate::bps(wishes.desired_bps));
         }
         if let Some(floor) = self.floor(now, wishes) {
             rtc.bwe().reset(Bitrate::bps(floor));
@@ -198,6 +211,8 @@ struct Crowd {
     least: Option<Duration>,
     /// Since when hardly anything was lost.
     calm: Option<Instant>,
+    /// It is longer than it has to be.
+    has_queue: bool,
 }
 
 impl Crowd {
@@ -222,11 +237,11 @@ impl Crowd {
             };
         }
         let longest = self.least.map_or(SHORT_MAX, |least| least + least / 4 + QUEUE_MIN);
-        let has_queue = round_trip > longest;
-        if has_queue {
+        self.has_queue = round_trip > longest;
+        if self.has_queue {
             self.crowded = Some(now);
         }
-        loss >= LOSS_HIGH && !has_queue
+        loss >= LOSS_HIGH && !self.has_queue
     }
 }
 

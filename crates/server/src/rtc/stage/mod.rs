@@ -132,6 +132,11 @@ impl Slots {
         self.way.handle_report(stats);
     }
 
+    /// How often each datagram is sent.
+    pub(super) fn copies(&self) -> usize {
+        self.way.copies()
+    }
+
     pub(super) fn handle_stats(&mut self, stats: &MediaEgressStats) {
         if let Some(outlet) = self.slot(stats.mid).and_then(Slot::outlet) {
             outlet.handle_stats(stats);
