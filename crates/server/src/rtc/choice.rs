@@ -4,13 +4,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use str0m::Rtc;
-use str0m::stats::PeerStats;
-
 use super::choose::{Chooser, Conditions, Decision, Layer, Pictures, Reason, View};
 use super::control::{LOOK_EVERY, Told, name};
 use super::layers::{Layers, Want};
-use super::way::{Way, Wishes};
+use super::way::{Outlook, Wishes};
 use crate::sessions::Session;
 
 /// One viewer's choice.
@@ -19,7 +16,6 @@ pub(super) struct Choice {
     layers: Arc<Layers>,
     seen: Vec<Layer>,
     want: Option<Want>,
-    way: Way,
     decision: Decision,
     look: Instant,
     /// Whose layer it is shown beside.
@@ -30,10 +26,10 @@ pub(super) struct Choice {
 }
 
 impl Choice {
-    /// Of a viewer whose way is reckoned, or not.
+    /// Of a viewer whose way is like this.
     pub(super) fn new(
         layers: &Arc<Layers>,
-        is_reckoned: bool,
+        way: Outlook,
         session: Option<Arc<Session>>,
         now: Instant,
     ) -> Self {
@@ -44,14 +40,13 @@ impl Choice {
             layers: Arc::clone(layers),
             seen: Vec::new(),
             want: None,
-            way: Way::new(is_reckoned),
             decision,
             look: now,
             session,
             shown: None,
             untold: Vec::new(),
         };
-        choice.decide(now, Duration::ZERO);
+        choice.decide(now, way, Duration::ZERO);
         choice
     }
 
@@ -60,26 +55,8 @@ impl Choice {
         self.look = now;
     }
 
-    pub(super) fn handle_estimate(&mut self, bps: u64) {
-        self.way.handle_estimate(bps);
-    }
-
-    pub(super) fn handle_way(&mut self, stats: &PeerStats) {
-        self.way.handle_report(stats);
-    }
-
     pub(super) fn poll_timeout(&self) -> Instant {
         self.look
-    }
-
-    /// What the way is taken to carry, where that is reckoned.
-    pub(super) fn estimate_bps(&self) -> Option<u64> {
-        self.way.estimate_bps()
-    }
-
-    /// How often each datagram is sent.
-    pub(super) fn copies(&self) -> usize {
-        self.way.copies()
     }
 
     pub(super) fn pictures(&self) -> Pictures {
@@ -107,16 +84,16 @@ impl Choice {
         }
     }
 
-    /// Chooses anew; `behind` is how long the next packet has waited.
-    pub(super) fn handle_timeout(&mut self, now: Instant, rtc: &mut Rtc, behind: Duration) {
-        self.decide(now, behind);
-        self.way.apply(now, rtc, self.decision.wishes);
+    /// Chooses anew, and tells what is to be done about the way; `behind` is how long the next packet has waited.
+    pub(super) fn handle_timeout(&mut self, now: Instant, way: Outlook, behind: Duration) -> Wishes {
+        self.decide(now, way, behind);
+        self.decision.wishes
     }
 
-    fn decide(&mut self, now: Instant, behind: Duration) {
+    fn decide(&mut self, now: Instant, way: Outlook, behind: Duration) {
         self.look = now + LOOK_EVERY;
         self.layers.look(now, &mut self.seen);
-        let conditions = Conditions { layers: &self.seen, way: self.way.look(now), behind };
+        let conditions = Conditions { layers: &self.seen, way, behind };
         let before = self.decision.pictures;
         self.decision = self.chooser.handle_conditions(now, &conditions);
         let is_by_room = self.decision.reason == Reason::Bandwidth;
@@ -141,7 +118,7 @@ impl Choice {
             },
             Pictures::Withheld => None,
         };
-        self.show();
+        self.show(way.estimate_bps);
     }
 
     /// The viewer gets pictures of this lane from now on.
@@ -165,9 +142,9 @@ impl Choice {
     }
 
     /// For people to look at, when it has changed by more than anybody would see.
-    fn show(&mut self) {
+    fn show(&mut self, estimate_bps: Option<u64>) {
         let Some(session) = &self.session else { return };
-        let rounded = self.way.estimate_bps().map(|bps| bps / 50_000);
+        let rounded = estimate_bps.map(|bps| bps / 50_000);
         if self.shown.replace((self.decision.pictures, rounded)) == Some((self.decision.pictures, rounded)) {
             return;
         }
@@ -175,6 +152,6 @@ impl Choice {
             Pictures::Lane(lane) => self.layers.named(lane),
             Pictures::Withheld => None,
         };
-        session.set_view(crate::sessions::View { layer, estimate_bps: self.way.estimate_bps() });
+        session.set_view(crate::sessions::View { layer, estimate_bps });
     }
 }

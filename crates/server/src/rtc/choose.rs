@@ -156,6 +156,9 @@ impl Offer<'_> {
 
     /// So many percent of what the layer takes are there.
     fn fits(&self, index: usize, percent: u64) -> bool {
+        if self.way.is_least {
+            return index == self.least();
+        }
         let has_room =
             self.way.estimate_bps.is_none_or(|estimate| self.needs(index) * percent / 100 <= estimate);
         has_room || self.way.is_lossy && index == self.least()
@@ -324,6 +327,7 @@ mod tests {
         ms: u64,
         estimate_kbps: Option<u64>,
         is_lossy: bool,
+        is_least: bool,
         is_crowded: bool,
         behind_ms: u64,
         /// When what was chosen.
@@ -340,6 +344,7 @@ mod tests {
                 ms: 0,
                 estimate_kbps: estimate_kbps.into(),
                 is_lossy: false,
+                is_least: false,
                 is_crowded: false,
                 behind_ms: 0,
                 changes: Vec::new(),
@@ -354,6 +359,7 @@ mod tests {
                     way: Outlook {
                         estimate_bps: self.estimate_kbps.map(|kbps| kbps * 1_000),
                         is_lossy: self.is_lossy,
+                        is_least: self.is_least,
                         is_crowded: self.is_crowded,
                     },
                     behind: Duration::from_millis(self.behind_ms),
@@ -491,6 +497,11 @@ mod tests {
         (viewer.estimate_kbps, viewer.is_lossy, viewer.is_crowded) = (Some(60), true, true);
         viewer.run(20_000);
         assert_eq!(viewer.pictures(), Pictures::Lane(0));
+        (viewer.estimate_kbps, viewer.is_least) = (Some(5_000), true);
+        viewer.run(20_000);
+        assert_eq!(viewer.pictures(), Pictures::Lane(0), "large ones would not come through");
+        (viewer.estimate_kbps, viewer.is_least) = (Some(60), false);
+        viewer.run(100);
         let floor = |viewer: &Viewer| viewer.last.expect("it ran").wishes.floor_bps;
         assert!(floor(&viewer).is_some_and(|floor| floor > 150_000 + SOUND_BPS));
         viewer.is_lossy = false;

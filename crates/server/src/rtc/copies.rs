@@ -3,10 +3,12 @@
 
 use std::time::{Duration, Instant};
 
-/// Up to this loss, so many copies: about one in fifty is missing then, and what is missing is asked for again.
-const LADDER: [(f32, usize); 4] = [(0.06, 1), (0.16, 2), (0.36, 3), (f32::MAX, 4)];
-/// What was sent in the second before is told of.
-const TOLD_AFTER: Duration = Duration::from_millis(1_500);
+/// Up to this loss, so many copies: a few in a hundred are missing then, and what is missing is asked for again.
+const LADDER: [(f32, usize); 5] = [(0.06, 1), (0.16, 2), (0.36, 3), (0.58, 4), (f32::MAX, 8)];
+/// Before anything is known of a way, and while nothing but a few small datagrams are sent: each that is lost would be waited for.
+pub(super) const SETTING_UP: usize = 3;
+/// What was sent in the second before is told of, about once a second where nothing is reckoned.
+const TOLD_AFTER: Duration = Duration::from_secs(2);
 /// Loss is reckoned from what is lost of all copies, which is little: over about so long.
 const RECKONED_OVER: Duration = Duration::from_secs(4);
 /// Copies had no room once: they are not tried again for so long, and twice as long each time.
@@ -80,5 +82,75 @@ impl Copies {
     fn change(&mut self, now: Instant, number: usize, loss: f32) {
         (self.number, self.changed) = (number, Some(now));
         self.lost = Some((now, loss.powi(number as i32)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A way that loses by chance, asked ten times a second; told is what was lost over the last second.
+    struct Asked {
+        copies: Copies,
+        now: Instant,
+        told: Vec<f32>,
+    }
+
+    impl Asked {
+        fn new() -> Self {
+            Self { copies: Copies::default(), now: Instant::now(), told: vec![0.0; 10] }
+        }
+
+        /// The numbers of copies that there were in so long, one after the other.
+        fn run(&mut self, seconds: usize, loss: f32, has_queue: bool) -> Vec<usize> {
+            let mut numbers = vec![self.copies.number()];
+            for _ in 0..seconds * 10 {
+                self.now += Duration::from_millis(100);
+                self.told.remove(0);
+                self.told.push(loss.powi(self.copies.number() as i32));
+                let missing = self.told.iter().sum::<f32>() / 10.0;
+                let of_way = self.copies.of_way(self.now, missing);
+                self.copies.handle_loss(self.now, of_way, of_way >= 0.08 && !has_queue, has_queue);
+                numbers.push(self.copies.number());
+            }
+            numbers.dedup();
+            numbers
+        }
+    }
+
+    #[test]
+    fn the_more_is_lost_the_more_copies_there_are_and_they_do_not_come_and_go() {
+        for (loss, number) in [(0.05, 1), (0.1, 2), (0.3, 3), (0.5, 4), (0.7, 8)] {
+            let mut asked = Asked::new();
+            asked.run(10, loss, false);
+            assert_eq!(asked.run(60, loss, false), [number], "{loss}");
+        }
+    }
+
+    #[test]
+    fn copies_go_one_by_one_when_less_is_lost() {
+        let mut asked = Asked::new();
+        asked.run(10, 0.3, false);
+        assert_eq!(asked.run(30, 0.0, false), [3, 2, 1]);
+    }
+
+    #[test]
+    fn a_second_in_which_nothing_is_missing_is_no_way_that_loses_nothing() {
+        let mut asked = Asked::new();
+        asked.run(10, 0.1, false);
+        assert_eq!(asked.run(1, 0.0, false), [2], "one in a hundred is missing of two copies");
+        assert_eq!(asked.run(5, 0.1, false), [2]);
+    }
+
+    #[test]
+    fn copies_that_make_a_queue_end_at_once_and_are_tried_again_ever_later() {
+        let mut asked = Asked::new();
+        asked.run(10, 0.3, false);
+        assert_eq!(asked.run(1, 0.3, true), [3, 1]);
+        assert_eq!(asked.run(3, 0.3, false), [1], "doubted for five seconds");
+        assert_eq!(asked.run(4, 0.3, false), [1, 3]);
+        assert_eq!(asked.run(1, 0.3, true), [3, 1]);
+        assert_eq!(asked.run(8, 0.3, false), [1], "and for ten");
+        assert_eq!(asked.run(4, 0.3, false), [1, 3]);
     }
 }

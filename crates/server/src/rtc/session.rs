@@ -16,6 +16,7 @@ use tokio::time::sleep_until;
 use wire::stun;
 
 use super::control::Control;
+use super::copies;
 use super::endpoint::{Datagram, Endpoint, Inbox, Mailbox, Route};
 use super::offer;
 use super::outgoing::Outgoing;
@@ -289,8 +290,10 @@ impl Session {
             }
         }
         let copies = match &self.role {
-            Role::Send(outgoing) if transmit.proto == Protocol::Udp => outgoing.copies(),
-            Role::Send(_) | Role::Publish(_) => 1,
+            _ if transmit.proto != Protocol::Udp => 1,
+            _ if !self.rtc.is_connected() => copies::SETTING_UP,
+            Role::Send(outgoing) => outgoing.copies(),
+            Role::Publish(_) => 1,
         };
         if let Role::Send(_) = self.role {
             self.ticket.add_bytes((transmit.contents.len() * copies) as u64);

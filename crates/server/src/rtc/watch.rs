@@ -18,6 +18,7 @@ use super::control::{Held, Told};
 use super::lanes::{Kind, Lanes, Place};
 use super::outlet::{self, Outlet};
 use super::reading::{self, Got, Reading};
+use super::way::Way;
 use crate::audience::Seat;
 use crate::sessions::Session;
 
@@ -35,8 +36,7 @@ pub(super) struct Watch {
     seat: Seat,
     /// Where the pictures come in layers. In a box, for most do not.
     choice: Option<Box<Choice>>,
-    /// The machine reckons what the way carries.
-    is_reckoned: bool,
+    way: Way,
     held: Held,
     session: Arc<Session>,
 }
@@ -60,7 +60,15 @@ pub(super) enum Over {
 impl Watch {
     /// Of a viewer whose way is reckoned or not.
     pub(super) fn new(lanes: Arc<Lanes>, seat: Seat, is_reckoned: bool, session: Arc<Session>) -> Self {
-        Self { lanes, streams: Vec::new(), seat, choice: None, is_reckoned, held: Held::default(), session }
+        Self {
+            lanes,
+            streams: Vec::new(),
+            seat,
+            choice: None,
+            way: Way::new(is_reckoned),
+            held: Held::default(),
+            session,
+        }
     }
 
     /// A stream was negotiated: it begins with the newest group.
@@ -94,7 +102,8 @@ impl Watch {
     fn follow_layers(&mut self, now: Instant) {
         if self.choice.is_none() && self.lanes.layers().is_many() {
             let session = Some(Arc::clone(&self.session));
-            self.choice = Some(Box::new(Choice::new(self.lanes.layers(), self.is_reckoned, session, now)));
+            let way = self.way.look(now);
+            self.choice = Some(Box::new(Choice::new(self.lanes.layers(), way, session, now)));
         }
     }
 
@@ -117,7 +126,8 @@ impl Watch {
         let pictures = self.streams.iter_mut().find(|stream| stream.outlet.kind() == Kind::Video);
         let Some(stream) = pictures else { return };
         let before = choice.pictures();
-        choice.handle_timeout(now, rtc, stream.reading.behind());
+        let wishes = choice.handle_timeout(now, self.way.look(now), stream.reading.behind());
+        self.way.apply(now, rtc, wishes);
         if choice.pictures() != before && choice.is_by_room() {
             stream.outlet.forget(rtc);
         }
@@ -138,14 +148,12 @@ impl Watch {
 
     /// What the way is reckoned to carry.
     pub(super) fn handle_estimate(&mut self, bps: u64) {
-        if let Some(choice) = &mut self.choice {
-            choice.handle_estimate(bps);
-        }
+        self.way.handle_estimate(bps);
     }
 
     /// How often each datagram is sent.
     pub(super) fn copies(&self) -> usize {
-        self.choice.as_ref().map_or(1, |choice| choice.copies())
+        self.way.copies()
     }
 
     /// What is to be said on the control channel, where one is open.
@@ -177,9 +185,7 @@ impl Watch {
 
     /// What is known of the way as a whole: how long it is, and what is lost on it.
     pub(super) fn handle_way(&mut self, stats: &PeerStats) {
-        if let Some(choice) = &mut self.choice {
-            choice.handle_way(stats);
-        }
+        self.way.handle_report(stats);
     }
 
     /// The same of one stream, for what is repeated in it.
@@ -188,6 +194,9 @@ impl Watch {
         self.follow_layers(stats.timestamp);
         if let Some(stream) = self.streams.iter_mut().find(|stream| stream.outlet.mid() == stats.mid) {
             stream.outlet.handle_stats(stats);
+            if stream.outlet.kind() == Kind::Video {
+                self.way.handle_pictures(stats);
+            }
         }
     }
 
@@ -196,7 +205,7 @@ impl Watch {
         let mut ended = !self.streams.is_empty();
         let choice = self.choice.as_deref_mut();
         let is_withheld = choice.as_ref().is_some_and(|choice| choice.pictures() == Pictures::Withheld);
-        let estimate = choice.as_ref().and_then(|choice| choice.estimate_bps());
+        let estimate = choice.as_ref().and_then(|_| self.way.estimate_bps());
         for stream in &mut self.streams {
             let is_video = stream.outlet.kind() == Kind::Video;
             // Whatever the machine has to send: the sooner it is the smaller one, the better.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use str0m::Rtc;
 use str0m::bwe::Bitrate;
-use str0m::stats::PeerStats;
+use str0m::stats::{MediaEgressStats, PeerStats};
 
 use super::copies::Copies;
 
@@ -27,12 +27,16 @@ const LOSS_SHORT: f32 = 0.02;
 const ABOUT: Duration = Duration::from_millis(600);
 /// Loss beyond this while the way is no longer than ever is not for want of room.
 const LOSS_HIGH: f32 = 0.08;
+/// From this loss on each datagram has to be sent so often that there is no room for large pictures.
+const LOSS_TORN: f32 = 0.58;
 /// A way this much longer than its least has a queue.
 const QUEUE_MIN: Duration = Duration::from_millis(40);
 /// A way of which nothing else is known has no queue when it is this short.
 const SHORT_MAX: Duration = Duration::from_millis(300);
 /// One that is longer is so by itself when nothing was lost for so long: what is measured first may be measured in a queue.
 const CALM: Duration = Duration::from_secs(5);
+/// How much longer a way may have become between two questions.
+const LONGER: Duration = Duration::from_micros(100);
 /// A round trip measured longer ago tells nothing of a way that loses the reports it is measured by.
 const MEASURED_MAX: Duration = Duration::from_secs(4);
 
@@ -43,6 +47,8 @@ pub(super) struct Outlook {
     pub(super) estimate_bps: Option<u64>,
     /// Much is lost, and not for want of room.
     pub(super) is_lossy: bool,
+    /// And so much that only the least comes through, as often as it is sent.
+    pub(super) is_least: bool,
     /// There was a queue or loss a moment ago.
     pub(super) is_crowded: bool,
 }
@@ -95,6 +101,13 @@ impl Way {
         self.reports.handle_report(stats);
     }
 
+    /// What is told of the pictures alone, once a second: all that is known where nothing is reckoned.
+    pub(super) fn handle_pictures(&mut self, stats: &MediaEgressStats) {
+        let Some(loss) = stats.loss.filter(|_| self.estimate_bps.is_none()) else { return };
+        self.reports.handle_told(stats.timestamp, Some(loss), stats.rtt);
+        self.look(stats.timestamp);
+    }
+
     /// What it is taken to carry, where that is reckoned.
     pub(super) fn estimate_bps(&self) -> Option<u64> {
         self.estimate_bps
@@ -109,10 +122,9 @@ impl Way {
         let is_crowded = self.crowd.is_about(now);
         let passed = self.reports.passed_bps().filter(|_| is_crowded && !is_lossy && missing >= LOSS_CLEAR);
         let estimate_bps = self.estimate_bps.map(|bps| bps.min(passed.unwrap_or(u64::MAX)));
-        Outlook { estimate_bps, is_lossy, is_crowded }
+        Outlook { estimate_bps, is_lossy, is_least: is_lossy && loss >= LOSS_TORN, is_crowded }
     }
 
-    pub(super) fn dbg(&self) -> String { format!("loss {:.2} rtt {:?} least {:?} copies {} before {} fell {}", self.reports.loss, self.reports.round_trip, self.crowd.least, self.copies.number(), self.before_bps, self.fell.is_some()) }
     /// How often each datagram is sent.
     pub(super) fn copies(&self) -> usize {
         self.copies.number()
@@ -123,6 +135,7 @@ impl Way {
         if self.estimate_bps.is_none() {
             return;
         }
+        // Estimates rise by what is sent: room is found sooner that is filled up.
         let minimum_bps = if wishes.is_short && wishes.floor_bps.is_none() { wishes.desired_bps } else { 0 };
         if (minimum_bps, wishes.desired_bps) != self.desired_bps {
             self.desired_bps = (minimum_bps, wishes.desired_bps);
@@ -172,15 +185,19 @@ impl Reports {
     /// Takes what the peer told of all that it got lately, numbered across streams (TWCC): that of one stream says nothing
     /// where little is sent in it, and comes after seconds.
     fn handle_report(&mut self, stats: &PeerStats) {
-        self.loss = stats.egress_loss_fraction.unwrap_or(self.loss);
-        // The same to the nanosecond is the same measurement, told once more.
-        if stats.rtt.is_some() && stats.rtt != self.round_trip {
-            (self.round_trip, self.measured) = (stats.rtt, Some(stats.timestamp));
-        }
+        self.handle_told(stats.timestamp, stats.egress_loss_fraction, stats.rtt);
         self.sent.push_back((stats.timestamp, stats.peer_bytes_tx));
         let is_old = |at: Instant| stats.timestamp.saturating_duration_since(at) >= SENT_OVER;
         while self.sent.get(1).is_some_and(|(at, _)| is_old(*at)) {
             self.sent.pop_front();
+        }
+    }
+
+    fn handle_told(&mut self, at: Instant, loss: Option<f32>, round_trip: Option<Duration>) {
+        self.loss = loss.unwrap_or(self.loss);
+        // The same to the nanosecond is the same measurement, told once more.
+        if round_trip.is_some() && round_trip != self.round_trip {
+            (self.round_trip, self.measured) = (round_trip, Some(at));
         }
     }
 
@@ -228,11 +245,11 @@ impl Crowd {
         }
         let calm = now.saturating_duration_since(*self.calm.get_or_insert(now));
         let Some(round_trip) = round_trip else { return false };
-        // Learnt in calm alone, or a way that was crowded from the start would pass for a long one. Two percent longer a
-        // second, at ten questions a second: ways change.
+        // Learnt in calm alone, or a way that was crowded from the start would pass for a long one. Two percent and a
+        // millisecond longer a second, at ten questions a second: ways change, as when a phone leaves its Wi-Fi.
         if loss < LOSS_HIGH {
             self.least = match self.least {
-                Some(least) => Some(round_trip.min(least + least / 500)),
+                Some(least) => Some(round_trip.min(least + least / 500 + LONGER)),
                 None => Some(round_trip).filter(|way| *way <= SHORT_MAX || calm >= CALM),
             };
         }
@@ -375,6 +392,44 @@ mod tests {
         ask(&mut crowd, &mut now, 6, 0.0, 600);
         assert!(ask(&mut crowd, &mut now, 5, 0.1, 600));
         assert!(!ask(&mut crowd, &mut now, 1, 0.1, 900));
+    }
+
+    #[test]
+    fn what_is_lost_by_chance_is_sent_more_often_and_a_queue_ends_that() {
+        let mut asked = Asked::new(1_000);
+        asked.run(5_000);
+        assert_eq!(asked.way.copies(), 1);
+        asked.loss = 0.3;
+        let (outlook, _) = asked.run(1_000);
+        assert_eq!((asked.way.copies(), outlook.is_lossy, outlook.is_least), (3, true, false));
+        asked.loss = 0.027;
+        let (outlook, _) = asked.run(20_000);
+        assert_eq!((asked.way.copies(), outlook.is_lossy), (3, true), "it still loses as much by itself");
+        asked.round_trip_ms = 200;
+        asked.run(500);
+        assert_eq!(asked.way.copies(), 1);
+    }
+
+    #[test]
+    fn where_nothing_is_reckoned_what_is_told_of_pictures_counts() {
+        let (mut way, now) = (Way::new(false), Instant::now());
+        for second in 0..8 {
+            let at = now + Duration::from_secs(second);
+            way.handle_pictures(&MediaEgressStats {
+                mid: "0".into(),
+                rid: None,
+                bytes: 0,
+                packets: 0,
+                firs: 0,
+                plis: 0,
+                nacks: 0,
+                rtt: Some(Duration::from_micros(50_000 + second)),
+                loss: Some(if second < 2 { 0.0 } else { 0.7 }),
+                timestamp: at,
+                remote: None,
+            });
+            assert_eq!(way.copies(), if second < 2 { 1 } else { 8 }, "{second}");
+        }
     }
 
     #[test]

@@ -123,8 +123,10 @@ impl Sharing {
         wanted: &[Wanted],
     ) -> Shares {
         let sound = VOICE_BPS * conditions.voices.max(1) as u64;
-        let budget =
-            |percent: u64| conditions.way.estimate_bps.map(|bps| (bps * 100 / percent).saturating_sub(sound));
+        let budget = |percent: u64| match conditions.way.is_least {
+            true => Some(0),
+            false => conditions.way.estimate_bps.map(|bps| (bps * 100 / percent).saturating_sub(sound)),
+        };
         let most = allot(budget(100), conditions.way.is_lossy, wanted);
         let safe = allot(budget(SPARE_PERCENT), conditions.way.is_lossy, wanted);
         let current: Vec<Option<Option<usize>>> = wanted.iter().map(|tile| self.current(tile)).collect();
@@ -305,7 +307,7 @@ mod tests {
             for _ in 0..ms.div_ceil(100) {
                 self.ms += 100;
                 let conditions = Conditions {
-                    way: Outlook { estimate_bps: Some(kbps * 1_000), is_lossy: false, is_crowded: true },
+                    way: Outlook { estimate_bps: Some(kbps * 1_000), is_crowded: true, ..Outlook::default() },
                     voices: 1,
                     behind: Duration::ZERO,
                 };
