@@ -127,6 +127,8 @@ pub struct Rtc {
     pub set_up: Duration,
     /// Sessions at a time whose peer has not connected yet.
     pub half_open_max: usize,
+    /// How often a datagram is sent at most to a viewer that loses many by chance; 1 sends each once.
+    pub copies_max: usize,
 }
 
 /// `[publish]`
@@ -408,7 +410,13 @@ impl Default for Hls {
 
 impl Default for Rtc {
     fn default() -> Self {
-        Self { listen: None, public: Vec::new(), set_up: Duration::from_secs(20), half_open_max: 1_000 }
+        Self {
+            listen: None,
+            public: Vec::new(),
+            set_up: Duration::from_secs(20),
+            half_open_max: 1_000,
+            copies_max: check::COPIES_MAX,
+        }
     }
 }
 

@@ -19,19 +19,19 @@ const DOUBTED_MAX: Duration = Duration::from_secs(160);
 #[derive(Debug)]
 pub(super) struct Copies {
     number: usize,
+    most: usize,
     changed: Option<Instant>,
     /// Of what was sent, each datagram counted once or more.
     lost: Option<(Instant, f32)>,
     doubted: Option<(Instant, Duration)>,
 }
 
-impl Default for Copies {
-    fn default() -> Self {
-        Self { number: 1, changed: None, lost: None, doubted: None }
-    }
-}
-
 impl Copies {
+    /// Never more than so many.
+    pub(super) fn new(most: usize) -> Self {
+        Self { number: 1, most, changed: None, lost: None, doubted: None }
+    }
+
     /// So often each datagram is sent.
     pub(super) fn number(&self) -> usize {
         self.number
@@ -71,7 +71,8 @@ impl Copies {
         if !self.is_told(now) || is_doubted {
             return;
         }
-        let wanted = LADDER.iter().find(|(most, _)| loss < *most).map_or(1, |(_, number)| *number);
+        let wanted =
+            LADDER.iter().find(|(most, _)| loss < *most).map_or(1, |(_, number)| *number).min(self.most);
         if is_lossy && wanted > self.number {
             self.change(now, wanted, loss);
         } else if wanted < self.number {
@@ -98,7 +99,7 @@ mod tests {
 
     impl Asked {
         fn new() -> Self {
-            Self { copies: Copies::default(), now: Instant::now(), told: vec![0.0; 10] }
+            Self { copies: Copies::new(8), now: Instant::now(), told: vec![0.0; 10] }
         }
 
         /// The numbers of copies that there were in so long, one after the other.

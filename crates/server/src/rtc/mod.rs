@@ -140,7 +140,8 @@ pub(crate) async fn watch(
     offer::agreed(&answer)?;
     let permit = Arc::clone(&context.shared.connections).try_acquire_owned().map_err(|_| BeginError::Full)?;
     let seat = Audience::of(&broadcast).sit(audience::Protocol::Whep);
-    let watch = Watch::new(lanes, seat, is_reckoned, ticket.session());
+    let way = way::Way::new(is_reckoned, context.config().rtc.copies_max);
+    let watch = Watch::new(lanes, seat, way, ticket.session());
     let role = Role::Send(Outgoing::Watch(Box::new(watch)));
     Ok(service.start(context, role, Offered { plan, answer, ticket, permit, half_open, now }))
 }

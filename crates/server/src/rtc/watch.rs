@@ -58,17 +58,9 @@ pub(super) enum Over {
 }
 
 impl Watch {
-    /// Of a viewer whose way is reckoned or not.
-    pub(super) fn new(lanes: Arc<Lanes>, seat: Seat, is_reckoned: bool, session: Arc<Session>) -> Self {
-        Self {
-            lanes,
-            streams: Vec::new(),
-            seat,
-            choice: None,
-            way: Way::new(is_reckoned),
-            held: Held::default(),
-            session,
-        }
+    /// Of a viewer at the end of this way.
+    pub(super) fn new(lanes: Arc<Lanes>, seat: Seat, way: Way, session: Arc<Session>) -> Self {
+        Self { lanes, streams: Vec::new(), seat, choice: None, way, held: Held::default(), session }
     }
 
     /// A stream was negotiated: it begins with the newest group.

@@ -79,13 +79,13 @@ pub(super) struct Way {
 }
 
 impl Way {
-    /// One that is reckoned, or not.
-    pub(super) fn new(is_reckoned: bool) -> Self {
+    /// One that is reckoned, or not, and on which a datagram is sent so often at most.
+    pub(super) fn new(is_reckoned: bool, copies_max: usize) -> Self {
         Self {
             estimate_bps: is_reckoned.then_some(ESTIMATE_FIRST),
             reports: Reports::default(),
             crowd: Crowd::default(),
-            copies: Copies::default(),
+            copies: Copies::new(copies_max),
             before_bps: ESTIMATE_FIRST,
             fell: None,
             desired_bps: (0, 0),
@@ -295,7 +295,7 @@ mod tests {
 
     impl Asked {
         fn new(kbps: u64) -> Self {
-            let way = Way::new(true);
+            let way = Way::new(true, 8);
             Self {
                 way,
                 now: Instant::now(),
@@ -412,7 +412,7 @@ mod tests {
 
     #[test]
     fn where_nothing_is_reckoned_what_is_told_of_pictures_counts() {
-        let (mut way, now) = (Way::new(false), Instant::now());
+        let (mut way, now) = (Way::new(false, 8), Instant::now());
         for second in 0..8 {
             let at = now + Duration::from_secs(second);
             way.handle_pictures(&MediaEgressStats {

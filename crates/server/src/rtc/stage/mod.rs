@@ -80,13 +80,14 @@ struct Hearing {
 impl Slots {
     pub(super) fn new(context: Arc<Context>, member: Attending, is_reckoned: bool, now: Instant) -> Self {
         let Attending { member, stage, left, path: _ } = member;
+        let copies_max = context.config().rtc.copies_max;
         Self {
             cast: Cast::new(context, stage, member),
             left,
             zero: now,
             hearing: Hearing::new(member),
             tiles: Tiles::default(),
-            way: Way::new(is_reckoned),
+            way: Way::new(is_reckoned, copies_max),
             held: Held::default(),
             look: now,
             is_over: false,
