@@ -74,7 +74,8 @@ pub(super) struct Way {
     /// What was estimated before it fell without a reason that is known, and when it did.
     before_bps: u64,
     fell: Option<Instant>,
-    desired_bps: (u64, u64),
+    /// What is sent at least, with packets that carry nothing, and what is looked for room for.
+    sought_bps: (u64, u64),
     floored: Option<Instant>,
 }
 
@@ -88,7 +89,7 @@ impl Way {
             copies: Copies::new(copies_max),
             before_bps: ESTIMATE_FIRST,
             fell: None,
-            desired_bps: (0, 0),
+            sought_bps: (0, 0),
             floored: None,
         }
     }
@@ -137,8 +138,8 @@ impl Way {
         }
         // Estimates rise by what is sent: room is found sooner that is filled up.
         let minimum_bps = if wishes.is_short && wishes.floor_bps.is_none() { wishes.desired_bps } else { 0 };
-        if (minimum_bps, wishes.desired_bps) != self.desired_bps {
-            self.desired_bps = (minimum_bps, wishes.desired_bps);
+        let sought_bps = (minimum_bps, wishes.desired_bps);
+        if std::mem::replace(&mut self.sought_bps, sought_bps) != sought_bps {
             rtc.bwe().set_bitrate(Bitrate::bps(minimum_bps), Bitrate::bps(wishes.desired_bps));
         }
         if let Some(floor) = self.floor(now, wishes) {
