@@ -83,14 +83,14 @@ export function encodingsOf(target: Target, simulcast: boolean): readonly Encodi
   const layers = simulcast ? LAYERS.filter(({ scale, least }) => scale === 1 || shortSide >= least) : [];
   if (layers.length < 2) return [{ active: true, scaleResolutionDownBy: 1, maxBitrate: target.maxKbps * 1000, maxFramerate: target.fps }];
   const shares = layers.reduce((sum, { share }) => sum + share, 0);
-  return layers.map(({ rid, scale, share }) => ({
-    rid,
-    active: true,
-    scaleResolutionDownBy: scale,
-    maxBitrate: Math.round((target.maxKbps * 1000 * share) / shares),
-    maxFramerate: target.fps,
-  }));
+  return layers.map(({ rid, scale, share }, at) => {
+    const bps = Math.round((target.maxKbps * 1000 * share) / shares);
+    return { rid, active: true, scaleResolutionDownBy: scale, maxBitrate: at === 0 ? Math.min(bps, LEAST_BPS) : bps, maxFramerate: target.fps };
+  });
 }
+
+/** The smallest layer is for whoever has little: with sound it has to go through 500 kbit/s. */
+const LEAST_BPS = 200_000;
 
 /** `least`: the short side from which a layer is worth its share; below, browsers leave it out themselves. */
 const LAYERS = [

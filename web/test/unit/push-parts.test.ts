@@ -47,7 +47,10 @@ describe('settings', () => {
     const layers = encodingsOf(large, true);
     expect(layers.map(({ rid, scaleResolutionDownBy }) => [rid, scaleResolutionDownBy])).toEqual([['l', 4], ['m', 2], ['h', 1]]);
     expect(layers.reduce((sum, { maxBitrate }) => sum + (maxBitrate ?? 0), 0)).toBe(1_800_000);
-    expect(encodingsOf(targetOf(WISH), true).map(({ rid }) => rid)).toEqual(['m', 'h']);
+    const small = encodingsOf(targetOf(WISH), true);
+    expect(small.map(({ rid }) => rid)).toEqual(['m', 'h']);
+    // A quarter of its bitrate would not pass where the smallest layer has to.
+    expect(small[0]?.maxBitrate).toBe(200_000);
     expect(encodingsOf(large, false)).toEqual([{ active: true, scaleResolutionDownBy: 1, maxBitrate: 1_800_000, maxFramerate: 15 }]);
   });
 });
