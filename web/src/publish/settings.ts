@@ -83,10 +83,16 @@ export function encodingsOf(target: Target, simulcast: boolean): readonly Encodi
   const layers = simulcast ? LAYERS.filter(({ scale, least }) => scale === 1 || shortSide >= least) : [];
   if (layers.length < 2) return [{ active: true, scaleResolutionDownBy: 1, maxBitrate: target.maxKbps * 1000, maxFramerate: target.fps }];
   const shares = layers.reduce((sum, { share }) => sum + share, 0);
-  return layers.map(({ rid, scale, share }, at) => {
-    const bps = Math.round((target.maxKbps * 1000 * share) / shares);
-    return { rid, active: true, scaleResolutionDownBy: scale, maxBitrate: at === 0 ? Math.min(bps, LEAST_BPS) : bps, maxFramerate: target.fps };
-  });
+  const bps = layers.map(({ share }) => Math.round((target.maxKbps * 1000 * share) / shares));
+  const spared = Math.max(0, (bps[0] ?? 0) - LEAST_BPS);
+  // What the smallest may not take is the largest's.
+  return layers.map(({ rid, scale }, at) => ({
+    rid,
+    active: true,
+    scaleResolutionDownBy: scale,
+    maxBitrate: (bps[at] ?? 0) + (at === layers.length - 1 ? spared : at === 0 ? -spared : 0),
+    maxFramerate: target.fps,
+  }));
 }
 
 /** The smallest layer is for whoever has little: with sound it has to go through 500 kbit/s. */

@@ -200,13 +200,19 @@ impl Chooser {
         self.was_crowded |= offer.way.is_crowded;
         // Of a source that is silent nothing is known: what was chosen stays.
         let pictures = self.pictures.unwrap_or(Pictures::Lane(0));
+        let has = |lane: u8| offer.layers.iter().position(|layer| layer.lane == lane);
+        let has_all = match self.pictures {
+            Some(Pictures::Lane(lane)) => has(lane).is_some_and(|index| index <= wished),
+            Some(Pictures::Withheld) | None => false,
+        };
         Decision {
             pictures,
             reason: self.reason,
             wishes: Wishes {
                 desired_bps: self.desired(now, &offer, wished),
                 floor_bps: offer.way.is_lossy.then(|| offer.needs(offer.least()) * SPARE_PERCENT / 100),
-                is_short: self.short,
+                is_short: self.short && !has_all,
+                fills: self.short && !has_all && matches!(self.pictures, Some(Pictures::Lane(_))),
             },
         }
     }

@@ -3,10 +3,19 @@
 
 use std::time::{Duration, Instant};
 
+use super::patience::held;
+
 /// Up to this loss, so many copies: a few in a hundred are missing then, and what is missing is asked for again.
 const LADDER: [(f32, usize); 5] = [(0.06, 1), (0.16, 2), (0.36, 3), (0.58, 4), (f32::MAX, 8)];
-/// Before anything is known of a way, and while nothing but a few small datagrams are sent: each that is lost would be waited for.
-pub(super) const SETTING_UP: usize = 3;
+/// Loss has to last for so long: most of what is told then is of it, and shows what copies change.
+const LASTING: Duration = Duration::from_millis(700);
+/// No more before it has been seen that copies help.
+const FIRST_MAX: usize = 3;
+/// Copies help when no more than this share of what was missing before is missing with them: not where they are lost together, in
+/// bursts or at a full buffer too short to be seen.
+const HELPED: f32 = 0.6;
+/// All copies together take no more of the line to a viewer.
+const TOGETHER_BPS_MAX: u64 = 12_000_000;
 /// What was sent in the second before is told of, about once a second where nothing is reckoned.
 const TOLD_AFTER: Duration = Duration::from_secs(2);
 /// Loss is reckoned from what is lost of all copies, which is little: over about so long.
@@ -14,6 +23,19 @@ const RECKONED_OVER: Duration = Duration::from_secs(4);
 /// Copies had no room once: they are not tried again for so long, and twice as long each time.
 const DOUBTED: Duration = Duration::from_secs(5);
 const DOUBTED_MAX: Duration = Duration::from_secs(160);
+/// What had room for so long is doubted no longer than at first.
+const TRUSTED_AFTER: Duration = Duration::from_secs(30);
+
+/// What loss and round trips tell of a way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Room {
+    /// Little is lost, or nobody can tell why.
+    Unknown,
+    /// Much is lost, and not for want of room.
+    Lossy,
+    /// There is a queue.
+    Queue,
+}
 
 /// The copies of one way.
 #[derive(Debug)]
@@ -21,6 +43,10 @@ pub(super) struct Copies {
     number: usize,
     most: usize,
     changed: Option<Instant>,
+    lossy: Option<Instant>,
+    /// What was missing last, and before there were more copies.
+    missing: f32,
+    missing_before: Option<f32>,
     /// Of what was sent, each datagram counted once or more.
     lost: Option<(Instant, f32)>,
     doubted: Option<(Instant, Duration)>,
@@ -29,7 +55,16 @@ pub(super) struct Copies {
 impl Copies {
     /// Never more than so many.
     pub(super) fn new(most: usize) -> Self {
-        Self { number: 1, most, changed: None, lost: None, doubted: None }
+        Self {
+            number: 1,
+            most,
+            changed: None,
+            lossy: None,
+            missing: 0.0,
+            missing_before: None,
+            lost: None,
+            doubted: None,
+        }
     }
 
     /// So often each datagram is sent.
@@ -39,6 +74,7 @@ impl Copies {
 
     /// What the way itself loses when this share of what was sent never came.
     pub(super) fn of_way(&mut self, now: Instant, missing: f32) -> f32 {
+        self.missing = missing;
         if self.number == 1 {
             self.lost = None;
             return missing;
@@ -57,27 +93,41 @@ impl Copies {
         self.changed.is_none_or(|at| now.saturating_duration_since(at) >= TOLD_AFTER)
     }
 
-    /// The way loses this share, by chance or for want of room.
-    pub(super) fn handle_loss(&mut self, now: Instant, loss: f32, is_lossy: bool, has_queue: bool) {
-        if has_queue {
-            if self.number > 1 {
-                let last = self.doubted.map_or(DOUBTED / 2, |(_, long)| long);
-                self.doubted = Some((now, (last * 2).min(DOUBTED_MAX)));
-                self.change(now, 1, loss);
-            }
-            return;
+    /// The way loses this share, by chance or for want of room, while so much is sent, without copies.
+    pub(super) fn handle_loss(&mut self, now: Instant, (loss, sent_bps): (f32, Option<u64>), room: Room) {
+        let is_lasting = held(&mut self.lossy, room == Room::Lossy, now, LASTING);
+        if room == Room::Queue {
+            return self.doubt(now, loss);
         }
         let is_doubted = self.doubted.is_some_and(|(at, long)| now.saturating_duration_since(at) < long);
         if !self.is_told(now) || is_doubted {
             return;
         }
+        if self.missing_before.take().is_some_and(|before| self.missing > before * HELPED) {
+            return self.doubt(now, loss);
+        }
+        let most = sent_bps.map_or(self.most, |bps| (TOGETHER_BPS_MAX / bps.max(1)) as usize);
+        let most = most.clamp(1, self.most).min(if self.number == 1 { FIRST_MAX } else { usize::MAX });
         let wanted =
-            LADDER.iter().find(|(most, _)| loss < *most).map_or(1, |(_, number)| *number).min(self.most);
-        if is_lossy && wanted > self.number {
+            LADDER.iter().find(|(up_to, _)| loss < *up_to).map_or(1, |(_, number)| *number).min(most);
+        if is_lasting && wanted > self.number {
+            self.missing_before = Some(self.missing);
             self.change(now, wanted, loss);
         } else if wanted < self.number {
             self.change(now, self.number - 1, loss);
         }
+    }
+
+    /// There was no room for copies, or they were no help.
+    fn doubt(&mut self, now: Instant, loss: f32) {
+        if self.number == 1 {
+            return;
+        }
+        let ran = self.changed.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
+        let last = self.doubted.filter(|_| ran < TRUSTED_AFTER).map_or(DOUBTED / 2, |(_, long)| long);
+        self.doubted = Some((now, (last * 2).min(DOUBTED_MAX)));
+        self.change(now, 1, loss);
+        self.missing_before = None;
     }
 
     fn change(&mut self, now: Instant, number: usize, loss: f32) {
@@ -95,23 +145,39 @@ mod tests {
         copies: Copies,
         now: Instant,
         told: Vec<f32>,
+        sent_bps: Option<u64>,
     }
 
     impl Asked {
         fn new() -> Self {
-            Self { copies: Copies::new(8), now: Instant::now(), told: vec![0.0; 10] }
+            Self { copies: Copies::new(8), now: Instant::now(), told: vec![0.0; 10], sent_bps: None }
         }
 
         /// The numbers of copies that there were in so long, one after the other.
         fn run(&mut self, seconds: usize, loss: f32, has_queue: bool) -> Vec<usize> {
+            self.run_with(seconds, has_queue, |number| loss.powi(number as i32))
+        }
+
+        /// The same where so much is missing of so many copies.
+        fn run_with(
+            &mut self,
+            seconds: usize,
+            has_queue: bool,
+            missing_of: impl Fn(usize) -> f32,
+        ) -> Vec<usize> {
             let mut numbers = vec![self.copies.number()];
             for _ in 0..seconds * 10 {
                 self.now += Duration::from_millis(100);
                 self.told.remove(0);
-                self.told.push(loss.powi(self.copies.number() as i32));
+                self.told.push(missing_of(self.copies.number()));
                 let missing = self.told.iter().sum::<f32>() / 10.0;
                 let of_way = self.copies.of_way(self.now, missing);
-                self.copies.handle_loss(self.now, of_way, of_way >= 0.08 && !has_queue, has_queue);
+                let room = match has_queue {
+                    true => Room::Queue,
+                    false if of_way >= 0.08 => Room::Lossy,
+                    false => Room::Unknown,
+                };
+                self.copies.handle_loss(self.now, (of_way, self.sent_bps), room);
                 numbers.push(self.copies.number());
             }
             numbers.dedup();
@@ -126,6 +192,22 @@ mod tests {
             asked.run(10, loss, false);
             assert_eq!(asked.run(60, loss, false), [number], "{loss}");
         }
+    }
+
+    #[test]
+    fn copies_that_are_lost_together_are_given_up() {
+        let mut asked = Asked::new();
+        assert_eq!(asked.run_with(6, false, |_| 0.2), [1, 3, 1], "all of a datagram or none of it");
+        let numbers = asked.run_with(300, false, |_| 0.2);
+        assert!(numbers.iter().all(|number| *number <= 3) && numbers.len() < 14, "{numbers:?}");
+    }
+
+    #[test]
+    fn a_stream_of_many_bits_has_fewer() {
+        let mut asked = Asked::new();
+        asked.sent_bps = Some(4_500_000);
+        asked.run(20, 0.5, false);
+        assert_eq!(asked.run(20, 0.5, false), [2]);
     }
 
     #[test]

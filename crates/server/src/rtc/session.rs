@@ -16,7 +16,6 @@ use tokio::time::sleep_until;
 use wire::stun;
 
 use super::control::Control;
-use super::copies;
 use super::endpoint::{Datagram, Endpoint, Inbox, Mailbox, Route};
 use super::offer;
 use super::outgoing::Outgoing;
@@ -251,7 +250,11 @@ impl Session {
     /// Writes what else can be read at once; `true` when there is still more.
     async fn write_burst(&mut self) -> Result<bool, Error> {
         let mut written = 1;
-        while written < BURST_PACKETS {
+        let burst = match &self.role {
+            Role::Send(outgoing) => BURST_PACKETS / outgoing.copies(),
+            Role::Publish(_) => return Ok(false),
+        };
+        while written < burst {
             let Self { rtc, role: Role::Send(outgoing), .. } = self else { return Ok(false) };
             let next = poll_fn(|cx| Poll::Ready(outgoing.poll_write(cx, rtc))).await;
             match next {
@@ -264,7 +267,7 @@ impl Session {
         // of its own it would come after all other viewers of the frame had their turn.
         self.rtc.handle_input(Input::Timeout(Instant::now()))?;
         self.drain()?;
-        Ok(written == BURST_PACKETS)
+        Ok(written >= burst)
     }
 
     /// Takes everything out of the machine: events are handled, datagrams sent. Tells when it wants to be called.
@@ -283,17 +286,17 @@ impl Session {
 
     fn handle_transmit(&mut self, transmit: &Transmit) {
         let route = Route { protocol: transmit.proto, peer: transmit.destination };
-        if stun::is_binding_success(&transmit.contents) {
+        let is_answer = stun::is_binding_success(&transmit.contents);
+        if is_answer {
             self.mailbox.bind(route);
             if let Role::Publish(publish) = &mut self.role {
                 publish.handle_check(Instant::now());
             }
         }
         let copies = match &self.role {
-            _ if transmit.proto != Protocol::Udp => 1,
-            _ if !self.rtc.is_connected() => copies::SETTING_UP,
-            Role::Send(outgoing) => outgoing.copies(),
-            Role::Publish(_) => 1,
+            // An answer to a check goes wherever that says to come from.
+            Role::Send(outgoing) if transmit.proto == Protocol::Udp && !is_answer => outgoing.copies(),
+            Role::Send(_) | Role::Publish(_) => 1,
         };
         if let Role::Send(_) = self.role {
             self.ticket.add_bytes((transmit.contents.len() * copies) as u64);

@@ -71,7 +71,9 @@ impl Watch {
         };
         let Some(format) = self.lanes.format(kind) else { return };
         let Some(outlet) = Outlet::new(rtc, mid, format, self.lanes.broadcast().started()) else { return };
-        self.follow_layers(now);
+        if kind == Kind::Video {
+            self.follow_layers(now);
+        }
         let layer = self.choice.as_ref().filter(|_| kind == Kind::Video).and_then(|choice| choice.at_hand());
         let place = layer.map_or(kind.into(), Place::of_layer);
         let reading = Reading::new(&self.lanes, place);
@@ -101,6 +103,7 @@ impl Watch {
 
     /// Goes on with what is newest.
     pub(super) fn rejoin(&mut self) {
+        self.way.rejoin();
         for stream in &mut self.streams {
             stream.reading.stay();
             stream.join();
@@ -156,7 +159,7 @@ impl Watch {
             }
             return None;
         }
-        let told = self.held.take_told(self.lanes.hold());
+        let told = self.held.take_told(self.lanes.hold().max(self.way.hold()));
         told.or_else(|| self.choice.as_mut()?.take_told())
     }
 
@@ -178,12 +181,18 @@ impl Watch {
     /// What is known of the way as a whole: how long it is, and what is lost on it.
     pub(super) fn handle_way(&mut self, stats: &PeerStats) {
         self.way.handle_report(stats);
+        // Where there is something to choose, it is looked at for that, oftener.
+        if self.choice.is_none() {
+            self.way.look(stats.timestamp);
+        }
     }
 
     /// The same of one stream, for what is repeated in it.
     pub(super) fn handle_stats(&mut self, stats: &MediaEgressStats) {
         // A publisher of layers may have taken over from one of a single rendering.
-        self.follow_layers(stats.timestamp);
+        if self.streams.iter().any(|stream| stream.outlet.kind() == Kind::Video) {
+            self.follow_layers(stats.timestamp);
+        }
         if let Some(stream) = self.streams.iter_mut().find(|stream| stream.outlet.mid() == stats.mid) {
             stream.outlet.handle_stats(stats);
             if stream.outlet.kind() == Kind::Video {

@@ -8,7 +8,7 @@ use str0m::Rtc;
 use str0m::bwe::Bitrate;
 use str0m::stats::{MediaEgressStats, PeerStats};
 
-use super::copies::Copies;
+use super::copies::{Copies, Room};
 
 /// What a way is taken to carry before it has been reckoned: the middle one of a browser's layers, with room to spare.
 pub(super) const ESTIMATE_FIRST: u64 = 1_500_000;
@@ -29,12 +29,20 @@ const ABOUT: Duration = Duration::from_millis(600);
 const LOSS_HIGH: f32 = 0.08;
 /// From this loss on each datagram has to be sent so often that there is no room for large pictures.
 const LOSS_TORN: f32 = 0.58;
+/// And it is, as often as this.
+const COPIES_MANY: usize = 4;
 /// A way this much longer than its least has a queue.
 const QUEUE_MIN: Duration = Duration::from_millis(40);
 /// A way of which nothing else is known has no queue when it is this short.
 const SHORT_MAX: Duration = Duration::from_millis(300);
 /// One that is longer is so by itself when nothing was lost for so long: what is measured first may be measured in a queue.
 const CALM: Duration = Duration::from_secs(5);
+/// What is lost of all copies and asked for again comes a round trip and a half later, and what a viewer takes to ask. Browsers do not
+/// hold pictures for that by themselves: three come at once behind one that was late, and two of them are never shown.
+const ASKED_AFTER: Duration = Duration::from_millis(50);
+/// Viewers hold no longer for that, in steps of
+const HOLD_MAX: Duration = Duration::from_millis(600);
+const HOLD_STEP: Duration = Duration::from_millis(50);
 /// How much longer a way may have become between two questions.
 const LONGER: Duration = Duration::from_micros(100);
 /// A round trip measured longer ago tells nothing of a way that loses the reports it is measured by.
@@ -62,6 +70,8 @@ pub(super) struct Wishes {
     pub(super) floor_bps: Option<u64>,
     /// Somebody has less than it wants for want of room.
     pub(super) is_short: bool,
+    /// And it has pictures, so that more is found sooner by sending what carries nothing.
+    pub(super) fills: bool,
 }
 
 /// One way.
@@ -71,6 +81,7 @@ pub(super) struct Way {
     reports: Reports,
     crowd: Crowd,
     copies: Copies,
+    hold: Duration,
     /// What was estimated before it fell without a reason that is known, and when it did.
     before_bps: u64,
     fell: Option<Instant>,
@@ -87,6 +98,7 @@ impl Way {
             reports: Reports::default(),
             crowd: Crowd::default(),
             copies: Copies::new(copies_max),
+            hold: Duration::ZERO,
             before_bps: ESTIMATE_FIRST,
             fell: None,
             sought_bps: (0, 0),
@@ -119,16 +131,37 @@ impl Way {
         let (missing, round_trip) = (self.reports.loss, self.reports.round_trip(now));
         let loss = self.copies.of_way(now, missing);
         let is_lossy = self.crowd.handle_report(now, loss, round_trip);
-        self.copies.handle_loss(now, loss, is_lossy, self.crowd.has_queue);
+        let room = match is_lossy {
+            true => Room::Lossy,
+            false if self.crowd.has_queue => Room::Queue,
+            false => Room::Unknown,
+        };
+        self.copies.handle_loss(now, (loss, self.reports.sent_bps()), room);
+        self.hold = match (self.copies.number(), round_trip) {
+            (1, _) => Duration::ZERO,
+            (_, Some(round_trip)) => self.hold.max(hold_for(round_trip)),
+            (_, None) => self.hold,
+        };
         let is_crowded = self.crowd.is_about(now);
+        let is_least = is_lossy && loss >= LOSS_TORN && self.copies.number() >= COPIES_MANY;
         let passed = self.reports.passed_bps().filter(|_| is_crowded && !is_lossy && missing >= LOSS_CLEAR);
         let estimate_bps = self.estimate_bps.map(|bps| bps.min(passed.unwrap_or(u64::MAX)));
-        Outlook { estimate_bps, is_lossy, is_least: is_lossy && loss >= LOSS_TORN, is_crowded }
+        Outlook { estimate_bps, is_lossy, is_least, is_crowded }
     }
 
     /// How often each datagram is sent.
     pub(super) fn copies(&self) -> usize {
         self.copies.number()
+    }
+
+    /// The peer is back, perhaps by another way.
+    pub(super) fn rejoin(&mut self) {
+        (self.reports, self.crowd) = (Reports::default(), Crowd::default());
+    }
+
+    /// How long the viewer is to hold what comes, because what is lost of all copies comes later.
+    pub(super) fn hold(&self) -> Duration {
+        self.hold
     }
 
     /// Has room looked for, and what was misjudged reckoned anew.
@@ -137,7 +170,7 @@ impl Way {
             return;
         }
         // Estimates rise by what is sent: room is found sooner that is filled up.
-        let minimum_bps = if wishes.is_short && wishes.floor_bps.is_none() { wishes.desired_bps } else { 0 };
+        let minimum_bps = if wishes.fills && wishes.floor_bps.is_none() { wishes.desired_bps } else { 0 };
         let sought_bps = (minimum_bps, wishes.desired_bps);
         if std::mem::replace(&mut self.sought_bps, sought_bps) != sought_bps {
             rtc.bwe().set_bitrate(Bitrate::bps(minimum_bps), Bitrate::bps(wishes.desired_bps));
@@ -168,6 +201,13 @@ impl Way {
         let is_known = now.saturating_duration_since(fell) >= ABOUT;
         (is_short && is_known).then_some(self.before_bps)
     }
+}
+
+/// How long what is sent again takes on a way of this round trip.
+fn hold_for(round_trip: Duration) -> Duration {
+    let late = round_trip + round_trip / 2 + ASKED_AFTER;
+    let steps = late.as_millis().div_ceil(HOLD_STEP.as_millis()) as u32;
+    (HOLD_STEP * steps).min(HOLD_MAX)
 }
 
 /// What was reported last.
@@ -204,13 +244,17 @@ impl Reports {
 
     /// How much of what was sent lately has come, in bits a second; `None` before that is known.
     fn passed_bps(&self) -> Option<u64> {
+        Some((self.sent_bps()? as f64 * f64::from(1.0 - self.loss)) as u64)
+    }
+
+    /// How much was sent lately, each datagram counted once, in bits a second.
+    fn sent_bps(&self) -> Option<u64> {
         let ((from, before), (until, after)) = (self.sent.front()?, self.sent.back()?);
         let over = until.saturating_duration_since(*from);
         if over < SENT_OVER / 2 {
             return None;
         }
-        let sent_bps = after.saturating_sub(*before) as f64 * 8.0 / over.as_secs_f64();
-        Some((sent_bps * f64::from(1.0 - self.loss)) as u64)
+        Some((after.saturating_sub(*before) as f64 * 8.0 / over.as_secs_f64()) as u64)
     }
 
     /// As it was lately; `None` where nobody can tell.
@@ -253,6 +297,8 @@ impl Crowd {
                 Some(least) => Some(round_trip.min(least + least / 500 + LONGER)),
                 None => Some(round_trip).filter(|way| *way <= SHORT_MAX || calm >= CALM),
             };
+        } else if round_trip <= SHORT_MAX {
+            self.least = Some(self.least.map_or(round_trip, |least| least.min(round_trip)));
         }
         let longest = self.least.map_or(SHORT_MAX, |least| least + least / 4 + QUEUE_MIN);
         self.has_queue = round_trip > longest;
@@ -403,12 +449,13 @@ mod tests {
         asked.loss = 0.3;
         let (outlook, _) = asked.run(1_000);
         assert_eq!((asked.way.copies(), outlook.is_lossy, outlook.is_least), (3, true, false));
+        assert_eq!(asked.way.hold(), Duration::from_millis(150), "a round trip and a half, and a little");
         asked.loss = 0.027;
         let (outlook, _) = asked.run(20_000);
         assert_eq!((asked.way.copies(), outlook.is_lossy), (3, true), "it still loses as much by itself");
         asked.round_trip_ms = 200;
         asked.run(500);
-        assert_eq!(asked.way.copies(), 1);
+        assert_eq!((asked.way.copies(), asked.way.hold()), (1, Duration::ZERO));
     }
 
     #[test]
@@ -425,11 +472,11 @@ mod tests {
                 plis: 0,
                 nacks: 0,
                 rtt: Some(Duration::from_micros(50_000 + second)),
-                loss: Some(if second < 2 { 0.0 } else { 0.7 }),
+                loss: Some([0.0, 0.0, 0.3, 0.3, 0.027, 0.027, 0.027, 0.027][second as usize]),
                 timestamp: at,
                 remote: None,
             });
-            assert_eq!(way.copies(), if second < 2 { 1 } else { 8 }, "{second}");
+            assert_eq!(way.copies(), if second < 3 { 1 } else { 3 }, "{second}");
         }
     }
 

@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::control;
 use super::control::{Held, LOOK_EVERY, Told};
+use super::lanes::Kind;
 use super::offer::Refusal;
 use super::outlet;
 use super::watch::Over;
@@ -111,6 +112,7 @@ impl Slots {
     }
 
     pub(super) fn rejoin(&mut self) {
+        self.way.rejoin();
         self.hearing.slots.iter_mut().for_each(Slot::rejoin);
         self.tiles.rejoin();
     }
@@ -139,8 +141,10 @@ impl Slots {
     }
 
     pub(super) fn handle_stats(&mut self, stats: &MediaEgressStats) {
-        if let Some(outlet) = self.slot(stats.mid).and_then(Slot::outlet) {
-            outlet.handle_stats(stats);
+        let Some(outlet) = self.slot(stats.mid).and_then(Slot::outlet) else { return };
+        outlet.handle_stats(stats);
+        if outlet.kind() == Kind::Video {
+            self.way.handle_pictures(stats);
         }
     }
 
@@ -177,7 +181,7 @@ impl Slots {
 
     /// What is to be said on the control channel.
     pub(super) fn take_told(&mut self) -> Option<Told> {
-        let told = self.held.take_told(self.cast.hold());
+        let told = self.held.take_told(self.cast.hold().max(self.way.hold()));
         told.or_else(|| self.hearing.take_told(Instant::now()))
             .or_else(|| self.tiles.take_told())
             .or_else(|| self.take_clock())

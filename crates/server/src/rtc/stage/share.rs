@@ -161,6 +161,7 @@ impl Sharing {
                 desired_bps: self.desired(now, conditions.way.estimate_bps, sound, wanted),
                 floor_bps: conditions.way.is_lossy.then_some(floor),
                 is_short: self.is_short,
+                fills: self.is_short && next.iter().any(Option::is_some),
             },
         }
     }
