@@ -8,7 +8,7 @@ use e2e::healthy::serve;
 use e2e::http::{self, request};
 use e2e::recording::Kind;
 use e2e::rtc::layers::{LAYERS, is_keyframe, told};
-use e2e::rtc::{Client, Event, Offer, SDP};
+use e2e::rtc::{Client, Event, Offer, Options, SDP};
 use e2e::rtmp::Viewer;
 use server::App;
 use tokio::task::JoinSet;
@@ -310,6 +310,23 @@ async fn where_not_even_the_smallest_fits_sound_goes_on_alone_and_is_said_to() {
     viewer.tell(move |driver| driver.narrow = Some(Link::new(rate(20_000), 1))).await;
     timeout(PATIENCE, state(&mut viewer, "playing")).await.expect("it is said");
     see(&mut viewer, |slice| slice.layer == 2).await;
+}
+
+#[tokio::test]
+async fn who_wants_the_sound_alone_gets_it_and_can_leave() {
+    let app = serve(|_| {}).await;
+    let _publisher = Publisher::start(&app).await;
+    sleep(Duration::from_millis(500)).await;
+    let mut viewer = Client::connect(&app, "live/x", Options { video: false, ..Options::WATCH }).await;
+    let (began, mut packets) = (Instant::now(), 0);
+    while began.elapsed() < Duration::from_secs(2) {
+        timeout(PATIENCE, viewer.packet_of(Kind::Audio)).await.expect("sound goes on");
+        packets += 1;
+    }
+    assert!(packets > 40, "{packets} packets of sound in two seconds");
+    assert_eq!(viewer.resource.delete().await.status, 200);
+    let left = async { while viewer.event().await.is_some() {} };
+    timeout(Duration::from_secs(5), left).await.expect("its session ends");
 }
 
 #[tokio::test]
