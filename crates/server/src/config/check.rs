@@ -165,15 +165,15 @@ impl Config {
             let what = format!("is {}, above egress.latency_max_ms", self.egress.latency.as_millis());
             return Err(Invalid { key: "egress.latency_ms", what });
         }
+        if !(1..=COPIES_MAX).contains(&self.rtc.copies_max) {
+            let what = format!("is {} but must be 1 to {COPIES_MAX}", self.rtc.copies_max);
+            return Err(Invalid { key: "rtc.copies_max", what });
+        }
         let counts = [
             ("limits.broadcasts", self.limits.broadcasts),
             ("limits.connections", self.limits.connections),
             ("rtc.half_open_max", self.rtc.half_open_max),
         ];
-        if !(1..=COPIES_MAX).contains(&self.rtc.copies_max) {
-            let what = format!("is {} but must be 1 to {COPIES_MAX}", self.rtc.copies_max);
-            return Err(Invalid { key: "rtc.copies_max", what });
-        }
         match counts.into_iter().find(|(_, count)| !(1..=1_000_000).contains(count)) {
             Some((key, count)) => Err(Invalid { key, what: format!("is {count} but must be 1 to 1000000") }),
             None => Ok(()),

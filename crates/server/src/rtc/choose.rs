@@ -150,6 +150,10 @@ impl Offer<'_> {
         self.layers.len().saturating_sub(1)
     }
 
+    fn index_of(&self, lane: u8) -> Option<usize> {
+        self.layers.iter().position(|layer| layer.lane == lane)
+    }
+
     fn needs(&self, index: usize) -> u64 {
         self.layers.get(index).map_or(0, |layer| layer.packets_bps() + SOUND_BPS)
     }
@@ -200,19 +204,20 @@ impl Chooser {
         self.was_crowded |= offer.way.is_crowded;
         // Of a source that is silent nothing is known: what was chosen stays.
         let pictures = self.pictures.unwrap_or(Pictures::Lane(0));
-        let has = |lane: u8| offer.layers.iter().position(|layer| layer.lane == lane);
-        let has_all = match self.pictures {
-            Some(Pictures::Lane(lane)) => has(lane).is_some_and(|index| index <= wished),
-            Some(Pictures::Withheld) | None => false,
+        let sent = match self.pictures {
+            Some(Pictures::Lane(lane)) => Some(lane),
+            Some(Pictures::Withheld) | None => None,
         };
+        let has_all = sent.and_then(|lane| offer.index_of(lane)).is_some_and(|index| index <= wished);
+        let is_short = self.short && !has_all;
         Decision {
             pictures,
             reason: self.reason,
             wishes: Wishes {
                 desired_bps: self.desired(now, &offer, wished),
                 floor_bps: offer.way.is_lossy.then(|| offer.needs(offer.least()) * SPARE_PERCENT / 100),
-                is_short: self.short && !has_all,
-                fills: self.short && !has_all && matches!(self.pictures, Some(Pictures::Lane(_))),
+                is_short,
+                fills: is_short && sent.is_some(),
             },
         }
     }
@@ -222,7 +227,7 @@ impl Chooser {
             return self.set(now, Pictures::Withheld, Reason::Size);
         }
         match self.pictures {
-            Some(Pictures::Lane(lane)) => match offer.layers.iter().position(|layer| layer.lane == lane) {
+            Some(Pictures::Lane(lane)) => match offer.index_of(lane) {
                 Some(current) => self.reconsider(now, offer, (current, wished), behind),
                 None => self.take(now, offer, offer.best(wished, 100), Reason::Source),
             },

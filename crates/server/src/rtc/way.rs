@@ -118,7 +118,6 @@ impl Way {
     pub(super) fn handle_pictures(&mut self, stats: &MediaEgressStats) {
         let Some(loss) = stats.loss.filter(|_| self.estimate_bps.is_none()) else { return };
         self.reports.handle_told(stats.timestamp, Some(loss), stats.rtt);
-        self.look(stats.timestamp);
     }
 
     /// What it is taken to carry, where that is reckoned.
@@ -476,6 +475,7 @@ mod tests {
                 timestamp: at,
                 remote: None,
             });
+            way.look(at);
             assert_eq!(way.copies(), if second < 3 { 1 } else { 3 }, "{second}");
         }
     }
