@@ -24,7 +24,7 @@ pub(super) struct Layer {
     pub(super) size: Option<(u32, u32)>,
     /// Of its payloads.
     pub(super) bitrate_bps: u64,
-    /// It comes.
+    /// It comes, or was just asked for.
     pub(super) is_sent: bool,
     /// Its publisher lets it rest until somebody wants it.
     pub(super) is_resting: bool,

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use media::broadcast::Broadcast;
 
 use super::choose::{self, Layer};
-use super::rank::SILENT;
+use super::sending::Sending;
 
 /// Bitrates are measured over so long, and even out over some of these.
 const WINDOW: Duration = Duration::from_millis(500);
@@ -29,8 +29,7 @@ struct Entry {
     name: String,
     size: Option<(u32, u32)>,
     rate: Rate,
-    heard: Option<Instant>,
-    is_resting: bool,
+    sending: Sending,
     wanted: usize,
     keyframes_wanted: u64,
 }
@@ -101,8 +100,7 @@ impl Layers {
             name: name.clone(),
             size: None,
             rate: Rate::default(),
-            heard: None,
-            is_resting: false,
+            sending: Sending::default(),
             wanted: 0,
             keyframes_wanted: 0,
         };
@@ -125,7 +123,7 @@ impl Layers {
     /// A packet of a layer came.
     pub(super) fn handle_packet(&self, now: Instant, lane: u8, bytes: usize) {
         if let Some(entry) = self.entries().get_mut(usize::from(lane)) {
-            entry.heard = Some(now);
+            entry.sending.handle_packet(now);
             entry.rate.handle_bytes(now, bytes);
         }
     }
@@ -139,12 +137,8 @@ impl Layers {
 
     /// Its publisher was told to let a layer rest, or not to.
     pub(super) fn set_resting(&self, now: Instant, lane: u8, rests: bool) {
-        if let Some(entry) = self.entries().get_mut(usize::from(lane))
-            && entry.is_resting != rests
-        {
-            entry.is_resting = rests;
-            // One that is woken is given the time to come.
-            entry.heard = Some(now);
+        if let Some(entry) = self.entries().get_mut(usize::from(lane)) {
+            entry.sending.set_resting(now, rests);
         }
     }
 
@@ -194,8 +188,8 @@ impl Layers {
                 lane: u8::try_from(lane).ok()?,
                 size: Some(entry.size?),
                 bitrate_bps: entry.rate.bps.unwrap_or(0),
-                is_sent: is_heard(now, entry) && !entry.is_resting,
-                is_resting: entry.is_resting,
+                is_sent: entry.sending.is_sent(now),
+                is_resting: entry.sending.is_at_hand(now),
             })
         }));
         into.sort_by_key(|layer| (std::cmp::Reverse(area(layer.size)), layer.lane));
@@ -227,17 +221,13 @@ impl Layers {
             name: entry.name.clone(),
             rank: rank(lane).and_then(|rank| u8::try_from(rank).ok()),
             size: entry.size,
-            bitrate_bps: if is_heard(now, entry) { entry.rate.bps.unwrap_or(0) } else { 0 },
-            is_active: is_heard(now, entry) && !entry.is_resting,
-            is_resting: entry.is_resting,
+            bitrate_bps: if entry.sending.is_heard(now) { entry.rate.bps.unwrap_or(0) } else { 0 },
+            is_active: entry.sending.is_heard(now) && !entry.sending.is_resting(),
+            is_resting: entry.sending.is_resting(),
             viewers: entry.wanted,
         };
         self.entries().iter().enumerate().map(info).collect()
     }
-}
-
-fn is_heard(now: Instant, entry: &Entry) -> bool {
-    entry.heard.is_some_and(|heard| now.saturating_duration_since(heard) <= SILENT)
 }
 
 fn area(size: Option<(u32, u32)>) -> u64 {
@@ -353,22 +343,5 @@ mod tests {
         drop(former);
         assert_eq!(layers.wishes(), [wish(true, 0), wish(false, 0)]);
         assert!(newer.is_for(0));
-    }
-
-    #[test]
-    fn a_layer_that_is_woken_has_time_to_come() {
-        let layers = layers(&["l", "h"]);
-        let start = Instant::now();
-        layers.handle_size(1, (1_280, 720));
-        let mut seen = Vec::new();
-        layers.set_resting(start, 1, true);
-        layers.look(start, &mut seen);
-        assert_eq!((seen[0].is_sent, seen[0].is_resting), (false, true));
-        let woken = start + Duration::from_secs(60);
-        layers.set_resting(woken, 1, false);
-        layers.look(woken + Duration::from_millis(900), &mut seen);
-        assert!(seen[0].is_sent);
-        layers.look(woken + Duration::from_millis(1_100), &mut seen);
-        assert!(!seen[0].is_sent);
     }
 }

@@ -36,6 +36,7 @@ mod reading;
 mod reencode;
 mod repeat;
 mod resend;
+mod sending;
 mod service;
 mod session;
 mod simulcast;
