@@ -165,7 +165,7 @@ impl Offer<'_> {
         }
         let has_room =
             self.way.estimate_bps.is_none_or(|estimate| self.needs(index) * percent / 100 <= estimate);
-        has_room || self.way.is_lossy && index == self.least()
+        has_room || self.way.is_misjudged && index == self.least()
     }
 
     /// The best that fits from this one on, or the least.
@@ -215,7 +215,7 @@ impl Chooser {
             reason: self.reason,
             wishes: Wishes {
                 desired_bps: self.desired(now, &offer, wished),
-                floor_bps: offer.way.is_lossy.then(|| offer.needs(offer.least()) * SPARE_PERCENT / 100),
+                floor_bps: offer.way.is_misjudged.then(|| offer.needs(offer.least()) * SPARE_PERCENT / 100),
                 is_short,
                 fills: is_short && sent.is_some(),
             },
@@ -337,7 +337,7 @@ mod tests {
         start: Instant,
         ms: u64,
         estimate_kbps: Option<u64>,
-        is_lossy: bool,
+        is_misjudged: bool,
         is_least: bool,
         is_crowded: bool,
         behind_ms: u64,
@@ -354,7 +354,7 @@ mod tests {
                 start: Instant::now(),
                 ms: 0,
                 estimate_kbps: estimate_kbps.into(),
-                is_lossy: false,
+                is_misjudged: false,
                 is_least: false,
                 is_crowded: false,
                 behind_ms: 0,
@@ -369,7 +369,7 @@ mod tests {
                     layers: &self.layers,
                     way: Outlook {
                         estimate_bps: self.estimate_kbps.map(|kbps| kbps * 1_000),
-                        is_lossy: self.is_lossy,
+                        is_misjudged: self.is_misjudged,
                         is_least: self.is_least,
                         is_crowded: self.is_crowded,
                     },
@@ -505,7 +505,7 @@ mod tests {
     fn loss_on_a_way_that_has_no_queue_takes_no_pictures_away() {
         let mut viewer = Viewer::new(5_000);
         viewer.run(1_000);
-        (viewer.estimate_kbps, viewer.is_lossy, viewer.is_crowded) = (Some(60), true, true);
+        (viewer.estimate_kbps, viewer.is_misjudged, viewer.is_crowded) = (Some(60), true, true);
         viewer.run(20_000);
         assert_eq!(viewer.pictures(), Pictures::Lane(0));
         (viewer.estimate_kbps, viewer.is_least) = (Some(5_000), true);
@@ -515,7 +515,7 @@ mod tests {
         viewer.run(100);
         let floor = |viewer: &Viewer| viewer.last.expect("it ran").wishes.floor_bps;
         assert!(floor(&viewer).is_some_and(|floor| floor > 150_000 + SOUND_BPS));
-        viewer.is_lossy = false;
+        viewer.is_misjudged = false;
         viewer.run(3_000);
         assert_eq!(viewer.pictures(), Pictures::Withheld, "this is a queue");
         assert_eq!(floor(&viewer), None);

@@ -6,6 +6,7 @@ mod choice;
 mod choose;
 mod control;
 mod copies;
+mod crowd;
 mod crypto;
 mod endpoint;
 mod feed;

@@ -9,42 +9,32 @@ use str0m::bwe::Bitrate;
 use str0m::stats::{MediaEgressStats, PeerStats};
 
 use super::copies::{Copies, Room};
+use super::crowd::{ABOUT, Crowd};
 
 /// What a way is taken to carry before it has been reckoned: the middle one of a browser's layers, with room to spare.
 pub(super) const ESTIMATE_FIRST: u64 = 1_500_000;
 /// A floor is put under the estimate no more often: each time, all is reckoned anew.
 const FLOOR_EVERY: Duration = Duration::from_secs(1);
+/// And where packets come so unevenly that each reckoning is too low, which halves it in less than a second.
+const FLOOR_EVERY_UNEVEN: Duration = Duration::from_millis(250);
+/// Each time to so many percent of the last, up to what is desired: a queue would tell that it is too much.
+const FLOOR_GROWS_PERCENT: u64 = 110;
 /// What is lost of a crowded way beyond this is believed at once: no more passes than has passed. The estimate comes to the same,
 /// in steps.
 const LOSS_CLEAR: f32 = 0.15;
 /// Over how long it is counted what was sent, as long as loss is told of.
 const SENT_OVER: Duration = Duration::from_secs(1);
 
-/// Loss beyond this, or a queue, about when room was found short says that it was: estimates also fall when packets come
-/// unevenly, and then a layer is gone up to again at once.
-const LOSS_SHORT: f32 = 0.02;
-/// About when: two reports have come by then.
-const ABOUT: Duration = Duration::from_millis(600);
-/// Loss beyond this while the way is no longer than ever is not for want of room.
-const LOSS_HIGH: f32 = 0.08;
 /// From this loss on each datagram has to be sent so often that there is no room for large pictures.
 const LOSS_TORN: f32 = 0.58;
 /// And it is, as often as this.
 const COPIES_MANY: usize = 4;
-/// A way this much longer than its least has a queue.
-const QUEUE_MIN: Duration = Duration::from_millis(40);
-/// A way of which nothing else is known has no queue when it is this short.
-const SHORT_MAX: Duration = Duration::from_millis(300);
-/// One that is longer is so by itself when nothing was lost for so long: what is measured first may be measured in a queue.
-const CALM: Duration = Duration::from_secs(5);
 /// What is lost of all copies and asked for again comes a round trip and a half later, and what a viewer takes to ask. Browsers do not
 /// hold pictures for that by themselves: three come at once behind one that was late, and two of them are never shown.
 const ASKED_AFTER: Duration = Duration::from_millis(50);
 /// Viewers hold no longer for that, in steps of
 const HOLD_MAX: Duration = Duration::from_millis(600);
 const HOLD_STEP: Duration = Duration::from_millis(50);
-/// How much longer a way may have become between two questions.
-const LONGER: Duration = Duration::from_micros(100);
 /// A round trip measured longer ago tells nothing of a way that loses the reports it is measured by.
 const MEASURED_MAX: Duration = Duration::from_secs(4);
 
@@ -53,8 +43,8 @@ const MEASURED_MAX: Duration = Duration::from_secs(4);
 pub(super) struct Outlook {
     /// What the way carries; `None` where nobody reckons that.
     pub(super) estimate_bps: Option<u64>,
-    /// Much is lost, and not for want of room.
-    pub(super) is_lossy: bool,
+    /// Much is lost, and not for want of room, or comes late, and not for a queue: the estimate is too low, then.
+    pub(super) is_misjudged: bool,
     /// And so much that only the least comes through, as often as it is sent.
     pub(super) is_least: bool,
     /// There was a queue or loss a moment ago.
@@ -88,6 +78,8 @@ pub(super) struct Way {
     /// What is sent at least, with packets that carry nothing, and what is looked for room for.
     sought_bps: (u64, u64),
     floored: Option<Instant>,
+    /// What the last floor was, where packets come unevenly.
+    uneven_bps: u64,
 }
 
 impl Way {
@@ -103,6 +95,7 @@ impl Way {
             fell: None,
             sought_bps: (0, 0),
             floored: None,
+            uneven_bps: 0,
         }
     }
 
@@ -132,7 +125,7 @@ impl Way {
         let is_lossy = self.crowd.handle_report(now, loss, round_trip);
         let room = match is_lossy {
             true => Room::Lossy,
-            false if self.crowd.has_queue => Room::Queue,
+            false if self.crowd.has_queue() => Room::Queue,
             false => Room::Unknown,
         };
         self.copies.handle_loss(now, (loss, self.reports.sent_bps()), room);
@@ -145,7 +138,7 @@ impl Way {
         let is_least = is_lossy && loss >= LOSS_TORN && self.copies.number() >= COPIES_MANY;
         let passed = self.reports.passed_bps().filter(|_| is_crowded && !is_lossy && missing >= LOSS_CLEAR);
         let estimate_bps = self.estimate_bps.map(|bps| bps.min(passed.unwrap_or(u64::MAX)));
-        Outlook { estimate_bps, is_lossy, is_least, is_crowded }
+        Outlook { estimate_bps, is_misjudged: is_lossy || self.crowd.is_uneven(), is_least, is_crowded }
     }
 
     /// How often each datagram is sent.
@@ -182,8 +175,19 @@ impl Way {
     /// What it is taken to carry from now on, if it was misjudged.
     fn floor(&mut self, now: Instant, wishes: Wishes) -> Option<u64> {
         let estimate = self.estimate_bps?;
-        let is_due = self.floored.is_none_or(|at| now.saturating_duration_since(at) >= FLOOR_EVERY);
-        let floor = wishes.floor_bps.max(self.forgiven(now, estimate, wishes.is_short));
+        let is_uneven = self.crowd.is_uneven();
+        let every = if is_uneven { FLOOR_EVERY_UNEVEN } else { FLOOR_EVERY };
+        let is_due = self.floored.is_none_or(|at| now.saturating_duration_since(at) >= every);
+        self.uneven_bps = match (is_uneven, wishes.floor_bps) {
+            (true, Some(floor)) if is_due => {
+                let grown = self.uneven_bps * FLOOR_GROWS_PERCENT / 100;
+                grown.min(wishes.desired_bps).max(floor)
+            }
+            (true, Some(_)) => self.uneven_bps,
+            (true, None) | (false, _) => 0,
+        };
+        let told = wishes.floor_bps.map(|floor| floor.max(self.uneven_bps));
+        let floor = told.max(self.forgiven(now, estimate, wishes.is_short));
         let floor = floor.filter(|floor| *floor > estimate && is_due)?;
         (self.floored, self.estimate_bps) = (Some(now), Some(floor));
         Some(floor)
@@ -263,51 +267,6 @@ impl Reports {
     }
 }
 
-/// Whether there was no room, as far as loss and queues tell.
-#[derive(Debug, Default)]
-struct Crowd {
-    /// When there was a queue or loss last.
-    crowded: Option<Instant>,
-    /// The least round trip lately.
-    least: Option<Duration>,
-    /// Since when hardly anything was lost.
-    calm: Option<Instant>,
-    /// It is longer than it has to be.
-    has_queue: bool,
-}
-
-impl Crowd {
-    /// There was a queue or loss about then, or since.
-    fn is_about(&self, at: Instant) -> bool {
-        self.crowded.is_some_and(|crowded| crowded + ABOUT >= at)
-    }
-
-    /// Takes what is known now; `true` when much is lost for another reason than want of room.
-    fn handle_report(&mut self, now: Instant, loss: f32, round_trip: Option<Duration>) -> bool {
-        if loss >= LOSS_SHORT {
-            (self.crowded, self.calm) = (Some(now), Some(now));
-        }
-        let calm = now.saturating_duration_since(*self.calm.get_or_insert(now));
-        let Some(round_trip) = round_trip else { return false };
-        // Learnt in calm alone, or a way that was crowded from the start would pass for a long one. Two percent and a
-        // millisecond longer a second, at ten questions a second: ways change, as when a phone leaves its Wi-Fi.
-        if loss < LOSS_HIGH {
-            self.least = match self.least {
-                Some(least) => Some(round_trip.min(least + least / 500 + LONGER)),
-                None => Some(round_trip).filter(|way| *way <= SHORT_MAX || calm >= CALM),
-            };
-        } else if round_trip <= SHORT_MAX {
-            self.least = Some(self.least.map_or(round_trip, |least| least.min(round_trip)));
-        }
-        let longest = self.least.map_or(SHORT_MAX, |least| least + least / 4 + QUEUE_MIN);
-        self.has_queue = round_trip > longest;
-        if self.has_queue {
-            self.crowded = Some(now);
-        }
-        loss >= LOSS_HIGH && !self.has_queue
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -336,7 +295,7 @@ mod tests {
         kbps: u64,
         loss: f32,
         round_trip_ms: u64,
-        is_short: bool,
+        wishes: Wishes,
     }
 
     impl Asked {
@@ -350,7 +309,7 @@ mod tests {
                 kbps,
                 loss: 0.0,
                 round_trip_ms: 50,
-                is_short: false,
+                wishes: Wishes::default(),
             }
         }
 
@@ -372,9 +331,8 @@ mod tests {
                 }
                 if self.asked.is_multiple_of(2) {
                     outlook = self.way.look(self.now);
-                    floor = floor.or(self
-                        .way
-                        .floor(self.now, Wishes { is_short: self.is_short, ..Wishes::default() }));
+                    let floor_bps = self.wishes.floor_bps.filter(|_| outlook.is_misjudged);
+                    floor = floor.or(self.way.floor(self.now, Wishes { floor_bps, ..self.wishes }));
                 }
             }
             (outlook, floor)
@@ -386,17 +344,37 @@ mod tests {
         let mut asked = Asked::new(2_000);
         for _ in 0..6 {
             asked.way.handle_estimate(5_000_000);
-            asked.is_short = false;
+            asked.wishes.is_short = false;
             assert_eq!(asked.run(3_000).1, None);
             asked.way.handle_estimate(400_000);
             assert_eq!(asked.run(1_000).1, None, "nobody wants more");
-            asked.is_short = true;
+            asked.wishes.is_short = true;
             assert_eq!(asked.run(1_000).1, Some(5_000_000), "as it was before");
         }
         asked.way.handle_estimate(400_000);
         assert_eq!(asked.run(200).1, None, "loss may yet be told of");
         asked.round_trip_ms = 300;
         assert_eq!(asked.run(5_000).1, None, "this is a queue");
+    }
+
+    #[test]
+    fn where_packets_come_unevenly_more_is_tried_bit_by_bit_until_there_is_a_queue() {
+        let mut asked = Asked::new(300);
+        asked.way.handle_estimate(2_000_000);
+        asked.run(6_000);
+        asked.wishes = Wishes { desired_bps: 1_000_000, floor_bps: Some(300_000), ..Wishes::default() };
+        let varied = [90, 150, 70, 120, 60, 140, 100, 160];
+        let mut floors = Vec::new();
+        for (round, round_trip_ms) in varied.into_iter().cycle().take(80).enumerate() {
+            // Each reckoning is too low, and in the end there is no room.
+            asked.way.handle_estimate(100_000);
+            asked.round_trip_ms = round_trip_ms + if round < 60 { 0 } else { 400 };
+            floors.push(asked.run(250).1.unwrap_or_default());
+        }
+        let grown: Vec<_> = floors[..60].iter().copied().filter(|floor| *floor > 0).collect();
+        assert_eq!((grown.first(), grown.last()), (Some(&300_000), Some(&1_000_000)), "{floors:?}");
+        assert!(grown.is_sorted_by(|before, after| *after <= before * 11 / 10), "{floors:?}");
+        assert!(floors[61..].iter().all(|floor| *floor == 0), "this is a queue: {floors:?}");
     }
 
     #[test]
@@ -409,35 +387,11 @@ mod tests {
         assert!(outlook.estimate_bps.is_some_and(|bps| (350_000..450_000).contains(&bps)), "{outlook:?}");
         asked.round_trip_ms = 50;
         let (outlook, _) = asked.run(3_000);
-        assert_eq!((outlook.estimate_bps, outlook.is_lossy), (Some(2_500_000), true), "loss without a queue");
-    }
-
-    /// Ten questions a second for so long, at this loss and round trip; whether loss had another reason at the end.
-    fn ask(crowd: &mut Crowd, now: &mut Instant, seconds: u64, loss: f32, round_trip_ms: u64) -> bool {
-        let mut is_lossy = false;
-        for _ in 0..seconds * 10 {
-            *now += Duration::from_millis(100);
-            is_lossy = crowd.handle_report(*now, loss, Some(Duration::from_millis(round_trip_ms)));
-        }
-        is_lossy
-    }
-
-    #[test]
-    fn a_way_that_is_first_measured_in_a_queue_is_not_taken_for_a_long_one() {
-        let (mut crowd, mut now) = (Crowd::default(), Instant::now());
-        ask(&mut crowd, &mut now, 1, 0.0, 770);
-        assert!(!ask(&mut crowd, &mut now, 30, 0.3, 830), "there is no room");
-        ask(&mut crowd, &mut now, 1, 0.0, 40);
-        assert!(ask(&mut crowd, &mut now, 5, 0.3, 50), "now there is");
-        assert!(!ask(&mut crowd, &mut now, 1, 0.3, 200), "and this is a queue");
-    }
-
-    #[test]
-    fn a_way_that_is_long_by_itself_is_known_when_nothing_was_lost_on_it_for_a_while() {
-        let (mut crowd, mut now) = (Crowd::default(), Instant::now());
-        ask(&mut crowd, &mut now, 6, 0.0, 600);
-        assert!(ask(&mut crowd, &mut now, 5, 0.1, 600));
-        assert!(!ask(&mut crowd, &mut now, 1, 0.1, 900));
+        assert_eq!(
+            (outlook.estimate_bps, outlook.is_misjudged),
+            (Some(2_500_000), true),
+            "loss without a queue"
+        );
     }
 
     #[test]
@@ -447,11 +401,11 @@ mod tests {
         assert_eq!(asked.way.copies(), 1);
         asked.loss = 0.3;
         let (outlook, _) = asked.run(1_000);
-        assert_eq!((asked.way.copies(), outlook.is_lossy, outlook.is_least), (3, true, false));
+        assert_eq!((asked.way.copies(), outlook.is_misjudged, outlook.is_least), (3, true, false));
         assert_eq!(asked.way.hold(), Duration::from_millis(150), "a round trip and a half, and a little");
         asked.loss = 0.027;
         let (outlook, _) = asked.run(20_000);
-        assert_eq!((asked.way.copies(), outlook.is_lossy), (3, true), "it still loses as much by itself");
+        assert_eq!((asked.way.copies(), outlook.is_misjudged), (3, true), "it still loses as much by itself");
         asked.round_trip_ms = 200;
         asked.run(500);
         assert_eq!((asked.way.copies(), asked.way.hold()), (1, Duration::ZERO));
