@@ -65,21 +65,21 @@ impl Choice {
 
     /// It was chosen so for want of room: whatever is sent beside it makes less of that.
     pub(super) fn is_by_room(&self) -> bool {
-        self.decision.reason == Reason::Bandwidth && !self.is_misjudged()
+        self.decision.reason == Reason::Bandwidth && !self.is_lossy()
     }
 
     /// The way carries more than is estimated.
-    fn is_misjudged(&self) -> bool {
+    fn is_lossy(&self) -> bool {
         self.decision.wishes.floor_bps.is_some()
     }
 
     /// A lane whose pictures come now, for somebody who cannot wait for what was chosen.
     pub(super) fn at_hand(&self) -> Option<u8> {
-        let sent = |lane: u8| self.seen.iter().any(|layer| layer.lane == lane && layer.is_sent);
+        let sent = |lane: u8| self.seen.iter().any(|layer| layer.lane == lane && layer.is_heard);
         match self.decision.pictures {
             Pictures::Lane(lane) if sent(lane) => Some(lane),
             Pictures::Lane(_) | Pictures::Withheld => {
-                self.seen.iter().rev().find(|layer| layer.is_sent).map(|layer| layer.lane)
+                self.seen.iter().rev().find(|layer| layer.is_heard).map(|layer| layer.lane)
             }
         }
     }

@@ -26,7 +26,9 @@ pub(super) struct Layer {
     pub(super) bitrate_bps: u64,
     /// It comes, or was just asked for.
     pub(super) is_sent: bool,
-    /// Its publisher lets it rest until somebody wants it.
+    /// It comes now.
+    pub(super) is_heard: bool,
+    /// Its publisher lets it rest until somebody wants it, and would send it then as far as is known.
     pub(super) is_resting: bool,
 }
 
@@ -165,7 +167,7 @@ impl Offer<'_> {
         }
         let has_room =
             self.way.estimate_bps.is_none_or(|estimate| self.needs(index) * percent / 100 <= estimate);
-        has_room || self.way.is_misjudged && index == self.least()
+        has_room || self.way.is_lossy && index == self.least()
     }
 
     /// The best that fits from this one on, or the least.
@@ -179,6 +181,11 @@ impl Offer<'_> {
             return self.least();
         }
         covering(self.layers.iter().copied(), view.pixels)
+    }
+
+    /// What a layer takes, with room to spare.
+    fn wanted(&self, wished: usize) -> u64 {
+        self.needs(wished.min(self.least())) * SPARE_PERCENT / 100 * 11 / 10
     }
 
     fn lane(&self, index: usize) -> Option<u8> {
@@ -215,7 +222,8 @@ impl Chooser {
             reason: self.reason,
             wishes: Wishes {
                 desired_bps: self.desired(now, &offer, wished),
-                floor_bps: offer.way.is_misjudged.then(|| offer.needs(offer.least()) * SPARE_PERCENT / 100),
+                wanted_bps: offer.wanted(wished),
+                floor_bps: offer.way.is_lossy.then(|| offer.needs(offer.least()) * SPARE_PERCENT / 100),
                 is_short,
                 fills: is_short && sent.is_some(),
             },
@@ -299,9 +307,9 @@ impl Chooser {
         self.was_crowded = false;
     }
 
-    /// What the wished layer takes, with room to spare.
+    /// What room is looked for.
     fn desired(&mut self, now: Instant, offer: &Offer<'_>, wished: usize) -> u64 {
-        let desired = offer.needs(wished.min(offer.least())) * SPARE_PERCENT / 100 * 11 / 10;
+        let desired = offer.wanted(wished);
         let patience = self.patience();
         self.probing.desired(now, offer.way.estimate_bps, desired, patience)
     }
@@ -322,6 +330,7 @@ mod tests {
             size: Some((width, height)),
             bitrate_bps: kbps * 1_000,
             is_sent: true,
+            is_heard: true,
             is_resting: false,
         }
     }
@@ -337,7 +346,7 @@ mod tests {
         start: Instant,
         ms: u64,
         estimate_kbps: Option<u64>,
-        is_misjudged: bool,
+        is_lossy: bool,
         is_least: bool,
         is_crowded: bool,
         behind_ms: u64,
@@ -354,7 +363,7 @@ mod tests {
                 start: Instant::now(),
                 ms: 0,
                 estimate_kbps: estimate_kbps.into(),
-                is_misjudged: false,
+                is_lossy: false,
                 is_least: false,
                 is_crowded: false,
                 behind_ms: 0,
@@ -369,7 +378,7 @@ mod tests {
                     layers: &self.layers,
                     way: Outlook {
                         estimate_bps: self.estimate_kbps.map(|kbps| kbps * 1_000),
-                        is_misjudged: self.is_misjudged,
+                        is_lossy: self.is_lossy,
                         is_least: self.is_least,
                         is_crowded: self.is_crowded,
                     },
@@ -505,7 +514,7 @@ mod tests {
     fn loss_on_a_way_that_has_no_queue_takes_no_pictures_away() {
         let mut viewer = Viewer::new(5_000);
         viewer.run(1_000);
-        (viewer.estimate_kbps, viewer.is_misjudged, viewer.is_crowded) = (Some(60), true, true);
+        (viewer.estimate_kbps, viewer.is_lossy, viewer.is_crowded) = (Some(60), true, true);
         viewer.run(20_000);
         assert_eq!(viewer.pictures(), Pictures::Lane(0));
         (viewer.estimate_kbps, viewer.is_least) = (Some(5_000), true);
@@ -515,7 +524,7 @@ mod tests {
         viewer.run(100);
         let floor = |viewer: &Viewer| viewer.last.expect("it ran").wishes.floor_bps;
         assert!(floor(&viewer).is_some_and(|floor| floor > 150_000 + SOUND_BPS));
-        viewer.is_misjudged = false;
+        viewer.is_lossy = false;
         viewer.run(3_000);
         assert_eq!(viewer.pictures(), Pictures::Withheld, "this is a queue");
         assert_eq!(floor(&viewer), None);

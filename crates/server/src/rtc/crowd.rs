@@ -15,16 +15,18 @@ const QUEUE_MIN: Duration = Duration::from_millis(40);
 const SHORT_MAX: Duration = Duration::from_millis(300);
 /// One that is longer is so by itself when nothing was lost for so long: what is measured first may be measured in a queue.
 const CALM: Duration = Duration::from_secs(5);
-/// A way that goes up and down by this much from one measurement to the next varies by itself, and not with a queue, which fills and
-/// empties by and by; it does until it goes up and down by less than half of that.
+/// A way that goes up and down by this much from one measurement to the next varies by itself; it does until it goes up and down by
+/// less than half of that. A queue fills and empties by and by.
 const UNEVEN: Duration = Duration::from_millis(16);
-/// What it varies by is evened out over so many measurements, four a second,
+/// What it varies by is evened out over so many measurements, which mostly come four times a second; one of them counts as this at most,
+/// for packets come late one after the other behind a keyframe, too.
 const SWINGS_OVER: u32 = 8;
-/// of which nothing but a queue makes more than so many at once,
-const SWINGS_MAX: u32 = 6;
-/// and how long it is, where it varies, over so many.
+const SWING_MAX: Duration = Duration::from_millis(64);
+/// How long it is, where it varies, is evened out over so many, and known after so many.
 const MEAN_OVER: u32 = 16;
-
+const MEAN_AFTER: u32 = 8;
+/// And where not one of so many is shorter than such a way has to be, there is a queue.
+const LATEST: usize = 6;
 /// How much longer a way may have become between two questions.
 const LONGER: Duration = Duration::from_micros(100);
 
@@ -56,7 +58,7 @@ impl Crowd {
 
     /// Packets come so unevenly, without a queue, that what is estimated by when they come is too low.
     pub(super) fn is_uneven(&self) -> bool {
-        self.swings.is_uneven && !self.has_queue
+        self.swings.mean().is_some() && !self.has_queue
     }
 
     /// Takes what is known now; `true` when much is lost for another reason than want of room.
@@ -65,16 +67,24 @@ impl Crowd {
             (self.crowded, self.calm) = (Some(now), Some(now));
         }
         let is_calm = now.saturating_duration_since(*self.calm.get_or_insert(now)) >= CALM;
-        let Some(round_trip) = round_trip else { return false };
-        let mean = self.swings.handle_trip(round_trip);
+        let Some(round_trip) = round_trip else {
+            (self.swings, self.has_queue) = (Swings::default(), false);
+            return false;
+        };
         self.least.handle_trip(round_trip, loss, is_calm);
-        self.least_mean.handle_trip(mean, loss, is_calm);
-        self.has_queue = match self.swings.is_uneven {
-            true => {
+        self.swings.handle_trip(round_trip);
+        self.has_queue = match (self.swings.is_uneven, self.swings.mean()) {
+            (true, Some(mean)) => {
+                self.least_mean.handle_trip(mean, loss, true);
                 let longest = self.least_mean.longest();
-                mean > longest || round_trip > longest + self.swings.swing * SWINGS_MAX
+                mean > longest || self.swings.latest.iter().all(|latest| *latest > longest)
             }
-            false => round_trip > self.least.longest(),
+            (true, None) => {
+                // What it is on the whole is learnt anew each time that it begins to vary.
+                self.least_mean = Least::default();
+                return false;
+            }
+            (false, _) => round_trip > self.least.longest(),
         };
         if self.has_queue {
             self.crowded = Some(now);
@@ -110,30 +120,37 @@ impl Least {
 /// How much a way varies.
 #[derive(Debug, Default)]
 struct Swings {
-    /// The last two measurements, the older first.
-    last: Option<[Duration; 2]>,
+    /// The last measurements, the newest first.
+    latest: [Duration; LATEST],
     swing: Duration,
-    mean: Duration,
     is_uneven: bool,
+    /// Evened out, and over how many since it varies.
+    mean: Duration,
+    count: u32,
 }
 
 impl Swings {
-    /// Takes a measurement, or the same once more; tells how long the way is, evened out.
-    fn handle_trip(&mut self, round_trip: Duration) -> Duration {
-        let Some([before, last]) = self.last else {
-            (self.last, self.mean) = (Some([round_trip; 2]), round_trip);
-            return self.mean;
-        };
-        if round_trip != last {
-            let turns = (last > before) == (last > round_trip);
-            let swing = before.abs_diff(last).min(last.abs_diff(round_trip));
-            let swing = if turns { swing } else { Duration::ZERO };
-            self.swing = (self.swing * (SWINGS_OVER - 1) + swing) / SWINGS_OVER;
-            self.is_uneven = self.swing >= if self.is_uneven { UNEVEN / 2 } else { UNEVEN };
-            self.mean = (self.mean * (MEAN_OVER - 1) + round_trip) / MEAN_OVER;
-            self.last = Some([last, round_trip]);
+    /// How long the way is on the whole; `None` where it does not vary, or until that is known.
+    fn mean(&self) -> Option<Duration> {
+        (self.count >= MEAN_AFTER).then_some(self.mean)
+    }
+
+    /// Takes a measurement, or the same once more.
+    fn handle_trip(&mut self, round_trip: Duration) {
+        let [last, before, ..] = self.latest;
+        if round_trip == last {
+            return;
         }
-        self.mean
+        let turns = !before.is_zero() && (last > before) == (last > round_trip);
+        let swing = before.abs_diff(last).min(last.abs_diff(round_trip)).min(SWING_MAX);
+        let swing = if turns { swing } else { Duration::ZERO };
+        self.swing = (self.swing * (SWINGS_OVER - 1) + swing) / SWINGS_OVER;
+        self.is_uneven = self.swing >= if self.is_uneven { UNEVEN / 2 } else { UNEVEN };
+        self.latest.rotate_right(1);
+        self.latest[0] = round_trip;
+        self.count = if self.is_uneven { self.count + 1 } else { 0 };
+        let over = self.count.clamp(1, MEAN_OVER);
+        self.mean = (self.mean * (over - 1) + round_trip) / over;
     }
 }
 

@@ -189,6 +189,7 @@ impl Layers {
                 size: Some(entry.size?),
                 bitrate_bps: entry.rate.bps.unwrap_or(0),
                 is_sent: entry.sending.is_sent(now),
+                is_heard: entry.sending.is_heard(now),
                 is_resting: entry.sending.is_at_hand(now),
             })
         }));

@@ -42,6 +42,7 @@ mod service;
 mod session;
 mod simulcast;
 mod stage;
+mod uneven;
 mod waiting;
 mod watch;
 mod way;

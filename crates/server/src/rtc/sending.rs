@@ -10,6 +10,8 @@ const WAKES_WITHIN: Duration = Duration::from_secs(4);
 /// hardly has it a moment later, and viewers that changed to and fro would get a keyframe each time.
 const DOUBT: Duration = Duration::from_secs(10);
 const DOUBT_MAX: Duration = Duration::from_secs(160);
+/// What comes so soon after it was woken was sent before.
+const ON_ITS_WAY: Duration = Duration::from_millis(300);
 
 /// What one layer does.
 #[derive(Debug, Default)]
@@ -26,7 +28,8 @@ impl Sending {
     /// A packet of it came.
     pub(super) fn handle_packet(&mut self, now: Instant) {
         self.heard = Some(now);
-        if self.woken.take().is_some() {
+        let has_come = |woken: &mut Instant| now.saturating_duration_since(*woken) >= ON_ITS_WAY;
+        if self.woken.take_if(has_come).is_some() {
             self.doubt = None;
         }
     }
@@ -39,7 +42,9 @@ impl Sending {
         if !rests {
             self.woken = Some(now);
         } else if self.woken.take().is_some() {
-            let doubt = self.doubt.map_or(DOUBT, |(before, _)| (before * 2).min(DOUBT_MAX));
+            // What was long ago is no reason any more.
+            let lately = self.doubt.filter(|(_, until)| now.saturating_duration_since(*until) < DOUBT_MAX);
+            let doubt = lately.map_or(DOUBT, |(before, _)| (before * 2).min(DOUBT_MAX));
             self.doubt = Some((doubt, now + doubt));
         }
     }
@@ -87,6 +92,9 @@ mod tests {
             assert!(sending.is_at_hand(now), "{doubt:?}");
         }
         sending.set_resting(now, false);
+        sending.handle_packet(now + Duration::from_millis(100));
+        assert!(sending.woken.is_some(), "that was on its way");
+        now += Duration::from_secs(1);
         sending.handle_packet(now);
         sending.set_resting(now, true);
         assert!(sending.is_at_hand(now), "it came");

@@ -10,15 +10,12 @@ use str0m::stats::{MediaEgressStats, PeerStats};
 
 use super::copies::{Copies, Room};
 use super::crowd::{ABOUT, Crowd};
+use super::uneven::{self, Uneven};
 
 /// What a way is taken to carry before it has been reckoned: the middle one of a browser's layers, with room to spare.
 pub(super) const ESTIMATE_FIRST: u64 = 1_500_000;
 /// A floor is put under the estimate no more often: each time, all is reckoned anew.
 const FLOOR_EVERY: Duration = Duration::from_secs(1);
-/// And where packets come so unevenly that each reckoning is too low, which halves it in less than a second.
-const FLOOR_EVERY_UNEVEN: Duration = Duration::from_millis(250);
-/// Each time to so many percent of the last, up to what is desired: a queue would tell that it is too much.
-const FLOOR_GROWS_PERCENT: u64 = 110;
 /// What is lost of a crowded way beyond this is believed at once: no more passes than has passed. The estimate comes to the same,
 /// in steps.
 const LOSS_CLEAR: f32 = 0.15;
@@ -43,8 +40,8 @@ const MEASURED_MAX: Duration = Duration::from_secs(4);
 pub(super) struct Outlook {
     /// What the way carries; `None` where nobody reckons that.
     pub(super) estimate_bps: Option<u64>,
-    /// Much is lost, and not for want of room, or comes late, and not for a queue: the estimate is too low, then.
-    pub(super) is_misjudged: bool,
+    /// Much is lost, and not for want of room.
+    pub(super) is_lossy: bool,
     /// And so much that only the least comes through, as often as it is sent.
     pub(super) is_least: bool,
     /// There was a queue or loss a moment ago.
@@ -54,8 +51,10 @@ pub(super) struct Outlook {
 /// What is to be done about a way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Wishes {
-    /// What is to be looked for room for.
+    /// What is to be looked for room for. It is let fall for a moment now and then, as a rise of it has room looked for.
     pub(super) desired_bps: u64,
+    /// What would be sent if there were room.
+    pub(super) wanted_bps: u64,
     /// Below this the estimate is not believed: what was lost has another reason.
     pub(super) floor_bps: Option<u64>,
     /// Somebody has less than it wants for want of room.
@@ -78,8 +77,7 @@ pub(super) struct Way {
     /// What is sent at least, with packets that carry nothing, and what is looked for room for.
     sought_bps: (u64, u64),
     floored: Option<Instant>,
-    /// What the last floor was, where packets come unevenly.
-    uneven_bps: u64,
+    uneven: Uneven,
 }
 
 impl Way {
@@ -95,7 +93,7 @@ impl Way {
             fell: None,
             sought_bps: (0, 0),
             floored: None,
-            uneven_bps: 0,
+            uneven: Uneven::default(),
         }
     }
 
@@ -128,6 +126,7 @@ impl Way {
             false if self.crowd.has_queue() => Room::Queue,
             false => Room::Unknown,
         };
+        self.uneven.handle_way(now, self.crowd.is_uneven(), self.crowd.has_queue(), missing);
         self.copies.handle_loss(now, (loss, self.reports.sent_bps()), room);
         self.hold = match (self.copies.number(), round_trip) {
             (1, _) => Duration::ZERO,
@@ -138,7 +137,7 @@ impl Way {
         let is_least = is_lossy && loss >= LOSS_TORN && self.copies.number() >= COPIES_MANY;
         let passed = self.reports.passed_bps().filter(|_| is_crowded && !is_lossy && missing >= LOSS_CLEAR);
         let estimate_bps = self.estimate_bps.map(|bps| bps.min(passed.unwrap_or(u64::MAX)));
-        Outlook { estimate_bps, is_misjudged: is_lossy || self.crowd.is_uneven(), is_least, is_crowded }
+        Outlook { estimate_bps, is_lossy, is_least, is_crowded }
     }
 
     /// How often each datagram is sent.
@@ -176,19 +175,16 @@ impl Way {
     fn floor(&mut self, now: Instant, wishes: Wishes) -> Option<u64> {
         let estimate = self.estimate_bps?;
         let is_uneven = self.crowd.is_uneven();
-        let every = if is_uneven { FLOOR_EVERY_UNEVEN } else { FLOOR_EVERY };
-        let is_due = self.floored.is_none_or(|at| now.saturating_duration_since(at) >= every);
-        self.uneven_bps = match (is_uneven, wishes.floor_bps) {
-            (true, Some(floor)) if is_due => {
-                let grown = self.uneven_bps * FLOOR_GROWS_PERCENT / 100;
-                grown.min(wishes.desired_bps).max(floor)
-            }
-            (true, Some(_)) => self.uneven_bps,
-            (true, None) | (false, _) => 0,
+        let forgiven = self.forgiven(now, estimate, wishes.is_short && !is_uneven);
+        let every = if is_uneven { uneven::EVERY } else { FLOOR_EVERY };
+        if self.floored.is_some_and(|at| now.saturating_duration_since(at) < every) {
+            return None;
+        }
+        let likely = match is_uneven {
+            true => self.uneven.floor(now, estimate, wishes.wanted_bps),
+            false => forgiven,
         };
-        let told = wishes.floor_bps.map(|floor| floor.max(self.uneven_bps));
-        let floor = told.max(self.forgiven(now, estimate, wishes.is_short));
-        let floor = floor.filter(|floor| *floor > estimate && is_due)?;
+        let floor = wishes.floor_bps.max(likely).filter(|floor| *floor > estimate)?;
         (self.floored, self.estimate_bps) = (Some(now), Some(floor));
         Some(floor)
     }
@@ -331,7 +327,7 @@ mod tests {
                 }
                 if self.asked.is_multiple_of(2) {
                     outlook = self.way.look(self.now);
-                    let floor_bps = self.wishes.floor_bps.filter(|_| outlook.is_misjudged);
+                    let floor_bps = self.wishes.floor_bps.filter(|_| outlook.is_lossy);
                     floor = floor.or(self.way.floor(self.now, Wishes { floor_bps, ..self.wishes }));
                 }
             }
@@ -358,23 +354,26 @@ mod tests {
     }
 
     #[test]
-    fn where_packets_come_unevenly_more_is_tried_bit_by_bit_until_there_is_a_queue() {
+    fn where_packets_come_unevenly_what_was_carried_is_held_until_there_is_a_queue() {
         let mut asked = Asked::new(300);
-        asked.way.handle_estimate(2_000_000);
+        asked.way.handle_estimate(400_000);
         asked.run(6_000);
-        asked.wishes = Wishes { desired_bps: 1_000_000, floor_bps: Some(300_000), ..Wishes::default() };
+        asked.wishes.wanted_bps = 1_000_000;
         let varied = [90, 150, 70, 120, 60, 140, 100, 160];
         let mut floors = Vec::new();
-        for (round, round_trip_ms) in varied.into_iter().cycle().take(80).enumerate() {
-            // Each reckoning is too low, and in the end there is no room.
-            asked.way.handle_estimate(100_000);
-            asked.round_trip_ms = round_trip_ms + if round < 60 { 0 } else { 400 };
-            floors.push(asked.run(250).1.unwrap_or_default());
+        for (round, round_trip_ms) in varied.into_iter().cycle().take(120).enumerate() {
+            // Each reckoning is lower than that, and in the end there is no room.
+            asked.way.handle_estimate(if round < 16 { 400_000 } else { 100_000 });
+            asked.round_trip_ms = round_trip_ms + if round < 80 { 0 } else { 400 };
+            floors.extend(asked.run(250).1.map(|floor| (round, floor)));
         }
-        let grown: Vec<_> = floors[..60].iter().copied().filter(|floor| *floor > 0).collect();
-        assert_eq!((grown.first(), grown.last()), (Some(&300_000), Some(&1_000_000)), "{floors:?}");
-        assert!(grown.is_sorted_by(|before, after| *after <= before * 11 / 10), "{floors:?}");
-        assert!(floors[61..].iter().all(|floor| *floor == 0), "this is a queue: {floors:?}");
+        assert!(floors.first().is_some_and(|(_, floor)| *floor <= 500_000), "as it was: {floors:?}");
+        let last = floors.last().copied().unwrap_or_default();
+        assert!(
+            last.1 == 1_000_000 && last.0 < 88,
+            "what is wanted, and not for long in a queue: {floors:?}"
+        );
+        assert!(floors.is_sorted(), "nothing takes it back: {floors:?}");
     }
 
     #[test]
@@ -387,11 +386,7 @@ mod tests {
         assert!(outlook.estimate_bps.is_some_and(|bps| (350_000..450_000).contains(&bps)), "{outlook:?}");
         asked.round_trip_ms = 50;
         let (outlook, _) = asked.run(3_000);
-        assert_eq!(
-            (outlook.estimate_bps, outlook.is_misjudged),
-            (Some(2_500_000), true),
-            "loss without a queue"
-        );
+        assert_eq!((outlook.estimate_bps, outlook.is_lossy), (Some(2_500_000), true), "loss without a queue");
     }
 
     #[test]
@@ -401,11 +396,11 @@ mod tests {
         assert_eq!(asked.way.copies(), 1);
         asked.loss = 0.3;
         let (outlook, _) = asked.run(1_000);
-        assert_eq!((asked.way.copies(), outlook.is_misjudged, outlook.is_least), (3, true, false));
+        assert_eq!((asked.way.copies(), outlook.is_lossy, outlook.is_least), (3, true, false));
         assert_eq!(asked.way.hold(), Duration::from_millis(150), "a round trip and a half, and a little");
         asked.loss = 0.027;
         let (outlook, _) = asked.run(20_000);
-        assert_eq!((asked.way.copies(), outlook.is_misjudged), (3, true), "it still loses as much by itself");
+        assert_eq!((asked.way.copies(), outlook.is_lossy), (3, true), "it still loses as much by itself");
         asked.round_trip_ms = 200;
         asked.run(500);
         assert_eq!((asked.way.copies(), asked.way.hold()), (1, Duration::ZERO));

@@ -148,6 +148,7 @@ pub(super) fn layers(lanes: &Lanes, now: Instant, into: &mut Vec<Layer>) {
         size,
         bitrate_bps: track.and_then(|track| track.stats.bitrate_bps()).unwrap_or_else(|| unmeasured(size)),
         is_sent: true,
+        is_heard: true,
         is_resting: false,
     });
 }

@@ -127,8 +127,8 @@ impl Sharing {
             true => Some(0),
             false => conditions.way.estimate_bps.map(|bps| (bps * 100 / percent).saturating_sub(sound)),
         };
-        let most = allot(budget(100), conditions.way.is_misjudged, wanted);
-        let safe = allot(budget(SPARE_PERCENT), conditions.way.is_misjudged, wanted);
+        let most = allot(budget(100), conditions.way.is_lossy, wanted);
+        let safe = allot(budget(SPARE_PERCENT), conditions.way.is_lossy, wanted);
         let current: Vec<Option<Option<usize>>> = wanted.iter().map(|tile| self.current(tile)).collect();
         let allowed =
             self.allowed(now, conditions, wanted, Lots { current: &current, most: &most, safe: &safe });
@@ -155,11 +155,13 @@ impl Sharing {
         };
         let least: u64 = wanted.iter().map(|tile| tile.needs(tile.least())).sum::<u64>() + sound;
         let floor = least * SPARE_PERCENT / 100;
+        let wanted_bps = takes(sound, wanted);
         Shares {
             shares: wanted.iter().zip(&next).map(share).collect(),
             wishes: Wishes {
-                desired_bps: self.desired(now, conditions.way.estimate_bps, sound, wanted),
-                floor_bps: conditions.way.is_misjudged.then_some(floor),
+                desired_bps: self.desired(now, conditions.way.estimate_bps, wanted_bps),
+                wanted_bps,
+                floor_bps: conditions.way.is_lossy.then_some(floor),
                 is_short: self.is_short,
                 fills: self.is_short && next.iter().any(Option::is_some),
             },
@@ -242,12 +244,16 @@ impl Sharing {
             .collect();
     }
 
-    /// What all that is wanted takes, with room to spare.
-    fn desired(&mut self, now: Instant, estimate: Option<u64>, sound: u64, wanted: &[Wanted]) -> u64 {
-        let needs: u64 = wanted.iter().map(|tile| tile.needs(tile.covering())).sum();
-        let desired = (needs + sound) * SPARE_PERCENT / 100 * 11 / 10;
-        self.probing.desired(now, estimate, desired, self.up_after.unwrap_or(UP_AFTER))
+    /// What room is looked for.
+    fn desired(&mut self, now: Instant, estimate: Option<u64>, wanted_bps: u64) -> u64 {
+        self.probing.desired(now, estimate, wanted_bps, self.up_after.unwrap_or(UP_AFTER))
     }
+}
+
+/// What all that is wanted takes, with room to spare.
+fn takes(sound: u64, wanted: &[Wanted]) -> u64 {
+    let needs: u64 = wanted.iter().map(|tile| tile.needs(tile.covering())).sum();
+    (needs + sound) * SPARE_PERCENT / 100 * 11 / 10
 }
 
 /// Which layer each has, by its index, and could have at most and safely; `None` for none. Who is new has nothing yet.
@@ -281,6 +287,7 @@ mod tests {
             size: SIZES.get(index).copied(),
             bitrate_bps: kbps * 1_000,
             is_sent: true,
+            is_heard: true,
             is_resting: false,
         };
         let layers = kbps.into_iter().enumerate().map(layer).collect();

@@ -1,0 +1,161 @@
+//! What a way is taken to carry on which packets come so unevenly that estimates, which go by when they come, fall to nothing: what it
+//! carried, and bit by bit more until a queue or loss shows that it is too much. Pure, and time is an argument.
+
+use std::time::{Duration, Instant};
+
+/// Each time all is reckoned anew, and nothing is estimated for half a second after.
+pub(super) const EVERY: Duration = Duration::from_millis(600);
+/// Each time that it has held, to so many percent of the last.
+const GROWS_PERCENT: u64 = 125;
+/// So much more may be lost than at first: what comes very late is told to be lost, too, and is at all rates.
+const LOSS_MORE: f32 = 0.10;
+/// Loss is evened out over so many looks, ten a second.
+const LOSS_OVER: f32 = 15.0;
+/// What turned out too much is left for so long, and for twice as long each time; less than so many percent of it is not doubted.
+const REGRET: Duration = Duration::from_secs(10);
+const REGRET_MAX: Duration = Duration::from_secs(160);
+const SAFE_PERCENT: u64 = 85;
+
+/// One way's.
+#[derive(Debug, Default)]
+pub(super) struct Uneven {
+    /// Nothing while packets come evenly.
+    held: Option<Held>,
+    /// What is lost, evened out.
+    loss: f32,
+    ceiling: Option<Ceiling>,
+}
+
+#[derive(Debug)]
+struct Held {
+    bps: u64,
+    /// That was put in the place of the last estimate.
+    is_applied: bool,
+    /// What was lost when this began.
+    loss_before: f32,
+}
+
+#[derive(Debug)]
+struct Ceiling {
+    bps: u64,
+    until: Instant,
+    long: Duration,
+}
+
+impl Uneven {
+    /// Takes what is known now, several times a second.
+    pub(super) fn handle_way(&mut self, now: Instant, is_uneven: bool, has_queue: bool, loss: f32) {
+        self.loss += (loss - self.loss) / LOSS_OVER;
+        let Some(held) = self.held.as_ref().filter(|_| is_uneven) else {
+            if let Some(held) = self.held.take().filter(|_| has_queue) {
+                self.regret(now, held.bps);
+            }
+            return;
+        };
+        if self.loss > held.loss_before + LOSS_MORE {
+            let bps = held.bps;
+            self.held = None;
+            self.regret(now, bps);
+        }
+    }
+
+    fn regret(&mut self, now: Instant, bps: u64) {
+        let long = self.ceiling.as_ref().map_or(REGRET, |ceiling| (ceiling.long * 2).min(REGRET_MAX));
+        self.ceiling = Some(Ceiling { bps: bps * SAFE_PERCENT / 100, until: now + long, long });
+    }
+
+    /// What is to be put in the place of the estimate, if it has fallen below that; no more than what is wanted.
+    pub(super) fn floor(&mut self, now: Instant, estimate: u64, wanted: u64) -> Option<u64> {
+        self.ceiling.take_if(|ceiling| now >= ceiling.until + ceiling.long);
+        let highest = self.ceiling.as_ref().filter(|ceiling| now < ceiling.until).map_or(wanted, |c| c.bps);
+        let highest = highest.min(wanted);
+        let begun = Held { bps: estimate.min(highest), is_applied: false, loss_before: self.loss };
+        let held = self.held.get_or_insert(begun);
+        if estimate > held.bps {
+            // It rises by itself.
+            (held.bps, held.is_applied) = (estimate.min(highest), false);
+            return None;
+        }
+        if held.is_applied {
+            held.bps = (held.bps * GROWS_PERCENT / 100).min(highest);
+        }
+        held.is_applied = true;
+        Some(held.bps)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A way on which each estimate falls to a tenth of what is held, looked at every 100 ms.
+    struct Asked {
+        uneven: Uneven,
+        now: Instant,
+        floored: Instant,
+        floors: Vec<u64>,
+    }
+
+    impl Asked {
+        fn new() -> Self {
+            let now = Instant::now();
+            Self { uneven: Uneven::default(), now, floored: now, floors: vec![300_000] }
+        }
+
+        fn run(&mut self, ms: u64, (is_uneven, has_queue): (bool, bool), loss: f32) -> u64 {
+            for _ in 0..ms / 100 {
+                self.now += Duration::from_millis(100);
+                self.uneven.handle_way(self.now, is_uneven, has_queue, loss);
+                if !is_uneven || self.now < self.floored + EVERY {
+                    continue;
+                }
+                let held = self.floors.last().copied().unwrap_or_default();
+                let estimate = if self.floors.len() == 1 { held } else { held / 10 };
+                self.floors.push(self.uneven.floor(self.now, estimate, 2_000_000).unwrap_or(held));
+                self.floored = self.now;
+            }
+            self.floors.last().copied().unwrap_or_default()
+        }
+    }
+
+    #[test]
+    fn what_was_carried_is_held_and_grows_to_what_is_wanted_and_not_beyond() {
+        let mut asked = Asked::new();
+        assert_eq!(asked.run(8_000, (true, false), 0.15), 2_000_000);
+        assert!(asked.floors.is_sorted() && asked.floors.len() > 10, "{:?}", asked.floors);
+        assert!(asked.floors.windows(2).all(|pair| pair[1] <= pair[0] * 5 / 4), "{:?}", asked.floors);
+    }
+
+    #[test]
+    fn loss_that_rises_with_it_ends_it_and_it_stays_below_for_a_while() {
+        let mut asked = Asked::new();
+        asked.run(4_000, (true, false), 0.05);
+        let before = asked.floors.last().copied().unwrap_or_default();
+        asked.run(3_000, (true, false), 0.4);
+        let after = asked.run(5_000, (true, false), 0.05);
+        let highest = asked.floors.iter().max().copied().unwrap_or_default();
+        assert!(before > 600_000 && highest < 2_000_000 && after < highest, "{:?}", asked.floors);
+        assert_eq!(asked.run(30_000, (true, false), 0.05), 2_000_000, "it was a moment");
+    }
+
+    #[test]
+    fn a_queue_ends_it() {
+        let mut asked = Asked::new();
+        let before = asked.run(3_000, (true, false), 0.0);
+        asked.run(1_000, (false, true), 0.0);
+        let after = asked.run(9_000, (true, false), 0.0);
+        assert!(after < before, "{:?}", asked.floors);
+    }
+
+    #[test]
+    fn an_estimate_that_rises_is_taken_as_it_is() {
+        let (mut uneven, now) = (Uneven::default(), Instant::now());
+        uneven.floor(now, 500_000, 2_000_000);
+        for bps in [600_000, 700_000, 800_000] {
+            uneven.handle_way(now, true, false, 0.0);
+            assert_eq!(uneven.floor(now, bps, 2_000_000), None);
+        }
+        assert_eq!(uneven.floor(now, 100_000, 2_000_000), Some(800_000));
+        assert_eq!(uneven.floor(now, 100_000, 2_000_000), Some(1_000_000));
+    }
+}
