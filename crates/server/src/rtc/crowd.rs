@@ -24,7 +24,9 @@ const SWINGS_OVER: u32 = 8;
 const SWING_MAX: Duration = Duration::from_millis(64);
 /// How long it is, where it varies, is evened out over so many, and known after so many.
 const MEAN_OVER: u32 = 16;
-const MEAN_AFTER: u32 = 8;
+const MEAN_AFTER: u32 = 6;
+/// Until then a queue is what makes it longer by so many times what it varies by.
+const SWINGS_MAX: u32 = 4;
 /// And where not one of so many is shorter than such a way has to be, there is a queue.
 const LATEST: usize = 6;
 /// How much longer a way may have become between two questions.
@@ -82,7 +84,7 @@ impl Crowd {
             (true, None) => {
                 // What it is on the whole is learnt anew each time that it begins to vary.
                 self.least_mean = Least::default();
-                return false;
+                round_trip > self.least.longest() + self.swings.swing * SWINGS_MAX
             }
             (false, _) => round_trip > self.least.longest(),
         };
