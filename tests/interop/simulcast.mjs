@@ -42,6 +42,7 @@ async function publish({ url }) {
   // A machine that is busy with other tests would have it shrink all three, and then another is the one that is shown.
   const kept = video.sender.getParameters();
   await video.sender.setParameters({ ...kept, degradationPreference: 'maintain-resolution' });
+  if (video.sender.getParameters().degradationPreference !== 'maintain-resolution') throw new Error('sizes cannot be kept');
   const { codecs } = RTCRtpSender.getCapabilities('video');
   video.setCodecPreferences(codecs.filter(({ mimeType }) => mimeType === 'video/H264'));
   window.told = [];
