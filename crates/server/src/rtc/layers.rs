@@ -223,7 +223,7 @@ impl Layers {
             rank: rank(lane).and_then(|rank| u8::try_from(rank).ok()),
             size: entry.size,
             bitrate_bps: if entry.sending.is_heard(now) { entry.rate.bps.unwrap_or(0) } else { 0 },
-            is_active: entry.sending.is_heard(now) && !entry.sending.is_resting(),
+            is_active: entry.sending.is_heard(now),
             is_resting: entry.sending.is_resting(),
             viewers: entry.wanted,
         };

@@ -58,9 +58,9 @@ impl Sending {
         self.is_resting && self.doubt.is_none_or(|(_, until)| now >= until)
     }
 
-    /// It comes, or came until a moment ago.
+    /// It comes. What is still on its way of one that was let rest goes no further.
     pub(super) fn is_heard(&self, now: Instant) -> bool {
-        self.heard.is_some_and(|heard| now.saturating_duration_since(heard) <= SILENT)
+        !self.is_resting && self.heard.is_some_and(|heard| now.saturating_duration_since(heard) <= SILENT)
     }
 
     /// It comes, or is waited for.
@@ -98,6 +98,7 @@ mod tests {
         sending.handle_packet(now);
         sending.set_resting(now, true);
         assert!(sending.is_at_hand(now), "it came");
+        assert!(!sending.is_heard(now), "and goes on no more");
     }
 
     #[test]
