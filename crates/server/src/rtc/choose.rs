@@ -222,7 +222,7 @@ impl Chooser {
             reason: self.reason,
             wishes: Wishes {
                 desired_bps: self.desired(now, &offer, wished),
-                wanted_bps: offer.wanted(wished),
+                wanted_bps: sent.map_or(0, |_| offer.wanted(wished)),
                 floor_bps: offer.way.is_lossy.then(|| offer.needs(offer.least()) * SPARE_PERCENT / 100),
                 is_short,
                 fills: is_short && sent.is_some(),

@@ -91,7 +91,8 @@ impl Crowd {
         if self.has_queue {
             self.crowded = Some(now);
         }
-        loss >= LOSS_HIGH && !self.has_queue
+        // Where a queue swings, too, what it drops is not lost by chance: only a way that is short at that moment says so.
+        loss >= LOSS_HIGH && !self.has_queue && round_trip <= self.least.longest()
     }
 }
 

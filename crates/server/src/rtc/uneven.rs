@@ -65,7 +65,9 @@ impl Uneven {
     }
 
     /// What is to be put in the place of the estimate, if it has fallen below that; no more than what is wanted.
+    /// Where no pictures are sent none is wanted: nothing begins then, and what was held does not grow.
     pub(super) fn floor(&mut self, now: Instant, estimate: u64, wanted: u64) -> Option<u64> {
+        let wanted = if wanted > 0 { wanted } else { self.held.as_ref()?.bps };
         self.ceiling.take_if(|ceiling| now >= ceiling.until + ceiling.long);
         let highest = self.ceiling.as_ref().filter(|ceiling| now < ceiling.until).map_or(wanted, |c| c.bps);
         let highest = highest.min(wanted);
@@ -157,5 +159,16 @@ mod tests {
         }
         assert_eq!(uneven.floor(now, 100_000, 2_000_000), Some(800_000));
         assert_eq!(uneven.floor(now, 100_000, 2_000_000), Some(1_000_000));
+    }
+
+    #[test]
+    fn where_no_pictures_are_sent_nothing_begins() {
+        let (mut uneven, now) = (Uneven::default(), Instant::now());
+        uneven.handle_way(now, true, false, 0.0);
+        assert_eq!(uneven.floor(now, 100_000, 0), None);
+        assert_eq!(uneven.floor(now, 400_000, 1_000_000), Some(400_000));
+        for _ in 0..5 {
+            assert_eq!(uneven.floor(now, 100_000, 0), Some(400_000), "what was held stays");
+        }
     }
 }

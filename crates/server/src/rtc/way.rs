@@ -53,7 +53,7 @@ pub(super) struct Outlook {
 pub(super) struct Wishes {
     /// What is to be looked for room for. It is let fall for a moment now and then, as a rise of it has room looked for.
     pub(super) desired_bps: u64,
-    /// What would be sent if there were room.
+    /// What would be sent if there were room; nothing while no pictures are sent.
     pub(super) wanted_bps: u64,
     /// Below this the estimate is not believed: what was lost has another reason.
     pub(super) floor_bps: Option<u64>,
@@ -175,13 +175,14 @@ impl Way {
     fn floor(&mut self, now: Instant, wishes: Wishes) -> Option<u64> {
         let estimate = self.estimate_bps?;
         let is_uneven = self.crowd.is_uneven();
-        let forgiven = self.forgiven(now, estimate, wishes.is_short && !is_uneven);
+        let forgiven = self.forgiven(now, estimate, wishes.is_short);
         let every = if is_uneven { uneven::EVERY } else { FLOOR_EVERY };
         if self.floored.is_some_and(|at| now.saturating_duration_since(at) < every) {
             return None;
         }
         let likely = match is_uneven {
-            true => self.uneven.floor(now, estimate, wishes.wanted_bps),
+            true if wishes.wanted_bps > 0 => self.uneven.floor(now, estimate, wishes.wanted_bps),
+            true => self.uneven.floor(now, estimate, 0).max(forgiven),
             false => forgiven,
         };
         let floor = wishes.floor_bps.max(likely).filter(|floor| *floor > estimate)?;

@@ -160,7 +160,7 @@ impl Sharing {
             shares: wanted.iter().zip(&next).map(share).collect(),
             wishes: Wishes {
                 desired_bps: self.desired(now, conditions.way.estimate_bps, wanted_bps),
-                wanted_bps,
+                wanted_bps: if next.iter().any(Option::is_some) { wanted_bps } else { 0 },
                 floor_bps: conditions.way.is_lossy.then_some(floor),
                 is_short: self.is_short,
                 fills: self.is_short && next.iter().any(Option::is_some),
