@@ -68,16 +68,16 @@ impl Choice {
         self.decision.reason == Reason::Bandwidth && !self.is_lossy()
     }
 
-    /// The way carries more than is estimated.
+    /// What is lost is lost by chance.
     fn is_lossy(&self) -> bool {
         self.decision.wishes.floor_bps.is_some()
     }
 
     /// A lane whose pictures come now, for somebody who cannot wait for what was chosen.
     pub(super) fn at_hand(&self) -> Option<u8> {
-        let sent = |lane: u8| self.seen.iter().any(|layer| layer.lane == lane && layer.is_heard);
+        let comes = |lane: u8| self.seen.iter().any(|layer| layer.lane == lane && layer.is_heard);
         match self.decision.pictures {
-            Pictures::Lane(lane) if sent(lane) => Some(lane),
+            Pictures::Lane(lane) if comes(lane) => Some(lane),
             Pictures::Lane(_) | Pictures::Withheld => {
                 self.seen.iter().rev().find(|layer| layer.is_heard).map(|layer| layer.lane)
             }

@@ -216,16 +216,15 @@ impl Chooser {
             Some(Pictures::Withheld) | None => None,
         };
         let has_all = sent.and_then(|lane| offer.index_of(lane)).is_some_and(|index| index <= wished);
-        let is_short = self.short && !has_all;
+        let wanted_bps = offer.wanted(wished);
         Decision {
             pictures,
             reason: self.reason,
             wishes: Wishes {
-                desired_bps: self.desired(now, &offer, wished),
-                wanted_bps: sent.map_or(0, |_| offer.wanted(wished)),
+                desired_bps: self.desired(now, offer.way.estimate_bps, wanted_bps),
+                wanted_bps: sent.filter(|_| !offer.layers.is_empty()).map(|_| wanted_bps),
                 floor_bps: offer.way.is_lossy.then(|| offer.needs(offer.least()) * SPARE_PERCENT / 100),
-                is_short,
-                fills: is_short && sent.is_some(),
+                is_short: self.short && !has_all,
             },
         }
     }
@@ -308,10 +307,9 @@ impl Chooser {
     }
 
     /// What room is looked for.
-    fn desired(&mut self, now: Instant, offer: &Offer<'_>, wished: usize) -> u64 {
-        let desired = offer.wanted(wished);
+    fn desired(&mut self, now: Instant, estimate: Option<u64>, wanted_bps: u64) -> u64 {
         let patience = self.patience();
-        self.probing.desired(now, offer.way.estimate_bps, desired, patience)
+        self.probing.desired(now, estimate, wanted_bps, patience)
     }
 
     /// How long what fits has to fit before it is gone up to.

@@ -1,8 +1,10 @@
 //! How often each datagram is sent on a way that loses by chance: what is lost of two or three copies is lost far more seldom, and no
 //! peer has to agree, since SRTP and DTLS take a number once (RFC 3711 §3.3.2, RFC 6347 §4.1.2.6). Time is an argument.
 
+use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
+use super::doubt::Doubt;
 use super::patience::held;
 
 /// Up to this loss, so many copies: a few in a hundred are missing then, and what is missing is asked for again.
@@ -21,8 +23,7 @@ const TOLD_AFTER: Duration = Duration::from_secs(2);
 /// Loss is reckoned from what is lost of all copies, which is little: over about so long.
 const RECKONED_OVER: Duration = Duration::from_secs(4);
 /// Copies had no room once: they are not tried again for so long, and twice as long each time.
-const DOUBTED: Duration = Duration::from_secs(5);
-const DOUBTED_MAX: Duration = Duration::from_secs(160);
+const DOUBTED: RangeInclusive<Duration> = Duration::from_secs(5)..=Duration::from_secs(160);
 /// What had room for so long is doubted no longer than at first.
 const TRUSTED_AFTER: Duration = Duration::from_secs(30);
 
@@ -49,7 +50,7 @@ pub(super) struct Copies {
     missing_before: Option<f32>,
     /// Of what was sent, each datagram counted once or more.
     lost: Option<(Instant, f32)>,
-    doubted: Option<(Instant, Duration)>,
+    doubted: Option<Doubt>,
 }
 
 impl Copies {
@@ -99,7 +100,7 @@ impl Copies {
         if room == Room::Queue {
             return self.doubt(now, loss);
         }
-        let is_doubted = self.doubted.is_some_and(|(at, long)| now.saturating_duration_since(at) < long);
+        let is_doubted = self.doubted.is_some_and(|doubt| doubt.holds(now));
         if !self.is_told(now) || is_doubted {
             return;
         }
@@ -124,8 +125,8 @@ impl Copies {
             return;
         }
         let ran = self.changed.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
-        let last = self.doubted.filter(|_| ran < TRUSTED_AFTER).map_or(DOUBTED / 2, |(_, long)| long);
-        self.doubted = Some((now, (last * 2).min(DOUBTED_MAX)));
+        let lately = self.doubted.filter(|_| ran < TRUSTED_AFTER);
+        self.doubted = Some(Doubt::again(lately, now, &DOUBTED));
         self.change(now, 1, loss);
         self.missing_before = None;
     }

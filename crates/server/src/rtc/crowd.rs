@@ -75,18 +75,18 @@ impl Crowd {
         };
         self.least.handle_trip(round_trip, loss, is_calm);
         self.swings.handle_trip(round_trip);
-        self.has_queue = match (self.swings.is_uneven, self.swings.mean()) {
-            (true, Some(mean)) => {
-                self.least_mean.handle_trip(mean, loss, true);
-                let longest = self.least_mean.longest();
-                mean > longest || self.swings.latest.iter().all(|latest| *latest > longest)
-            }
-            (true, None) => {
+        self.has_queue = match (self.swings.count, self.swings.mean()) {
+            (0, _) => round_trip > self.least.longest(),
+            (_, None) => {
                 // What it is on the whole is learnt anew each time that it begins to vary.
                 self.least_mean = Least::default();
                 round_trip > self.least.longest() + self.swings.swing * SWINGS_MAX
             }
-            (false, _) => round_trip > self.least.longest(),
+            (_, Some(mean)) => {
+                self.least_mean.handle_trip(mean, loss, true);
+                let longest = self.least_mean.longest();
+                mean > longest || self.swings.latest.iter().all(|latest| *latest > longest)
+            }
         };
         if self.has_queue {
             self.crowded = Some(now);
@@ -126,8 +126,7 @@ struct Swings {
     /// The last measurements, the newest first.
     latest: [Duration; LATEST],
     swing: Duration,
-    is_uneven: bool,
-    /// Evened out, and over how many since it varies.
+    /// Evened out, and over how many since it varies: 0 where it does not.
     mean: Duration,
     count: u32,
 }
@@ -148,10 +147,10 @@ impl Swings {
         let swing = before.abs_diff(last).min(last.abs_diff(round_trip)).min(SWING_MAX);
         let swing = if turns { swing } else { Duration::ZERO };
         self.swing = (self.swing * (SWINGS_OVER - 1) + swing) / SWINGS_OVER;
-        self.is_uneven = self.swing >= if self.is_uneven { UNEVEN / 2 } else { UNEVEN };
+        let enough = if self.count > 0 { UNEVEN / 2 } else { UNEVEN };
         self.latest.rotate_right(1);
         self.latest[0] = round_trip;
-        self.count = if self.is_uneven { self.count + 1 } else { 0 };
+        self.count = if self.swing >= enough { self.count + 1 } else { 0 };
         let over = self.count.clamp(1, MEAN_OVER);
         self.mean = (self.mean * (over - 1) + round_trip) / over;
     }

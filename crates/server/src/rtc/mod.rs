@@ -8,6 +8,7 @@ mod control;
 mod copies;
 mod crowd;
 mod crypto;
+mod doubt;
 mod endpoint;
 mod feed;
 mod feedback;

@@ -1,15 +1,18 @@
 //! Whether one layer comes, or would if somebody wanted it. Pure, and time is an argument.
 
+use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
+use super::doubt::Doubt;
 use super::rank::SILENT;
 
 /// One that is woken comes within this: browsers reckon anew what their way carries, which takes some seconds where it has to grow.
 const WAKES_WITHIN: Duration = Duration::from_secs(4);
-/// One that did not is woken again after this at the soonest, and twice that each time: whoever has no room or no strength for it now
-/// hardly has it a moment later, and viewers that changed to and fro would get a keyframe each time.
-const DOUBT: Duration = Duration::from_secs(10);
-const DOUBT_MAX: Duration = Duration::from_secs(160);
+/// One that did not is left alone: whoever has no room or no strength for it now hardly has it a moment later, and viewers that changed
+/// to and fro would get a keyframe each time.
+const DOUBTED: RangeInclusive<Duration> = Duration::from_secs(10)..=Duration::from_secs(160);
+/// What was longer ago is no reason any more.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(160);
 /// What comes so soon after it was woken was sent before.
 const ON_ITS_WAY: Duration = Duration::from_millis(300);
 
@@ -20,8 +23,8 @@ pub(super) struct Sending {
     is_resting: bool,
     /// When its publisher was told to send it again, until something of it has come.
     woken: Option<Instant>,
-    /// How long it is left alone after it was woken for nothing, and until when.
-    doubt: Option<(Duration, Instant)>,
+    /// It was woken for nothing.
+    doubt: Option<Doubt>,
 }
 
 impl Sending {
@@ -42,10 +45,8 @@ impl Sending {
         if !rests {
             self.woken = Some(now);
         } else if self.woken.take().is_some() {
-            // What was long ago is no reason any more.
-            let lately = self.doubt.filter(|(_, until)| now.saturating_duration_since(*until) < DOUBT_MAX);
-            let doubt = lately.map_or(DOUBT, |(before, _)| (before * 2).min(DOUBT_MAX));
-            self.doubt = Some((doubt, now + doubt));
+            let lately = self.doubt.filter(|doubt| doubt.is_within(now, FORGOTTEN_AFTER));
+            self.doubt = Some(Doubt::again(lately, now, &DOUBTED));
         }
     }
 
@@ -55,7 +56,7 @@ impl Sending {
 
     /// It rests, and comes when it is wanted, as far as is known.
     pub(super) fn is_at_hand(&self, now: Instant) -> bool {
-        self.is_resting && self.doubt.is_none_or(|(_, until)| now >= until)
+        self.is_resting && !self.doubt.is_some_and(|doubt| doubt.holds(now))
     }
 
     /// It comes. What is still on its way of one that was let rest goes no further.

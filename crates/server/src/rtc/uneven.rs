@@ -1,7 +1,10 @@
 //! What a way is taken to carry on which packets come so unevenly that estimates, which go by when they come, fall to nothing: what it
 //! carried, and bit by bit more until a queue or loss shows that it is too much. Pure, and time is an argument.
 
+use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
+
+use super::doubt::Doubt;
 
 /// Each time all is reckoned anew, and nothing is estimated for half a second after.
 pub(super) const EVERY: Duration = Duration::from_millis(600);
@@ -11,9 +14,8 @@ const GROWS_PERCENT: u64 = 125;
 const LOSS_MORE: f32 = 0.10;
 /// Loss is evened out over so many looks, ten a second.
 const LOSS_OVER: f32 = 15.0;
-/// What turned out too much is left for so long, and for twice as long each time; less than so many percent of it is not doubted.
-const REGRET: Duration = Duration::from_secs(10);
-const REGRET_MAX: Duration = Duration::from_secs(160);
+/// What turned out too much is left alone; less than so many percent of it is not doubted.
+const DOUBTED: RangeInclusive<Duration> = Duration::from_secs(10)..=Duration::from_secs(160);
 const SAFE_PERCENT: u64 = 85;
 
 /// One way's.
@@ -23,7 +25,8 @@ pub(super) struct Uneven {
     held: Option<Held>,
     /// What is lost, evened out.
     loss: f32,
-    ceiling: Option<Ceiling>,
+    /// What was not too much, and that more was.
+    ceiling: Option<(u64, Doubt)>,
 }
 
 #[derive(Debug)]
@@ -35,42 +38,28 @@ struct Held {
     loss_before: f32,
 }
 
-#[derive(Debug)]
-struct Ceiling {
-    bps: u64,
-    until: Instant,
-    long: Duration,
-}
-
 impl Uneven {
     /// Takes what is known now, several times a second.
     pub(super) fn handle_way(&mut self, now: Instant, is_uneven: bool, has_queue: bool, loss: f32) {
         self.loss += (loss - self.loss) / LOSS_OVER;
-        let Some(held) = self.held.as_ref().filter(|_| is_uneven) else {
-            if let Some(held) = self.held.take().filter(|_| has_queue) {
-                self.regret(now, held.bps);
-            }
-            return;
-        };
-        if self.loss > held.loss_before + LOSS_MORE {
-            let bps = held.bps;
-            self.held = None;
-            self.regret(now, bps);
+        let Some(held) = &self.held else { return };
+        let is_too_much = has_queue || is_uneven && self.loss > held.loss_before + LOSS_MORE;
+        if is_too_much {
+            let doubt = Doubt::again(self.ceiling.map(|(_, last)| last), now, &DOUBTED);
+            self.ceiling = Some((held.bps * SAFE_PERCENT / 100, doubt));
         }
-    }
-
-    fn regret(&mut self, now: Instant, bps: u64) {
-        let long = self.ceiling.as_ref().map_or(REGRET, |ceiling| (ceiling.long * 2).min(REGRET_MAX));
-        self.ceiling = Some(Ceiling { bps: bps * SAFE_PERCENT / 100, until: now + long, long });
+        if is_too_much || !is_uneven {
+            self.held = None;
+        }
     }
 
     /// What is to be put in the place of the estimate, if it has fallen below that; no more than what is wanted.
     /// Where no pictures are sent none is wanted: nothing begins then, and what was held does not grow.
-    pub(super) fn floor(&mut self, now: Instant, estimate: u64, wanted: u64) -> Option<u64> {
-        let wanted = if wanted > 0 { wanted } else { self.held.as_ref()?.bps };
-        self.ceiling.take_if(|ceiling| now >= ceiling.until + ceiling.long);
-        let highest = self.ceiling.as_ref().filter(|ceiling| now < ceiling.until).map_or(wanted, |c| c.bps);
-        let highest = highest.min(wanted);
+    pub(super) fn floor(&mut self, now: Instant, estimate: u64, wanted: Option<u64>) -> Option<u64> {
+        let wanted = wanted.or_else(|| Some(self.held.as_ref()?.bps))?;
+        self.ceiling.take_if(|(_, doubt)| !doubt.is_within(now, doubt.long()));
+        let highest =
+            self.ceiling.filter(|(_, doubt)| doubt.holds(now)).map_or(wanted, |(bps, _)| bps.min(wanted));
         let begun = Held { bps: estimate.min(highest), is_applied: false, loss_before: self.loss };
         let held = self.held.get_or_insert(begun);
         if estimate > held.bps {
@@ -113,7 +102,7 @@ mod tests {
                 }
                 let held = self.floors.last().copied().unwrap_or_default();
                 let estimate = if self.floors.len() == 1 { held } else { held / 10 };
-                self.floors.push(self.uneven.floor(self.now, estimate, 2_000_000).unwrap_or(held));
+                self.floors.push(self.uneven.floor(self.now, estimate, Some(2_000_000)).unwrap_or(held));
                 self.floored = self.now;
             }
             self.floors.last().copied().unwrap_or_default()
@@ -152,23 +141,23 @@ mod tests {
     #[test]
     fn an_estimate_that_rises_is_taken_as_it_is() {
         let (mut uneven, now) = (Uneven::default(), Instant::now());
-        uneven.floor(now, 500_000, 2_000_000);
+        uneven.floor(now, 500_000, Some(2_000_000));
         for bps in [600_000, 700_000, 800_000] {
             uneven.handle_way(now, true, false, 0.0);
-            assert_eq!(uneven.floor(now, bps, 2_000_000), None);
+            assert_eq!(uneven.floor(now, bps, Some(2_000_000)), None);
         }
-        assert_eq!(uneven.floor(now, 100_000, 2_000_000), Some(800_000));
-        assert_eq!(uneven.floor(now, 100_000, 2_000_000), Some(1_000_000));
+        assert_eq!(uneven.floor(now, 100_000, Some(2_000_000)), Some(800_000));
+        assert_eq!(uneven.floor(now, 100_000, Some(2_000_000)), Some(1_000_000));
     }
 
     #[test]
     fn where_no_pictures_are_sent_nothing_begins() {
         let (mut uneven, now) = (Uneven::default(), Instant::now());
         uneven.handle_way(now, true, false, 0.0);
-        assert_eq!(uneven.floor(now, 100_000, 0), None);
-        assert_eq!(uneven.floor(now, 400_000, 1_000_000), Some(400_000));
+        assert_eq!(uneven.floor(now, 100_000, None), None);
+        assert_eq!(uneven.floor(now, 400_000, Some(1_000_000)), Some(400_000));
         for _ in 0..5 {
-            assert_eq!(uneven.floor(now, 100_000, 0), Some(400_000), "what was held stays");
+            assert_eq!(uneven.floor(now, 100_000, None), Some(400_000), "what was held stays");
         }
     }
 }

@@ -53,14 +53,19 @@ pub(super) struct Outlook {
 pub(super) struct Wishes {
     /// What is to be looked for room for. It is let fall for a moment now and then, as a rise of it has room looked for.
     pub(super) desired_bps: u64,
-    /// What would be sent if there were room; nothing while no pictures are sent.
-    pub(super) wanted_bps: u64,
+    /// What would be sent if there were room; `None` while no pictures are sent.
+    pub(super) wanted_bps: Option<u64>,
     /// Below this the estimate is not believed: what was lost has another reason.
     pub(super) floor_bps: Option<u64>,
     /// Somebody has less than it wants for want of room.
     pub(super) is_short: bool,
-    /// And it has pictures, so that more is found sooner by sending what carries nothing.
-    pub(super) fills: bool,
+}
+
+impl Wishes {
+    /// Somebody is short that has pictures: more is found sooner by sending what carries nothing.
+    fn fills(&self) -> bool {
+        self.is_short && self.wanted_bps.is_some()
+    }
 }
 
 /// One way.
@@ -161,7 +166,7 @@ impl Way {
             return;
         }
         // Estimates rise by what is sent: room is found sooner that is filled up.
-        let minimum_bps = if wishes.fills && wishes.floor_bps.is_none() { wishes.desired_bps } else { 0 };
+        let minimum_bps = if wishes.fills() && wishes.floor_bps.is_none() { wishes.desired_bps } else { 0 };
         let sought_bps = (minimum_bps, wishes.desired_bps);
         if std::mem::replace(&mut self.sought_bps, sought_bps) != sought_bps {
             rtc.bwe().set_bitrate(Bitrate::bps(minimum_bps), Bitrate::bps(wishes.desired_bps));
@@ -181,8 +186,10 @@ impl Way {
             return None;
         }
         let likely = match is_uneven {
-            true if wishes.wanted_bps > 0 => self.uneven.floor(now, estimate, wishes.wanted_bps),
-            true => self.uneven.floor(now, estimate, 0).max(forgiven),
+            true => {
+                let held = self.uneven.floor(now, estimate, wishes.wanted_bps);
+                held.max(forgiven.filter(|_| wishes.wanted_bps.is_none()))
+            }
             false => forgiven,
         };
         let floor = wishes.floor_bps.max(likely).filter(|floor| *floor > estimate)?;
@@ -359,7 +366,7 @@ mod tests {
         let mut asked = Asked::new(300);
         asked.way.handle_estimate(400_000);
         asked.run(6_000);
-        asked.wishes.wanted_bps = 1_000_000;
+        asked.wishes.wanted_bps = Some(1_000_000);
         let varied = [90, 150, 70, 120, 60, 140, 100, 160];
         let mut floors = Vec::new();
         for (round, round_trip_ms) in varied.into_iter().cycle().take(120).enumerate() {

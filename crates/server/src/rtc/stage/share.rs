@@ -160,10 +160,9 @@ impl Sharing {
             shares: wanted.iter().zip(&next).map(share).collect(),
             wishes: Wishes {
                 desired_bps: self.desired(now, conditions.way.estimate_bps, wanted_bps),
-                wanted_bps: if next.iter().any(Option::is_some) { wanted_bps } else { 0 },
+                wanted_bps: next.iter().any(Option::is_some).then_some(wanted_bps),
                 floor_bps: conditions.way.is_lossy.then_some(floor),
                 is_short: self.is_short,
-                fills: self.is_short && next.iter().any(Option::is_some),
             },
         }
     }
