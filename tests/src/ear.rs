@@ -19,9 +19,14 @@ const WINDOW: usize = 2_400;
 /// FLV of so many seconds: H.264 of 25 pictures a second with a keyframe each second, and AAC. The sound is what FFmpeg's
 /// source of this name makes.
 pub fn tape(size: &str, sound: &str, seconds: u32) -> Vec<Tag> {
+    tape_coded(size, sound, seconds, "aac -b:a 128k -ac 2")
+}
+
+/// The same with the sound coded as FFmpeg is told.
+pub fn tape_coded(size: &str, sound: &str, seconds: u32, coding: &str) -> Vec<Tag> {
     let arguments = format!(
         "-v error -f lavfi -i testsrc2=size={size}:rate=25:duration={seconds} -f lavfi -i {sound} -t {seconds} \
-         -c:v libx264 -preset ultrafast -tune zerolatency -b:v 200k -g 25 -bf 0 -pix_fmt yuv420p -c:a aac -b:a 128k -ac 2 \
+         -c:v libx264 -preset ultrafast -tune zerolatency -b:v 200k -g 25 -bf 0 -pix_fmt yuv420p -c:a {coding} \
          -f flv pipe:1"
     );
     let made = Command::new("ffmpeg").args(arguments.split_whitespace()).output();
@@ -32,7 +37,12 @@ pub fn tape(size: &str, sound: &str, seconds: u32) -> Vec<Tag> {
 
 /// The same with a tone of −21 dB: FFmpeg's is an eighth of full scale, and 3 dB less on each of two sides.
 pub fn tone_tape(size: &str, hz: u32, seconds: u32) -> Vec<Tag> {
-    tape(size, &format!("sine=frequency={hz}:sample_rate=48000"), seconds)
+    tape(size, &tone(hz), seconds)
+}
+
+/// FFmpeg's source of a tone.
+pub fn tone(hz: u32) -> String {
+    format!("sine=frequency={hz}:sample_rate=48000")
 }
 
 /// How loud a frequency is in samples at 48 kHz, as the amplitude of a tone, in dB of full scale.

@@ -31,6 +31,8 @@ pub fn is_frame(tag: &Tag) -> bool {
         TagKind::Script => false,
         // PacketTypeCodedFrames and CodedFramesX (E-RTMP v2).
         _ if enhanced => matches!(tag.body[0] & 0x0F, 1 | 3),
+        // G.711 has no parameters.
+        TagKind::Audio if tag.body.first().is_some_and(|byte| matches!(byte >> 4, 7 | 8)) => true,
         TagKind::Audio | TagKind::Video => tag.body.get(1) == Some(&1),
     }
 }

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use client::link::{Impairment, Link};
-use e2e::ear::tone_tape;
+use e2e::ear::{tape_coded, tone, tone_tape};
 use e2e::healthy::serve;
 use e2e::http::request;
 use e2e::live::{Live, Tape};
 use e2e::rtc::Offer;
-use e2e::rtmp::is_frame;
+use e2e::rtmp::{is_frame, tags};
 use e2e::stage::{ALL, Attendee, PATIENCE, Publisher, Room, path, post, target};
 use room::track::all::Sending;
 use server::App;
@@ -169,16 +169,37 @@ async fn who_pushes_frames_is_heard_and_seen_like_everybody_else() {
     one.run(Duration::from_secs(1)).await;
     let told = one.told(0).expect("it was said");
     assert!(told["width"].as_u64().is_some_and(|width| width > 0), "{told}");
-    let level = |one: &Attendee| {
-        let said = one.said.iter().rev().find(|said| said["type"] == "speakers")?;
-        said["speakers"].as_array()?.iter().find(|speaker| speaker["member"] == 3)?["level"].as_i64()
-    };
     // A tone of −21 dB is −24 dB on the whole (the root of its mean square), and nobody is told of less than 3 dB.
-    let is_loud = |one: &Attendee| level(one).is_some_and(|level| (-26..=-22).contains(&level));
+    let is_loud = |one: &Attendee| level(one, 3).is_some_and(|level| (-26..=-22).contains(&level));
     one.until("it is said to speak as loud as it does", is_loud).await;
     assert_eq!(one.client.resource.delete().await.status, 200);
     timeout(PATIENCE, one.client.until_closed()).await.expect("it wanted so");
     frames.end().await;
+}
+
+/// How loud a member was last said to be, in decibels of full scale.
+fn level(one: &Attendee, member: u32) -> Option<i64> {
+    let said = one.said.iter().rev().find(|said| said["type"] == "speakers")?;
+    said["speakers"].as_array()?.iter().find(|speaker| speaker["member"] == member)?["level"].as_i64()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_sound_is_pushed_is_heard_and_known_for_as_loud_as_it_is() {
+    let opus = tags(include_bytes!("../fixtures/vp9_opus.flv"));
+    let g711 = tape_coded("320x180", &tone(440), 4, "pcm_mulaw -ar 8000");
+    // FFmpeg's tone is −21 dB on the whole, and 3 dB less on each of two sides; nobody is told of less than 3 dB.
+    for (name, tags, loud) in [("Opus", opus, -26..=-22), ("G.711", g711, -23..=-19)] {
+        let app = serve(|_| {}).await;
+        let mut room = Room::new(&app, 12).await;
+        room.set_up(&[2]).await;
+        let at = format!("{}?auth={}", path(&app, 2), room.token(2));
+        let frames = Live::publish_at(&app, &at, Tape { tags, tracks: 2, again: is_frame }).await;
+        let mut one = room.attend(&app, 1, 2, 1).await;
+        one.until(&format!("{name} is heard"), |one| one.hears(SOON).iter().flatten().count() >= 1).await;
+        let is_loud = |one: &Attendee| level(one, 2).is_some_and(|level| loud.contains(&level));
+        one.until(&format!("{name} is said to be as loud as it is"), is_loud).await;
+        frames.end().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -20,10 +20,6 @@ pub enum Format {
     Av1,
     /// RFC 7587.
     Opus,
-    /// G.711 µ-law, RFC 3551 §4.5.14.
-    Pcmu,
-    /// G.711 A-law, RFC 3551 §4.5.14.
-    Pcma,
 }
 
 impl Format {
@@ -32,7 +28,6 @@ impl Format {
         match self {
             Self::H264 | Self::H265 | Self::Vp8 | Self::Vp9 | Self::Av1 => 90_000,
             Self::Opus => 48_000,
-            Self::Pcmu | Self::Pcma => 8_000,
         }
     }
 

@@ -7,7 +7,7 @@ use super::decode::{Decoder, Format};
 use super::line::{Line, Step};
 use super::mix;
 use super::resample::Resampler;
-use super::{BROKEN_MAX, CONCEAL_MAX, SILENCE_SAMPLES_MAX};
+use super::{BROKEN_MAX, CONCEAL_MAX, SILENCE_SAMPLES_MAX, level_db};
 use crate::Error;
 
 /// Left and right at one moment.
@@ -34,6 +34,14 @@ pub struct Brought {
     pub made_up: usize,
     /// Counting began anew, at the source's beginning or after a pause: when the first of the samples is heard.
     pub from: Option<Timestamp>,
+}
+
+impl Brought {
+    /// How loud the packet itself is, in decibels of full scale (RFC 6464 §3); `None` when it brought nothing.
+    pub fn level_db(&self) -> Option<f32> {
+        let own = self.samples.get(self.made_up..).filter(|own| !own.is_empty())?;
+        Some(level_db(own.as_flattened()))
+    }
 }
 
 impl Samples {

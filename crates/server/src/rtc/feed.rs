@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 
 use media::Timestamp;
 use media::broadcast::{Event, Reader, Selection, TrackId};
-use media::codec::{Codec, Kind as Track, g711};
+use media::codec::{Codec, Kind as Track};
 use media::packet::Format;
 use tokio::sync::watch;
 
@@ -120,12 +120,8 @@ pub(super) fn format_of(codec: &Codec) -> Option<Format> {
         Codec::Av1(_) => Some(Format::Av1),
         Codec::Vp9(_) => Some(Format::Vp9),
         Codec::Vp8(_) => Some(Format::Vp8),
-        Codec::G711(params) => Some(match params.law {
-            g711::Law::Mu => Format::Pcmu,
-            g711::Law::A => Format::Pcma,
-        }),
-        // AAC is converted.
-        Codec::Aac(_) | Codec::Opus(_) => Some(Format::Opus),
+        // The others are converted.
+        Codec::Opus(_) | Codec::Aac(_) | Codec::G711(_) => Some(Format::Opus),
         Codec::Data(_) => None,
     }
 }

@@ -1,18 +1,18 @@
 //! A broadcast as RTP packets: what WebRTC viewers read, whether a WebRTC publisher wrote it or frames were packetized.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use media::broadcast::Broadcast;
 use media::packet::Format;
 use media::track::{Consumer, Producer, Retention};
-use media::{Packet, Span, Timestamp};
+use media::{Frame, Packet, Span, Timestamp};
 use tokio::sync::watch;
 
 use super::feed;
 use super::layers::Layers;
-use super::loudness::Loudness;
+use super::loudness::{Loudness, Meter};
 use super::simulcast::LAYERS_MAX;
 use crate::context::Context;
 
@@ -151,14 +151,18 @@ impl Lanes {
         self.hold_ms.store(hold.as_millis() as u32, Ordering::Relaxed);
     }
 
-    /// Its sound is so many decibels of full scale at this moment.
-    pub(super) fn handle_level(&self, now: Instant, level: i8) {
-        self.loudness.lock().unwrap_or_else(PoisonError::into_inner).handle_level(now, level);
+    /// How loud its sound is: to be told, measured and asked.
+    pub(super) fn loudness(&self) -> MutexGuard<'_, Loudness> {
+        self.loudness.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How loud it is, in decibels of full scale; `None` where nobody measures it.
-    pub(super) fn level(&self, now: Instant) -> Option<i8> {
-        self.loudness.lock().unwrap_or_else(PoisonError::into_inner).level(now)
+    /// Sound that came as it is passed on: how loud it is, is measured where somebody wants to know and nobody tells.
+    pub(super) fn handle_sound(&self, now: Instant, meter: &mut Meter, frame: &Frame) {
+        if self.loudness().is_to_be_measured(now)
+            && let Some(level) = meter.measure(frame)
+        {
+            self.loudness().handle_level(now, level);
+        }
     }
 
     fn lane(&self, place: Place) -> &Arc<Lane> {
@@ -251,7 +255,7 @@ impl Lanes {
 }
 
 impl Lane {
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

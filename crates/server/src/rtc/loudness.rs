@@ -1,7 +1,11 @@
-//! How loud a publisher's sound is, told by the publisher with each packet (RFC 6464), evened out over about a syllable. Pure,
-//! and time is an argument.
+//! How loud a publisher's sound is, evened out over about a syllable: as the publisher tells with each packet (RFC 6464), or
+//! measured where it does not. Pure, and time is an argument.
 
 use std::time::{Duration, Instant};
+
+use av::sound::{Brought, Samples};
+use media::Frame;
+use media::codec::{Codec, opus};
 
 /// What is told is believed by half after this, in decibels: one loud packet is a click.
 const HALF_UP: Duration = Duration::from_millis(120);
@@ -13,18 +17,28 @@ const FLOOR: f32 = -90.0;
 const PAUSE: Duration = Duration::from_millis(400);
 /// A packet speaks for no more than this: what comes after a pause counts as one of many.
 const STEP_MAX: Duration = Duration::from_millis(60);
+/// Sound is measured while somebody has asked how loud it is within this time, and nobody has told.
+const ASKED_LATELY: Duration = Duration::from_secs(2);
 /// Decibels of full scale of nothing at all.
 pub(super) const SILENCE: i8 = -127;
 
 /// One sound's loudness.
 #[derive(Debug, Default)]
 pub(super) struct Loudness {
-    /// In decibels of full scale, and when it was told last.
+    /// In decibels of full scale, and when it was told or measured last.
     known: Option<(f32, Instant)>,
+    told: Option<Instant>,
+    asked: Option<Instant>,
 }
 
 impl Loudness {
     /// A packet that came at `now` says so many decibels of full scale.
+    pub(super) fn handle_told(&mut self, now: Instant, level: i8) {
+        self.told = Some(now);
+        self.handle_level(now, level);
+    }
+
+    /// A packet that came at `now` is so loud.
     pub(super) fn handle_level(&mut self, now: Instant, level: i8) {
         let told = f32::from(level.min(0)).max(FLOOR);
         let level = match self.known {
@@ -39,11 +53,40 @@ impl Loudness {
         self.known = Some((level, now));
     }
 
-    /// Decibels of full scale; `None` where nobody ever said.
-    pub(super) fn level(&self, now: Instant) -> Option<i8> {
+    /// Somebody wants to know what nobody tells.
+    pub(super) fn is_to_be_measured(&self, now: Instant) -> bool {
+        let is_lately =
+            |at: Option<Instant>| at.is_some_and(|at| now.saturating_duration_since(at) < ASKED_LATELY);
+        is_lately(self.asked) && !is_lately(self.told)
+    }
+
+    /// Decibels of full scale; `None` where that is not known yet.
+    pub(super) fn level(&mut self, now: Instant) -> Option<i8> {
+        self.asked = Some(now);
         let (level, at) = self.known?;
         let is_over = now.saturating_duration_since(at) > PAUSE;
         Some(if is_over { SILENCE } else { level.round() as i8 })
+    }
+}
+
+/// Measures Opus, the only sound that is passed on without having been decoded.
+#[derive(Default)]
+pub(super) struct Meter {
+    samples: Option<Samples>,
+    brought: Brought,
+}
+
+impl Meter {
+    /// How loud this packet is, in decibels of full scale; `None` where it cannot be decoded.
+    pub(super) fn measure(&mut self, frame: &Frame) -> Option<i8> {
+        if self.samples.is_none() {
+            self.samples = Samples::new(&Codec::Opus(opus::Params::simple(2))).ok();
+        }
+        if self.samples.as_mut()?.handle_frame(frame, &mut self.brought).is_err() {
+            self.samples = None;
+            return None;
+        }
+        Some(self.brought.level_db()?.round() as i8)
     }
 }
 
@@ -68,6 +111,22 @@ mod tests {
         assert!(after([[-60; 50].as_slice(), &[-10; 15]].concat()) > -20, "a syllable");
         assert!(after([[-20; 50].as_slice(), &[-127; 6]].concat()) > -40, "between words");
         assert!(after([[-20; 50].as_slice(), &[-127; 50]].concat()) < -80, "and the end");
+    }
+
+    #[test]
+    fn what_nobody_tells_is_measured_while_somebody_asks() {
+        let (start, mut loudness) = (Instant::now(), Loudness::default());
+        let at = |ms| start + Duration::from_millis(ms);
+        assert!(!loudness.is_to_be_measured(start), "nobody wants to know");
+        assert_eq!(loudness.level(start), None);
+        assert!(loudness.is_to_be_measured(at(10)));
+        loudness.handle_level(at(20), -20);
+        assert!(loudness.is_to_be_measured(at(30)), "what was measured is not told");
+        loudness.handle_told(at(40), -30);
+        assert!(!loudness.is_to_be_measured(at(50)));
+        loudness.level(at(2_100));
+        assert!(loudness.is_to_be_measured(at(2_110)), "it is told no longer");
+        assert!(!loudness.is_to_be_measured(at(4_200)), "nobody has asked since");
     }
 
     #[test]

@@ -95,8 +95,6 @@ pub(super) fn encoding(format: Format) -> &'static str {
         Format::Vp9 => "VP9",
         Format::Av1 => "AV1",
         Format::Opus => "opus",
-        Format::Pcmu => "PCMU",
-        Format::Pcma => "PCMA",
     }
 }
 
@@ -231,8 +229,6 @@ fn enable(config: RtcConfig, format: Format, red: bool) -> RtcConfig {
         Format::Vp9 => config.enable_vp9(true),
         Format::Av1 => config.enable_av1(true),
         Format::Opus => config.enable_opus(true, red),
-        Format::Pcmu => config.enable_pcmu(true, false),
-        Format::Pcma => config.enable_pcma(true, false),
     }
 }
 

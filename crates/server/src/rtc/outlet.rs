@@ -303,7 +303,5 @@ pub(super) fn codec_of(format: Format) -> Codec {
         Format::Vp9 => Codec::Vp9,
         Format::Av1 => Codec::Av1,
         Format::Opus => Codec::Opus,
-        Format::Pcmu => Codec::PCMU,
-        Format::Pcma => Codec::PCMA,
     }
 }

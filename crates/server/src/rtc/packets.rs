@@ -12,6 +12,7 @@ use wire::rtp::Packetizer;
 
 use super::feed::format_of;
 use super::lanes::{Kind, Lanes, Writer};
+use super::loudness::Meter;
 use super::reencode::Reencode;
 use crate::audience::Protocol;
 use crate::derived::{Cost, Derived};
@@ -30,8 +31,11 @@ pub(super) struct Packets {
 
 /// How frames become packets.
 enum Way {
-    AsTheyAre(Output),
-    Sound(Box<Converter>, Cost, Output),
+    Pictures(Output),
+    /// Opus.
+    Sound(Box<Meter>, Output),
+    /// Sound of another codec.
+    Converted(Box<Converter>, Cost, Output),
     /// Pictures in showing order, from an encoder.
     Reencoded(Reencode),
     /// No core is free to encode: pictures that no other needs are left out, which mostly are those out of order.
@@ -60,7 +64,7 @@ impl Packets {
 
     /// A group opens: its parameters may be others, and its pictures may have turned out to be out of order.
     pub(super) fn handle_group(&mut self, lanes: &Lanes, capacity: &Capacity, info: &TrackInfo) {
-        let is_out_of_order = info.stats.reordered && matches!(self.way, Way::AsTheyAre(_));
+        let is_out_of_order = info.stats.reordered && matches!(self.way, Way::Pictures(_));
         if *self.codec == *info.codec && !is_out_of_order {
             return;
         }
@@ -70,10 +74,14 @@ impl Packets {
         }
     }
 
-    /// Takes a frame, and tells `lanes` how loud it is where it is sound that is decoded here.
+    /// Takes a frame, and tells `lanes` how loud it is where it is sound.
     pub(super) fn handle_frame(&mut self, lanes: &Lanes, opens_group: bool, frame: &Frame) {
         match &mut self.way {
-            Way::AsTheyAre(output) => output.put(&self.codec, opens_group, frame),
+            Way::Pictures(output) => output.put(&self.codec, opens_group, frame),
+            Way::Sound(meter, output) => {
+                lanes.handle_sound(Instant::now(), meter, frame);
+                output.put(&self.codec, opens_group, frame);
+            }
             Way::Reencoded(encoder) => encoder.handle_frame(frame),
             Way::Sparse(output, newest) => {
                 let in_order = newest.is_none_or(|newest| frame.pts() > newest);
@@ -82,7 +90,7 @@ impl Packets {
                     output.put(&self.codec, opens_group, frame);
                 }
             }
-            Way::Sound(converter, cost, output) => {
+            Way::Converted(converter, cost, output) => {
                 let mut frames = std::mem::take(&mut output.frames);
                 if let Err(error) = cost.measure(|| converter.handle_frame(frame, &mut frames)) {
                     tracing::warn!(%error, "sound cannot be converted; it starts anew");
@@ -91,7 +99,7 @@ impl Packets {
                     }
                 }
                 if let Some(level) = converter.level_db() {
-                    lanes.handle_level(Instant::now(), level.round() as i8);
+                    lanes.loudness().handle_level(Instant::now(), level.round() as i8);
                 }
                 for frame in frames.drain(..) {
                     output.put(converter.codec(), false, &frame);
@@ -113,10 +121,13 @@ impl Way {
             packets: Vec::new(),
         };
         match &*info.codec {
-            Codec::Aac(_) => {
-                let cost = derived.add("Opus from AAC", &[Protocol::Whep]);
-                Some(Self::Sound(Box::new(converter_of(&info.codec)?), cost, output()))
+            Codec::Aac(_) | Codec::G711(_) => {
+                let from =
+                    if matches!(&*info.codec, Codec::Aac(_)) { "Opus from AAC" } else { "Opus from G.711" };
+                let cost = derived.add(from, &[Protocol::Whep]);
+                Some(Self::Converted(Box::new(converter_of(&info.codec)?), cost, output()))
             }
+            Codec::Opus(_) => Some(Self::Sound(Box::default(), output())),
             Codec::H264(_) if info.stats.reordered => {
                 let encoder = Reencode::start(capacity, derived, info, lanes.write(kind, format));
                 Some(encoder.map_or_else(|| Self::Sparse(output(), None), Self::Reencoded))
@@ -126,9 +137,7 @@ impl Way {
             | Codec::Av1(_)
             | Codec::Vp8(_)
             | Codec::Vp9(_)
-            | Codec::G711(_)
-            | Codec::Opus(_)
-            | Codec::Data(_) => Some(Self::AsTheyAre(output())),
+            | Codec::Data(_) => Some(Self::Pictures(output())),
         }
     }
 }
@@ -141,8 +150,11 @@ impl Output {
 }
 
 fn converter_of(codec: &Codec) -> Option<Converter> {
-    let Codec::Aac(params) = codec else { return None };
-    let channels = if params.channels == 1 { Channels::Mono } else { Channels::Stereo };
+    let channels = match codec {
+        Codec::Aac(params) if params.channels != 1 => Channels::Stereo,
+        Codec::G711(params) if params.channels != 1 => Channels::Stereo,
+        _ => Channels::Mono,
+    };
     let target = Target::Opus { channels, bitrate_bps: OPUS_BITRATE };
     Converter::new(codec, target)
         .inspect_err(|error| tracing::warn!(%error, "the sound of this broadcast is not for WebRTC viewers"))

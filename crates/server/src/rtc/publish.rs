@@ -22,6 +22,7 @@ use super::control::Told;
 use super::keyframes::Keyframes;
 use super::lanes::{Forward, Kind, Lanes, Place, Writer};
 use super::layered::Layered;
+use super::loudness::Meter;
 use super::mending::{Came, Mending, Uplink};
 use super::presence::{Gone, Limits, Presence};
 use super::queue::Sent;
@@ -76,6 +77,7 @@ struct Stream {
     offset: Span,
     /// The frame that opened the newest group.
     opened: Option<Timestamp>,
+    meter: Meter,
 }
 
 /// Where packets come from: a media section, and which layer of it.
@@ -155,7 +157,7 @@ impl Publish {
         }
         self.handle_report(index, &packet);
         if let (Some(level), false) = (packet.header.ext_vals.audio_level, format.is_video()) {
-            self.lanes.handle_level(now, level);
+            self.lanes.loudness().handle_told(now, level);
         }
         let (sequence, time) = (*packet.seq_no, packet.time.numer());
         let told = packet.header.ext_vals.abs_capture_time.as_ref();
@@ -278,6 +280,7 @@ impl Publish {
             stamps: VecDeque::with_capacity(STAMPS),
             offset: Span::ZERO,
             opened: None,
+            meter: Meter::default(),
         });
         Some(self.streams.len() - 1)
     }
@@ -293,10 +296,12 @@ impl Publish {
                 }
                 (Event::Codec(codec), None) => self.producer.set_codec(stream.track, codec, None)?,
                 (Event::Frame { at, sync, payload }, layer) => {
-                    if sync && stream.writer.format().is_video() {
-                        stream.keyframes.handle_keyframe(now);
-                    }
                     let frame = Frame { dts: at, cts: Span::ZERO, sync, payload };
+                    match stream.writer.format().is_video() {
+                        true if sync => stream.keyframes.handle_keyframe(now),
+                        true => {}
+                        false => self.lanes.handle_sound(now, &mut stream.meter, &frame),
+                    }
                     match (layer, &stream.codec) {
                         (Some((layer, layered)), Some(codec)) => {
                             layered.write(now, &self.producer, (layer, codec), frame)?;
@@ -442,8 +447,6 @@ fn payload_kind(format: Format) -> PayloadKind {
         // Browsers send both channels when they have two, and one decoded to two is heard the same.
         Format::Opus => PayloadKind::Opus { channels: 2 },
         Format::Vp8 => PayloadKind::Vp8,
-        Format::Pcmu => PayloadKind::Pcmu,
-        Format::Pcma => PayloadKind::Pcma,
     }
 }
 
@@ -455,8 +458,6 @@ fn format_of(codec: Codec) -> Option<Format> {
         Codec::Vp9 => Some(Format::Vp9),
         Codec::Av1 => Some(Format::Av1),
         Codec::Opus => Some(Format::Opus),
-        Codec::PCMU => Some(Format::Pcmu),
-        Codec::PCMA => Some(Format::Pcma),
         _ => None,
     }
 }

@@ -84,11 +84,11 @@ impl Cast {
         self.stage.has_changed().unwrap_or(true)
     }
 
-    /// Who sends sound that may be heard, and how loud it is where anybody knows.
+    /// Who sends sound that may be heard, and how loud it is where that is known already.
     pub(super) fn levels(&self, now: Instant) -> impl Iterator<Item = (MemberId, Option<i8>)> {
         self.members
             .iter()
-            .filter_map(move |member| Some((member.performer.member, member.sound()?.level(now))))
+            .filter_map(move |member| Some((member.performer.member, member.sound()?.loudness().level(now))))
     }
 
     /// How long what comes is to be held, because somebody's way to us loses so much.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use room::MemberId;
 
-/// How loud somebody counts whose sound nobody measures: as loud as quiet speech, so that it is heard unless many speak.
+/// How loud somebody counts who is not known yet: as loud as quiet speech, so that it is heard unless many speak.
 pub(super) const LEVEL_UNKNOWN: i8 = -40;
 /// What is louder than this is taken for speech.
 pub(super) const SPEECH: i8 = -50;
