@@ -9,13 +9,19 @@ use super::patience::held;
 
 /// Up to this loss, so many copies: a few in a hundred are missing then, and what is missing is asked for again.
 const LADDER: [(f32, usize); 5] = [(0.06, 1), (0.16, 2), (0.36, 3), (0.58, 4), (f32::MAX, 8)];
-/// Loss has to last for so long: most of what is told then is of it, and shows what copies change.
+/// Loss has to last for so long, and much of it less long.
 const LASTING: Duration = Duration::from_millis(700);
+const LASTING_MUCH: Duration = Duration::from_millis(300);
+const MUCH: f32 = 0.2;
 /// No more before it has been seen that copies help.
 const FIRST_MAX: usize = 3;
 /// Copies help when no more than this share of what was missing before is missing with them: not where they are lost together, in
 /// bursts or at a full buffer too short to be seen.
 const HELPED: f32 = 0.6;
+/// What is told so soon after there are more is of what was sent before, and shows what was missing then.
+const TOLD_OF_BEFORE: Duration = Duration::from_millis(600);
+/// There is no room for copies at all where they make so much more go missing.
+const SPOILED: f32 = 1.15;
 /// All copies together take no more of the line to a viewer.
 const TOGETHER_BPS_MAX: u64 = 12_000_000;
 /// What was sent in the second before is told of, about once a second where nothing is reckoned.
@@ -96,18 +102,27 @@ impl Copies {
 
     /// The way loses this share, by chance or for want of room, while so much is sent, without copies.
     pub(super) fn handle_loss(&mut self, now: Instant, (loss, sent_bps): (f32, Option<u64>), room: Room) {
-        let is_lasting = held(&mut self.lossy, room == Room::Lossy, now, LASTING);
+        let lasting = if loss >= MUCH { LASTING_MUCH } else { LASTING };
+        let is_lasting = held(&mut self.lossy, room == Room::Lossy, now, lasting);
         if room == Room::Queue {
             return self.doubt(now, loss);
         }
-        let is_doubted = self.doubted.is_some_and(|doubt| doubt.holds(now));
-        if !self.is_told(now) || is_doubted {
+        if let (Some(before), Some(changed)) = (&mut self.missing_before, self.changed) {
+            if now.saturating_duration_since(changed) < TOLD_OF_BEFORE {
+                *before = before.max(self.missing);
+            } else if self.missing > *before * SPOILED {
+                return self.doubt(now, loss);
+            }
+        }
+        if !self.is_told(now) || !self.is_trusted(now) {
             return;
         }
         if self.missing_before.take().is_some_and(|before| self.missing > before * HELPED) {
             return self.doubt(now, loss);
         }
-        let most = sent_bps.map_or(self.most, |bps| (TOGETHER_BPS_MAX / bps.max(1)) as usize);
+        // With copies hardly anything is sent again.
+        let sent_once = |bps: u64| if self.number == 1 { (bps as f32 / (1.0 + loss)) as u64 } else { bps };
+        let most = sent_bps.map_or(self.most, |bps| (TOGETHER_BPS_MAX / sent_once(bps).max(1)) as usize);
         let most = most.clamp(1, self.most).min(if self.number == 1 { FIRST_MAX } else { usize::MAX });
         let wanted =
             LADDER.iter().find(|(up_to, _)| loss < *up_to).map_or(1, |(_, number)| *number).min(most);
@@ -117,6 +132,11 @@ impl Copies {
         } else if wanted < self.number {
             self.change(now, self.number - 1, loss);
         }
+    }
+
+    /// As far as is known there is room for copies, and they help.
+    pub(super) fn is_trusted(&self, now: Instant) -> bool {
+        !self.doubted.is_some_and(|doubt| doubt.holds(now))
     }
 
     /// There was no room for copies, or they were no help.

@@ -189,6 +189,13 @@ impl Outlet {
         self.resend.handle_report(Report { at: stats.timestamp, round_trip: stats.rtt, asked: stats.nacks });
     }
 
+    /// So much is lost on the whole way, as is known sooner than of each stream.
+    pub(super) fn handle_way(&mut self, loss: f32) {
+        if let Some(repeat) = &mut self.repeat {
+            repeat.handle_way(loss);
+        }
+    }
+
     /// Sends a packet that was read at `place` of `lanes`. Tells the RTP time that it has now, if it keeps the source's time
     /// and does not go by faster.
     pub(super) fn write(

@@ -16,6 +16,8 @@ const DISTANCE_MAX: usize = 8;
 const LOSS_UNKNOWN: f32 = 0.02;
 /// What a good report leaves of a bad one: a network that was bad a moment ago may be again.
 const FADING: f32 = 0.8;
+/// The same of what is known of the whole way ten times a second.
+const FADING_OF_WAY: f32 = 0.97;
 
 /// What is repeated for one viewer.
 pub(super) struct Repeat {
@@ -24,17 +26,34 @@ pub(super) struct Repeat {
     inner: Pt,
     rate: u32,
     loss: f32,
+    /// That is of the whole way, and known sooner than sound is reported of.
+    is_of_way: bool,
     earlier: VecDeque<Packet>,
 }
 
 impl Repeat {
     pub(super) fn new(red: Pt, inner: Pt, rate: u32) -> Self {
-        Self { red, inner, rate, loss: LOSS_UNKNOWN, earlier: VecDeque::with_capacity(DISTANCE_MAX) }
+        Self {
+            red,
+            inner,
+            rate,
+            loss: LOSS_UNKNOWN,
+            is_of_way: false,
+            earlier: VecDeque::with_capacity(DISTANCE_MAX),
+        }
     }
 
-    /// The viewer lost this share of what it was sent.
+    /// The viewer has reported that it lost this share of the sound.
     pub(super) fn handle_loss(&mut self, loss: f32) {
-        self.loss = loss.max(self.loss * FADING);
+        if !self.is_of_way {
+            self.loss = loss.max(self.loss * FADING);
+        }
+    }
+
+    /// It has lost this share of all that it was sent lately.
+    pub(super) fn handle_way(&mut self, loss: f32) {
+        self.is_of_way = true;
+        self.loss = loss.max(self.loss * FADING_OF_WAY);
     }
 
     fn distances(&self) -> &'static [usize] {
@@ -93,6 +112,22 @@ mod tests {
             repeat.handle_loss(0.0);
         }
         assert_eq!(send(&mut repeat, 21), (111, 1));
+    }
+
+    #[test]
+    fn what_is_known_of_the_whole_way_counts_once_it_is_known() {
+        let mut repeat = Repeat::new(63.into(), 111.into(), 48_000);
+        for _ in 0..40 {
+            repeat.handle_way(0.0);
+            repeat.handle_loss(0.5);
+        }
+        send(&mut repeat, 0);
+        assert_eq!(send(&mut repeat, 1), (111, 1));
+        repeat.handle_way(0.2);
+        for n in 2..8 {
+            send(&mut repeat, n);
+        }
+        assert_eq!(send(&mut repeat, 8), (63, 4));
     }
 
     #[test]

@@ -6,8 +6,6 @@ use std::time::{Duration, Instant};
 
 use super::doubt::Doubt;
 
-/// Each time all is reckoned anew, and nothing is estimated for half a second after.
-pub(super) const EVERY: Duration = Duration::from_millis(600);
 /// Each time that it has held, to so many percent of the last.
 const GROWS_PERCENT: u64 = 125;
 /// So much more may be lost than at first: what comes very late is told to be lost, too, and is at all rates.
@@ -78,6 +76,9 @@ impl Uneven {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What is held is asked for no more often.
+    const EVERY: Duration = Duration::from_millis(600);
 
     /// A way on which each estimate falls to a tenth of what is held, looked at every 100 ms.
     struct Asked {

@@ -118,6 +118,9 @@ impl Watch {
     /// Chooses a layer anew, when it is time.
     pub(super) fn handle_timeout(&mut self, now: Instant, rtc: &mut Rtc) {
         let Some(choice) = self.choice.as_mut().filter(|choice| choice.poll_timeout() <= now) else { return };
+        if let Some(missing) = self.way.missing() {
+            self.streams.iter_mut().for_each(|stream| stream.outlet.handle_way(missing));
+        }
         let pictures = self.streams.iter_mut().find(|stream| stream.outlet.kind() == Kind::Video);
         let Some(stream) = pictures else { return };
         let before = choice.pictures();

@@ -10,12 +10,16 @@ use str0m::stats::{MediaEgressStats, PeerStats};
 
 use super::copies::{Copies, Room};
 use super::crowd::{ABOUT, Crowd};
-use super::uneven::{self, Uneven};
+use super::uneven::Uneven;
 
 /// What a way is taken to carry before it has been reckoned: the middle one of a browser's layers, with room to spare.
 pub(super) const ESTIMATE_FIRST: u64 = 1_500_000;
 /// A floor is put under the estimate no more often: each time, all is reckoned anew.
 const FLOOR_EVERY: Duration = Duration::from_secs(1);
+/// Where it is known why estimates are too low. Nothing is estimated for half a second after.
+const FLOOR_SOON: Duration = Duration::from_millis(600);
+/// An estimate that does not rise for so long, without loss or queue, is reckoned anew.
+const STUCK_AFTER: Duration = Duration::from_secs(3);
 /// What is lost of a crowded way beyond this is believed at once: no more passes than has passed. The estimate comes to the same,
 /// in steps.
 const LOSS_CLEAR: f32 = 0.15;
@@ -26,17 +30,21 @@ const SENT_OVER: Duration = Duration::from_secs(1);
 const LOSS_TORN: f32 = 0.58;
 /// And it is, as often as this.
 const COPIES_MANY: usize = 4;
-/// What is lost of all copies and asked for again comes a round trip and a half later, and what a viewer takes to ask. Browsers do not
-/// hold pictures for that by themselves: three come at once behind one that was late, and two of them are never shown.
+/// Of copies some go missing now and then, if not in the last second.
+const MISSING_MIN: f32 = 0.02;
+/// What is lost and asked for again comes a round trip and a half later, and what a viewer takes to ask. Browsers do not hold for that by
+/// themselves: three pictures come at once behind one that was late, and two of them are never shown; of sound it is made up.
 const ASKED_AFTER: Duration = Duration::from_millis(50);
 /// Viewers hold no longer for that, in steps of
 const HOLD_MAX: Duration = Duration::from_millis(600);
 const HOLD_STEP: Duration = Duration::from_millis(50);
+/// And so long after much was lost last: to hold less and then more again is heard.
+const HELD_AFTER: Duration = Duration::from_secs(10);
 /// A round trip measured longer ago tells nothing of a way that loses the reports it is measured by.
 const MEASURED_MAX: Duration = Duration::from_secs(4);
 
 /// What is known at a moment.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Outlook {
     /// What the way carries; `None` where nobody reckons that.
     pub(super) estimate_bps: Option<u64>,
@@ -76,9 +84,15 @@ pub(super) struct Way {
     crowd: Crowd,
     copies: Copies,
     hold: Duration,
+    /// When much was lost last that there was room for.
+    lossy: Option<Instant>,
     /// What was estimated before it fell without a reason that is known, and when it did.
     before_bps: u64,
     fell: Option<Instant>,
+    /// Since when the estimate is about this, and somebody short, without loss or queue.
+    still: Option<(Instant, u64)>,
+    /// Much is lost by chance, as far as is known: that an estimate falls for it says nothing of room.
+    is_by_chance: bool,
     /// What is sent at least, with packets that carry nothing, and what is looked for room for.
     sought_bps: (u64, u64),
     floored: Option<Instant>,
@@ -94,8 +108,11 @@ impl Way {
             crowd: Crowd::default(),
             copies: Copies::new(copies_max),
             hold: Duration::ZERO,
+            lossy: None,
             before_bps: ESTIMATE_FIRST,
             fell: None,
+            still: None,
+            is_by_chance: false,
             sought_bps: (0, 0),
             floored: None,
             uneven: Uneven::default(),
@@ -133,16 +150,33 @@ impl Way {
         };
         self.uneven.handle_way(now, self.crowd.is_uneven(), self.crowd.has_queue(), missing);
         self.copies.handle_loss(now, (loss, self.reports.sent_bps()), room);
-        self.hold = match (self.copies.number(), round_trip) {
-            (1, _) => Duration::ZERO,
+        self.is_by_chance = is_lossy && self.copies.is_trusted(now);
+        self.lossy = match room {
+            Room::Lossy => Some(now),
+            Room::Queue => None,
+            Room::Unknown => self.lossy.filter(|at| now.saturating_duration_since(*at) < HELD_AFTER),
+        };
+        self.hold = match (self.lossy, round_trip) {
+            (None, _) if self.copies.number() == 1 => Duration::ZERO,
             (_, Some(round_trip)) => self.hold.max(hold_for(round_trip)),
             (_, None) => self.hold,
         };
         let is_crowded = self.crowd.is_about(now);
         let is_least = is_lossy && loss >= LOSS_TORN && self.copies.number() >= COPIES_MANY;
         let passed = self.reports.passed_bps().filter(|_| is_crowded && !is_lossy && missing >= LOSS_CLEAR);
-        let estimate_bps = self.estimate_bps.map(|bps| bps.min(passed.unwrap_or(u64::MAX)));
+        let before = if self.is_by_chance { self.before_bps } else { 0 };
+        let estimate_bps = self.estimate_bps.map(|bps| bps.max(before).min(passed.unwrap_or(u64::MAX)));
         Outlook { estimate_bps, is_lossy, is_least, is_crowded }
+    }
+
+    /// What was lost lately of all that was sent, 0 to 1, and not for want of room; `None` where each stream is reported of alone.
+    pub(super) fn missing(&self) -> Option<f32> {
+        let missing = match self.copies.number() {
+            _ if self.crowd.has_queue() => 0.0,
+            1 => self.reports.loss,
+            _ => self.reports.loss.max(MISSING_MIN),
+        };
+        self.estimate_bps.is_some().then_some(missing)
     }
 
     /// How often each datagram is sent.
@@ -155,7 +189,7 @@ impl Way {
         (self.reports, self.crowd) = (Reports::default(), Crowd::default());
     }
 
-    /// How long the viewer is to hold what comes, because what is lost of all copies comes later.
+    /// How long the viewer is to hold what comes, because what is lost comes later.
     pub(super) fn hold(&self) -> Duration {
         self.hold
     }
@@ -180,33 +214,52 @@ impl Way {
     fn floor(&mut self, now: Instant, wishes: Wishes) -> Option<u64> {
         let estimate = self.estimate_bps?;
         let is_uneven = self.crowd.is_uneven();
-        let forgiven = self.forgiven(now, estimate, wishes.is_short);
-        let every = if is_uneven { uneven::EVERY } else { FLOOR_EVERY };
+        let forgiven = self.forgiven(now, estimate, wishes);
+        let every = if is_uneven || self.is_by_chance { FLOOR_SOON } else { FLOOR_EVERY };
         if self.floored.is_some_and(|at| now.saturating_duration_since(at) < every) {
             return None;
         }
         let likely = match is_uneven {
             true => {
                 let held = self.uneven.floor(now, estimate, wishes.wanted_bps);
-                held.max(forgiven.filter(|_| wishes.wanted_bps.is_none()))
+                held.max(forgiven.filter(|_| self.is_by_chance || wishes.wanted_bps.is_none()))
             }
             false => forgiven,
         };
-        let floor = wishes.floor_bps.max(likely).filter(|floor| *floor > estimate)?;
+        let floor = wishes.floor_bps.max(likely).filter(|floor| *floor > estimate);
+        let floor = floor.or(self.is_stuck(now, estimate, wishes).then_some(estimate))?;
         (self.floored, self.estimate_bps) = (Some(now), Some(floor));
         Some(floor)
     }
 
+    /// Somebody has less than it wants, and the estimate does not rise though nothing speaks against it: after loss of little that was
+    /// sent it may be held for ever, without room being looked for, until it is reckoned anew.
+    fn is_stuck(&mut self, now: Instant, estimate: u64, wishes: Wishes) -> bool {
+        let (since, from) = *self.still.get_or_insert((now, estimate));
+        let is_still = (from..=from + from / 20).contains(&estimate);
+        if is_still && wishes.is_short && !self.crowd.is_about(now) {
+            let is_stuck = now.saturating_duration_since(since) >= STUCK_AFTER;
+            self.still.take_if(|_| is_stuck);
+            return is_stuck;
+        }
+        self.still = Some((now, estimate));
+        false
+    }
+
     /// What an estimate is put back to that fell without loss and without a queue: it does when packets come unevenly, as when a
     /// joined group goes out at once. Were there no room after all, a queue or loss would tell, and what it fell to be believed.
-    fn forgiven(&mut self, now: Instant, estimate: u64, is_short: bool) -> Option<u64> {
-        if estimate >= self.before_bps || self.crowd.is_about(now) {
+    /// For loss by chance it falls, too, and is put back at once as long as copies help.
+    fn forgiven(&mut self, now: Instant, estimate: u64, wishes: Wishes) -> Option<u64> {
+        if estimate >= self.before_bps || self.crowd.is_about(now) && !self.is_by_chance {
             (self.before_bps, self.fell) = (estimate, None);
             return None;
         }
+        if self.is_by_chance {
+            return Some(self.before_bps.min(wishes.wanted_bps.unwrap_or(u64::MAX)));
+        }
         let fell = *self.fell.get_or_insert(now);
         let is_known = now.saturating_duration_since(fell) >= ABOUT;
-        (is_short && is_known).then_some(self.before_bps)
+        (wishes.is_short && is_known).then_some(self.before_bps)
     }
 }
 
@@ -412,6 +465,36 @@ mod tests {
         asked.round_trip_ms = 200;
         asked.run(500);
         assert_eq!((asked.way.copies(), asked.way.hold()), (1, Duration::ZERO));
+    }
+
+    #[test]
+    fn an_estimate_that_does_not_rise_without_reason_is_reckoned_anew() {
+        let mut asked = Asked::new(80);
+        asked.way.handle_estimate(1_600_000);
+        assert_eq!(asked.run(10_000).1, None, "nobody wants more");
+        asked.wishes.is_short = true;
+        assert_eq!(asked.run(2_500).1, None);
+        assert_eq!(asked.run(1_000).1, Some(1_600_000));
+        asked.round_trip_ms = 400;
+        assert_eq!(asked.run(10_000).1, None, "there is a queue");
+    }
+
+    #[test]
+    fn an_estimate_that_falls_for_loss_by_chance_is_put_back_as_long_as_copies_help() {
+        let mut asked = Asked::new(1_000);
+        asked.way.handle_estimate(2_500_000);
+        asked.wishes.wanted_bps = Some(2_000_000);
+        asked.run(5_000);
+        asked.loss = 0.3;
+        asked.run(200);
+        asked.way.handle_estimate(300_000);
+        let (outlook, floor) = asked.run(800);
+        assert_eq!((outlook.estimate_bps, floor), (Some(2_500_000), Some(2_000_000)), "what is wanted");
+        asked.loss = 0.4;
+        let (_, floor) = asked.run(1_000);
+        assert_eq!((asked.way.copies(), floor), (1, None), "copies make it worse");
+        asked.way.handle_estimate(300_000);
+        assert_eq!(asked.run(1_000), (Outlook { estimate_bps: Some(300_000), ..outlook }, None));
     }
 
     #[test]

@@ -177,6 +177,10 @@ impl Slots {
         };
         let wishes = self.tiles.handle_cast(now, rtc, &self.cast, conditions);
         self.way.apply(now, rtc, wishes);
+        if let Some(missing) = self.way.missing() {
+            let outlets = self.hearing.slots.iter_mut().filter_map(Slot::outlet);
+            outlets.for_each(|outlet| outlet.handle_way(missing));
+        }
     }
 
     /// What is to be said on the control channel.
