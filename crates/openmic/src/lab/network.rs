@@ -20,6 +20,7 @@ Examples:
   openmic lab network --scenario loss-10,loss-30 --seeds 1       two of them, once
   openmic lab network --direction down --html report.html        everything for a viewer behind the bad link
   openmic lab network --without-levers --scenario loss-30        the same for a browser left to itself
+  openmic lab network --room --scenario loss-30                  two in a room, one of whom is behind the bad link
 
 Two network namespaces with a TUN device each are made for the run and go with it; nothing of the machine's own network is
 changed. That takes root (CAP_SYS_ADMIN, CAP_NET_ADMIN), /dev/net/tun, `ip` of iproute2 and Chromium.
@@ -49,6 +50,9 @@ pub(crate) struct NetworkArgs {
     /// Leave all to the browser: plain WHIP and WHEP in place of our pages' own code.
     #[arg(long)]
     without_levers: bool,
+    /// Two members of a room, in place of a publisher and a viewer.
+    #[arg(long, conflicts_with_all = ["without_levers", "simulcast"])]
+    room: bool,
     /// Publish layers, if the page can.
     #[arg(long)]
     simulcast: bool,
@@ -132,7 +136,11 @@ impl NetworkArgs {
             },
             seeds: self.seeds,
             span: Duration::from_secs_f64(self.seconds),
-            subject: if self.without_levers { Subject::Plain } else { Subject::Ours },
+            subject: match (self.room, self.without_levers) {
+                (true, _) => Subject::Room,
+                (false, true) => Subject::Plain,
+                (false, false) => Subject::Ours,
+            },
             simulcast: self.simulcast,
             size: self.size,
             fps: self.fps,

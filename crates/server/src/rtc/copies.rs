@@ -13,6 +13,8 @@ const LADDER: [(f32, usize); 5] = [(0.06, 1), (0.16, 2), (0.36, 3), (0.58, 4), (
 const LASTING: Duration = Duration::from_millis(700);
 const LASTING_MUCH: Duration = Duration::from_millis(300);
 const MUCH: f32 = 0.2;
+/// Where there are none by then there will be none: they are turned off, or so much is sent that they would be too much.
+const TRIED_WITHIN: Duration = Duration::from_millis(1_500);
 /// No more before it has been seen that copies help.
 const FIRST_MAX: usize = 3;
 /// Copies help when no more than this share of what was missing before is missing with them: not where they are lost together, in
@@ -114,7 +116,7 @@ impl Copies {
                 return self.doubt(now, loss);
             }
         }
-        if !self.is_told(now) || !self.is_trusted(now) {
+        if !self.is_told(now) || !self.has_room(now) {
             return;
         }
         if self.missing_before.take().is_some_and(|before| self.missing > before * HELPED) {
@@ -134,8 +136,13 @@ impl Copies {
         }
     }
 
-    /// As far as is known there is room for copies, and they help.
+    /// As far as is known there is room for copies and they help, or they are about to be tried.
     pub(super) fn is_trusted(&self, now: Instant) -> bool {
+        let is_new = |since| now.saturating_duration_since(since) < TRIED_WITHIN;
+        self.has_room(now) && (self.number > 1 || self.lossy.is_some_and(is_new))
+    }
+
+    fn has_room(&self, now: Instant) -> bool {
         !self.doubted.is_some_and(|doubt| doubt.holds(now))
     }
 
@@ -229,6 +236,26 @@ mod tests {
         asked.sent_bps = Some(4_500_000);
         asked.run(20, 0.5, false);
         assert_eq!(asked.run(20, 0.5, false), [2]);
+    }
+
+    #[test]
+    fn where_there_are_no_copies_nothing_is_trusted_for_long() {
+        let mut asked = Asked::new();
+        asked.sent_bps = Some(20_000_000);
+        asked.run(1, 0.3, false);
+        assert!(asked.copies.is_trusted(asked.now), "they may yet come");
+        assert_eq!(asked.run(1, 0.3, false), [1]);
+        assert!(!asked.copies.is_trusted(asked.now));
+        asked.sent_bps = None;
+        asked.run(1, 0.3, false);
+        assert!(asked.copies.is_trusted(asked.now));
+    }
+
+    #[test]
+    fn copies_that_make_it_worse_end_at_once() {
+        let mut asked = Asked::new();
+        let numbers = asked.run_with(2, false, |number| if number == 1 { 0.3 } else { 0.7 });
+        assert_eq!(numbers, [1, 3, 1], "well before it is judged whether they help");
     }
 
     #[test]

@@ -66,6 +66,8 @@ pub enum Subject {
     Ours,
     /// A page that leaves all to the browser.
     Plain,
+    /// Two members of a room: both speak, and the picture of one is measured.
+    Room,
 }
 
 impl Subject {
@@ -74,6 +76,7 @@ impl Subject {
         match self {
             Self::Ours => "our pages",
             Self::Plain => "a browser left to itself",
+            Self::Room => "two in a room",
         }
     }
 }

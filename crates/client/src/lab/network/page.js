@@ -14,7 +14,9 @@
       peers.push(this);
     }
   };
-  const live = () => peers.findLast((peer) => peer.connectionState !== 'closed');
+  // A member of a room has one that sends and one that receives; what this page is asked for goes by one of them.
+  const goes = (direction) => (peer) => peer.getTransceivers().some((each) => each.currentDirection?.includes(direction));
+  const live = () => peers.findLast((peer) => peer.connectionState !== 'closed' && goes(lab.direction)(peer));
 
   // --- publishing ---------------------------------------------------------------------------------------------------------
 
@@ -80,10 +82,10 @@
     await peer.setRemoteDescription({ type: 'answer', sdp: await answer.text() });
   };
 
-  /** Waits for one that was made since there were so many. */
+  /** Waits for one that sends and was made since there were so many. */
   const connected = async (limitMs, before) => {
     const until = performance.now() + limitMs;
-    while (!peers.slice(before).some((peer) => peer.connectionState === 'connected')) {
+    while (!peers.slice(before).some((peer) => peer.connectionState === 'connected' && goes('send')(peer))) {
       if (performance.now() > until) throw new Error(`not connected within ${limitMs / 1000} s`);
       await pause(5);
     }
@@ -116,20 +118,31 @@
     return () => (void element.stop(), element.remove());
   };
 
+  /** Opens a room, whose element finds the picture and the microphone where it looks for them. */
+  const publishInRoom = async (stream, { width, height, fps }) => {
+    navigator.mediaDevices.getUserMedia = async ({ audio, video }) => {
+      const wanted = [...(video ? stream.getVideoTracks() : []), ...(audio ? stream.getAudioTracks() : [])];
+      return new MediaStream(wanted.map((track) => track.clone()));
+    };
+    return enterRoom(null, { 'video-width': width, 'video-height': height, fps });
+  };
+
   let source;
   const publishOnce = async (options) => {
-    const { url, plain, limitMs } = options;
+    const { url, subject, limitMs } = options;
     const [asked, before] = [wall(), peers.length];
-    const way = plain ? 'plain' : customElements.get('live-pusher') ? 'live-pusher' : 'publish';
-    let stop;
-    if (way === 'plain') stop = await publishPlainly(url, source.stream);
-    else if (way === 'live-pusher') stop = await publishByElement(source.stream, options);
+    let [stop, room] = [undefined, null];
+    if (subject === 'room') ({ stop, room } = await publishInRoom(source.stream, options));
+    else if (subject === 'plain') stop = await publishPlainly(url, source.stream);
+    else if (customElements.get('live-pusher')) stop = await publishByElement(source.stream, options);
     else stop = await (await import('/assets/openmic.js')).publish(url, source.stream).then((made) => () => made.stop());
     await connected(limitMs, before);
-    return { asked, connected: wall(), way, stop };
+    return { asked, connected: wall(), room, stop };
   };
 
   const publish = async (options) => {
+    lab.direction = 'send';
+    if (options.subject === 'room') await loadRoom();
     if (source === undefined) {
       const sound = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
       const { track, drawn } = picture(options);
@@ -182,7 +195,7 @@
   });`;
 
   /** Records what is heard, at the rate that is compared. */
-  const listen = async (find) => {
+  const listen = async (hears) => {
     // Into nothing: the element plays it already, and a second device would only cost.
     const context = new AudioContext({ sampleRate: HEARD_HZ, sinkId: { type: 'none' } });
     await context.audioWorklet.addModule(URL.createObjectURL(new Blob([WORKLET], { type: 'text/javascript' })));
@@ -194,7 +207,7 @@
     };
     let [track, node] = [undefined, undefined];
     return setInterval(() => {
-      const found = find()?.srcObject?.getAudioTracks?.()[0];
+      const found = hears();
       if (!found || found === track) return;
       node?.disconnect();
       track = found;
@@ -202,6 +215,8 @@
       node.connect(ear);
     }, 20);
   };
+
+  const shownBy = (find) => ({ find, hears: () => find()?.srcObject?.getAudioTracks?.()[0] });
 
   const watchPlainly = async (url) => {
     const video = Object.assign(document.createElement('video'), { autoplay: true, playsInline: true });
@@ -214,7 +229,7 @@
     };
     for (const kind of ['audio', 'video']) peer.addTransceiver(kind, { direction: 'recvonly' });
     await offerTo(peer, url);
-    return { find: () => video, used: () => 'plain', stop: () => (peer.close(), video.remove()) };
+    return { ...shownBy(() => video), used: () => 'plain', stop: () => (peer.close(), video.remove()) };
   };
 
   const watchByElement = async (url) => {
@@ -225,25 +240,33 @@
     document.body.replaceChildren(player);
     await player.updateComplete;
     const stop = () => player.remove();
-    return { find: () => player.shadowRoot?.querySelector('video'), used: () => player.transport ?? null, stop };
+    return { ...shownBy(() => player.shadowRoot?.querySelector('video')), used: () => player.transport ?? null, stop };
   };
 
-  const watchOnce = async ({ url, plain, limitMs }) => {
+  const watchInRoom = async (room) => {
+    const { element, stop } = await enterRoom(room, { 'camera-off': '' });
+    return { ...otherOf(element), used: () => 'room', stop };
+  };
+
+  const watchOnce = async ({ url, subject, room, limitMs }) => {
     seen.pictures = [];
     const asked = wall();
-    const { find, used, stop } = await (plain ? watchPlainly(url) : watchByElement(url));
+    const ways = { room: () => watchInRoom(room), plain: () => watchPlainly(url), ours: () => watchByElement(url) };
+    const { find, hears, used, stop } = await ways[subject]();
     const pictures = follow(find);
     while (seen.pictures.length === 0) {
       if (wall() - asked > limitMs) throw new Error(`no picture within ${limitMs / 1000} s`);
       await pause(5);
     }
     const stopAll = () => (clearInterval(pictures), stop());
-    return { asked, first: seen.pictures[0][0], find, used, stop: stopAll };
+    return { asked, first: seen.pictures[0][0], hears, used, stop: stopAll };
   };
 
   const watch = async (options) => {
-    const { asked, first, find, used, stop } = await watchOnce(options);
-    if (options.listens) await listen(find);
+    lab.direction = 'recv';
+    if (options.subject === 'room') await loadRoom();
+    const { asked, first, hears, used, stop } = await watchOnce(options);
+    if (options.listens) await listen(hears);
     lab.stop = stop;
     lab.used = used;
     lab.before = peers.length;
@@ -270,6 +293,8 @@
       const names = KEPT[each.type];
       if (names === undefined || (each.type === 'candidate-pair' && !each.nominated)) continue;
       const key = each.kind === undefined ? 'pair' : each.rid === undefined ? each.kind : `${each.kind}-${each.rid}`;
+      // Of the many streams of a stage one comes.
+      if (row[key]?.bytesReceived >= each.bytesReceived) continue;
       row[key] = Object.fromEntries(names.filter((name) => each[name] !== undefined).map((name) => [name, each[name]]));
     }
     samples.push(row);
@@ -307,7 +332,7 @@
     return true;
   };
 
-  const lab = { publish, watch, collect, stop: undefined };
+  const lab = { direction: undefined, before: undefined, used: undefined, stop: undefined };
   window.openmicLab = {
     publish: (options) => publish(options),
     watch: (options) => watch(options),

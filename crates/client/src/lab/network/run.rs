@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::super::chromium::{Chromium, Page, sweep_profiles};
 use super::super::wall_micros;
+use super::Options;
 use super::bed::{Bed, Direction};
 use super::figures::Raw;
 use super::probe::{self, Proof};
@@ -17,11 +18,16 @@ use super::scenario::{From, Scenario};
 use super::server::Server;
 use super::speech::{Speech, WAV};
 use super::told::Told;
-use super::{Options, Subject};
 use crate::link::Impairment;
 
-const PAGE: &str =
-    concat!("(() => {\n", include_str!("../blocks.js"), "return (\n", include_str!("page.js"), ");\n})()");
+const PAGE: &str = concat!(
+    "(() => {\n",
+    include_str!("../blocks.js"),
+    include_str!("room.js"),
+    "return (\n",
+    include_str!("page.js"),
+    ");\n})()"
+);
 /// Any page of the server that knows this element.
 const ELEMENT: &str = "live-player";
 const ADDRESS: &str = "/play/lab/none";
@@ -46,6 +52,8 @@ pub(super) struct Lab<'a> {
     server: Server,
     bed: Bed,
     speech: Speech,
+    /// Where the publisher is to be met, if that is a room.
+    room: Option<String>,
     _files: Files,
 }
 
@@ -97,7 +105,7 @@ impl<'a> Lab<'a> {
         near.greet(&options.browser).await?;
         far.greet(&options.browser).await?;
         let speech = Speech::new()?;
-        Ok(Self { options, near, far, server, bed, speech, _files: files })
+        Ok(Self { options, near, far, server, bed, speech, room: None, _files: files })
     }
 
     /// Ends both browsers.
@@ -270,12 +278,13 @@ impl<'a> Lab<'a> {
         let (width, height) = self.options.size;
         let argument = json!({
             "url": self.server.at(&format!("/lab/{stream}/whip")).to_string(),
-            "plain": self.options.subject == Subject::Plain, "simulcast": self.options.simulcast,
+            "subject": self.options.subject, "simulcast": self.options.simulcast,
             "width": width, "height": height, "fps": self.options.fps, "limitMs": JOIN_MAX.as_millis() as u64,
         });
         let call = format!("window.openmicLab.publish({argument})");
         let told = self.ask(true, &pages.publisher, call, JOIN_MAX * 2).await.context("publishing")?;
         let told: Published = serde_json::from_value(told).context("what the publisher tells")?;
+        self.room = told.room;
         Ok(told.connected - told.asked)
     }
 
@@ -286,7 +295,7 @@ impl<'a> Lab<'a> {
     async fn watch_stream(&mut self, pages: &Pages, stream: &str, listens: bool) -> anyhow::Result<f64> {
         let argument = json!({
             "url": self.server.at(&format!("/lab/{stream}/whep")).to_string(), "listens": listens,
-            "plain": self.options.subject == Subject::Plain, "limitMs": JOIN_MAX.as_millis() as u64,
+            "subject": self.options.subject, "room": self.room, "limitMs": JOIN_MAX.as_millis() as u64,
         });
         let call = format!("window.openmicLab.watch({argument})");
         let told = self.ask(false, &pages.viewer, call, JOIN_MAX * 2).await.context("watching")?;
@@ -326,6 +335,7 @@ pub(super) struct Measured {
 struct Published {
     asked: f64,
     connected: f64,
+    room: Option<String>,
 }
 
 #[derive(Deserialize)]

@@ -32,6 +32,7 @@ impl Server {
                 .arg(data)
                 .env("OPENMIC_LOG", "error")
                 .env("OPENMIC_ACCESS_OPEN_TO_EVERYONE", "true")
+                .env("OPENMIC_ROOMS_DEMO", "true")
                 .stdin(Stdio::null())
                 .stdout(Stdio::piped())
                 .kill_on_drop(true)
