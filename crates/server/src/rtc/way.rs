@@ -187,6 +187,7 @@ impl Way {
     /// The peer is back, perhaps by another way.
     pub(super) fn rejoin(&mut self) {
         (self.reports, self.crowd) = (Reports::default(), Crowd::default());
+        (self.before_bps, self.still) = (self.before_bps.min(ESTIMATE_FIRST), None);
     }
 
     /// How long the viewer is to hold what comes, because what is lost comes later.
