@@ -5,7 +5,7 @@
 
 use media::{Span, Timestamp};
 
-/// All packets of sound last a multiple of this: the shortest frame of Opus (RFC 6716 §2.1.4), 20 samples of G.711.
+/// All packets of sound last a multiple of this: the shortest frame of Opus (RFC 6716 §2.1.4).
 const BEAT: Span = Span::from_micros(2_500);
 
 /// One viewer's sound.

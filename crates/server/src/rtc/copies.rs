@@ -13,6 +13,8 @@ const LADDER: [(f32, usize); 5] = [(0.06, 1), (0.16, 2), (0.36, 3), (0.58, 4), (
 const LASTING: Duration = Duration::from_millis(700);
 const LASTING_MUCH: Duration = Duration::from_millis(300);
 const MUCH: f32 = 0.2;
+/// Loss that comes back within this time goes on.
+const LOSSY_AGAIN: Duration = Duration::from_secs(5);
 /// Where there are none by then there will be none: they are turned off, or so much is sent that they would be too much.
 const TRIED_WITHIN: Duration = Duration::from_millis(1_500);
 /// No more before it has been seen that copies help.
@@ -24,6 +26,10 @@ const HELPED: f32 = 0.6;
 const TOLD_OF_BEFORE: Duration = Duration::from_millis(600);
 /// There is no room for copies at all where they make so much more go missing.
 const SPOILED: f32 = 1.15;
+const SPOILED_MORE: f32 = 0.03;
+/// Nor is there any longer where so much more is missing than at first with so many, for so long, and there are to be no more of them.
+const SPOILED_LATER: f32 = 0.10;
+const SPOILED_FOR: Duration = Duration::from_secs(1);
 /// All copies together take no more of the line to a viewer.
 const TOGETHER_BPS_MAX: u64 = 12_000_000;
 /// What was sent in the second before is told of, about once a second where nothing is reckoned.
@@ -53,9 +59,13 @@ pub(super) struct Copies {
     most: usize,
     changed: Option<Instant>,
     lossy: Option<Instant>,
-    /// What was missing last, and before there were more copies.
+    /// When loss by chance began, and was told last.
+    spell: Option<(Instant, Instant)>,
+    /// What was missing last, before there were more copies, and as soon as it was told what is with so many.
     missing: f32,
     missing_before: Option<f32>,
+    missing_with: Option<f32>,
+    spoiled: Option<Instant>,
     /// Of what was sent, each datagram counted once or more.
     lost: Option<(Instant, f32)>,
     doubted: Option<Doubt>,
@@ -69,8 +79,11 @@ impl Copies {
             most,
             changed: None,
             lossy: None,
+            spell: None,
             missing: 0.0,
             missing_before: None,
+            missing_with: None,
+            spoiled: None,
             lost: None,
             doubted: None,
         }
@@ -106,13 +119,14 @@ impl Copies {
     pub(super) fn handle_loss(&mut self, now: Instant, (loss, sent_bps): (f32, Option<u64>), room: Room) {
         let lasting = if loss >= MUCH { LASTING_MUCH } else { LASTING };
         let is_lasting = held(&mut self.lossy, room == Room::Lossy, now, lasting);
+        self.handle_spell(now, room);
         if room == Room::Queue {
             return self.doubt(now, loss);
         }
         if let (Some(before), Some(changed)) = (&mut self.missing_before, self.changed) {
             if now.saturating_duration_since(changed) < TOLD_OF_BEFORE {
                 *before = before.max(self.missing);
-            } else if self.missing > *before * SPOILED {
+            } else if self.missing > *before * SPOILED + SPOILED_MORE {
                 return self.doubt(now, loss);
             }
         }
@@ -128,6 +142,11 @@ impl Copies {
         let most = most.clamp(1, self.most).min(if self.number == 1 { FIRST_MAX } else { usize::MAX });
         let wanted =
             LADDER.iter().find(|(up_to, _)| loss < *up_to).map_or(1, |(_, number)| *number).min(most);
+        let missing_with = *self.missing_with.get_or_insert(self.missing);
+        let is_spoiled = self.missing > missing_with + SPOILED_LATER && wanted <= self.number;
+        if held(&mut self.spoiled, is_spoiled, now, SPOILED_FOR) {
+            return self.doubt(now, loss);
+        }
         if is_lasting && wanted > self.number {
             self.missing_before = Some(self.missing);
             self.change(now, wanted, loss);
@@ -138,8 +157,15 @@ impl Copies {
 
     /// As far as is known there is room for copies and they help, or they are about to be tried.
     pub(super) fn is_trusted(&self, now: Instant) -> bool {
-        let is_new = |since| now.saturating_duration_since(since) < TRIED_WITHIN;
-        self.has_room(now) && (self.number > 1 || self.lossy.is_some_and(is_new))
+        let is_new = |(since, _)| now.saturating_duration_since(since) < TRIED_WITHIN;
+        self.has_room(now) && (self.number > 1 || self.spell.is_some_and(is_new))
+    }
+
+    fn handle_spell(&mut self, now: Instant, room: Room) {
+        self.spell.take_if(|(_, last)| now.saturating_duration_since(*last) >= LOSSY_AGAIN);
+        if room == Room::Lossy {
+            self.spell.get_or_insert((now, now)).1 = now;
+        }
     }
 
     fn has_room(&self, now: Instant) -> bool {
@@ -158,8 +184,13 @@ impl Copies {
         self.missing_before = None;
     }
 
+    /// Of another way nothing is known.
+    pub(super) fn anew(&self) -> Self {
+        Self::new(self.most)
+    }
+
     fn change(&mut self, now: Instant, number: usize, loss: f32) {
-        (self.number, self.changed) = (number, Some(now));
+        (self.number, self.changed, self.missing_with) = (number, Some(now), None);
         self.lost = Some((now, loss.powi(number as i32)));
     }
 }
@@ -246,9 +277,22 @@ mod tests {
         assert!(asked.copies.is_trusted(asked.now), "they may yet come");
         assert_eq!(asked.run(1, 0.3, false), [1]);
         assert!(!asked.copies.is_trusted(asked.now));
+        asked.run(1, 0.0, false);
+        asked.run(1, 0.3, false);
+        assert!(!asked.copies.is_trusted(asked.now), "the same loss, a moment later");
         asked.sent_bps = None;
         asked.run(1, 0.3, false);
         assert!(asked.copies.is_trusted(asked.now));
+    }
+
+    #[test]
+    fn copies_for_which_there_is_no_room_any_longer_are_given_up() {
+        let mut asked = Asked::new();
+        asked.sent_bps = Some(5_000_000);
+        asked.run(10, 0.1, false);
+        assert_eq!(asked.run(10, 0.1, false), [2]);
+        let numbers = asked.run_with(6, false, |number| if number == 1 { 0.3 } else { 0.6 });
+        assert_eq!(numbers, [2, 1], "more of them would be too much");
     }
 
     #[test]

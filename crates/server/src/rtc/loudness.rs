@@ -17,8 +17,10 @@ const FLOOR: f32 = -90.0;
 const PAUSE: Duration = Duration::from_millis(400);
 /// A packet speaks for no more than this: what comes after a pause counts as one of many.
 const STEP_MAX: Duration = Duration::from_millis(60);
-/// Sound is measured while somebody has asked how loud it is within this time, and nobody has told.
+/// Sound is measured while somebody has asked how loud it is within this time…
 const ASKED_LATELY: Duration = Duration::from_secs(2);
+/// … and nobody has told within this: longer than a pause.
+const TOLD_LATELY: Duration = Duration::from_millis(600);
 /// Decibels of full scale of nothing at all.
 pub(super) const SILENCE: i8 = -127;
 
@@ -55,9 +57,10 @@ impl Loudness {
 
     /// Somebody wants to know what nobody tells.
     pub(super) fn is_to_be_measured(&self, now: Instant) -> bool {
-        let is_lately =
-            |at: Option<Instant>| at.is_some_and(|at| now.saturating_duration_since(at) < ASKED_LATELY);
-        is_lately(self.asked) && !is_lately(self.told)
+        let is_lately = |at: Option<Instant>, long| {
+            at.is_some_and(|at: Instant| now.saturating_duration_since(at) < long)
+        };
+        is_lately(self.asked, ASKED_LATELY) && !is_lately(self.told, TOLD_LATELY)
     }
 
     /// Decibels of full scale; `None` where that is not known yet.

@@ -26,33 +26,21 @@ pub(super) struct Repeat {
     inner: Pt,
     rate: u32,
     loss: f32,
-    /// That is of the whole way, and known sooner than sound is reported of.
-    is_of_way: bool,
     earlier: VecDeque<Packet>,
 }
 
 impl Repeat {
     pub(super) fn new(red: Pt, inner: Pt, rate: u32) -> Self {
-        Self {
-            red,
-            inner,
-            rate,
-            loss: LOSS_UNKNOWN,
-            is_of_way: false,
-            earlier: VecDeque::with_capacity(DISTANCE_MAX),
-        }
+        Self { red, inner, rate, loss: LOSS_UNKNOWN, earlier: VecDeque::with_capacity(DISTANCE_MAX) }
     }
 
     /// The viewer has reported that it lost this share of the sound.
     pub(super) fn handle_loss(&mut self, loss: f32) {
-        if !self.is_of_way {
-            self.loss = loss.max(self.loss * FADING);
-        }
+        self.loss = loss.max(self.loss * FADING);
     }
 
-    /// It has lost this share of all that it was sent lately.
+    /// It has lost this share of all that it was sent lately, which is known seconds sooner.
     pub(super) fn handle_way(&mut self, loss: f32) {
-        self.is_of_way = true;
         self.loss = loss.max(self.loss * FADING_OF_WAY);
     }
 
@@ -115,19 +103,17 @@ mod tests {
     }
 
     #[test]
-    fn what_is_known_of_the_whole_way_counts_once_it_is_known() {
+    fn what_is_lost_on_the_whole_way_counts_as_soon_as_it_is_known_and_fades_as_soon() {
         let mut repeat = Repeat::new(63.into(), 111.into(), 48_000);
-        for _ in 0..40 {
-            repeat.handle_way(0.0);
-            repeat.handle_loss(0.5);
-        }
-        send(&mut repeat, 0);
-        assert_eq!(send(&mut repeat, 1), (111, 1));
         repeat.handle_way(0.2);
-        for n in 2..8 {
+        for n in 0..8 {
             send(&mut repeat, n);
         }
         assert_eq!(send(&mut repeat, 8), (63, 4));
+        for _ in 0..80 {
+            repeat.handle_way(0.02);
+        }
+        assert_eq!(send(&mut repeat, 9), (63, 2), "within eight seconds");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! argument.
 
 use std::collections::VecDeque;
+use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 use str0m::Rtc;
@@ -10,6 +11,8 @@ use str0m::stats::{MediaEgressStats, PeerStats};
 
 use super::copies::{Copies, Room};
 use super::crowd::{ABOUT, Crowd};
+use super::doubt::Doubt;
+use super::patience::held;
 use super::uneven::Uneven;
 
 /// What a way is taken to carry before it has been reckoned: the middle one of a browser's layers, with room to spare.
@@ -20,6 +23,8 @@ const FLOOR_EVERY: Duration = Duration::from_secs(1);
 const FLOOR_SOON: Duration = Duration::from_millis(600);
 /// An estimate that does not rise for so long, without loss or queue, is reckoned anew.
 const STUCK_AFTER: Duration = Duration::from_secs(3);
+/// And not again for so long, twice as long each time.
+const LEFT_STUCK: RangeInclusive<Duration> = Duration::from_secs(3)..=Duration::from_secs(60);
 /// What is lost of a crowded way beyond this is believed at once: no more passes than has passed. The estimate comes to the same,
 /// in steps.
 const LOSS_CLEAR: f32 = 0.15;
@@ -32,13 +37,16 @@ const LOSS_TORN: f32 = 0.58;
 const COPIES_MANY: usize = 4;
 /// Of copies some go missing now and then, if not in the last second.
 const MISSING_MIN: f32 = 0.02;
+/// Where there are none, sound is not repeated for more than this.
+const MISSING_MAX: f32 = 0.25;
 /// What is lost and asked for again comes a round trip and a half later, and what a viewer takes to ask. Browsers do not hold for that by
 /// themselves: three pictures come at once behind one that was late, and two of them are never shown; of sound it is made up.
 const ASKED_AFTER: Duration = Duration::from_millis(50);
 /// Viewers hold no longer for that, in steps of
 const HOLD_MAX: Duration = Duration::from_millis(600);
 const HOLD_STEP: Duration = Duration::from_millis(50);
-/// And so long after much was lost last: to hold less and then more again is heard.
+/// They do once much has been lost for so long, which is told of twice then, and for so long after: to hold less and then more again is heard.
+const HELD_FROM: Duration = Duration::from_millis(300);
 const HELD_AFTER: Duration = Duration::from_secs(10);
 /// A round trip measured longer ago tells nothing of a way that loses the reports it is measured by.
 const MEASURED_MAX: Duration = Duration::from_secs(4);
@@ -86,11 +94,14 @@ pub(super) struct Way {
     hold: Duration,
     /// When much was lost last that there was room for.
     lossy: Option<Instant>,
+    lossy_since: Option<Instant>,
     /// What was estimated before it fell without a reason that is known, and when it did.
     before_bps: u64,
     fell: Option<Instant>,
     /// Since when the estimate is about this, and somebody short, without loss or queue.
     still: Option<(Instant, u64)>,
+    /// It was reckoned anew for that.
+    stuck: Option<Doubt>,
     /// Much is lost by chance, as far as is known: that an estimate falls for it says nothing of room.
     is_by_chance: bool,
     /// What is sent at least, with packets that carry nothing, and what is looked for room for.
@@ -109,9 +120,11 @@ impl Way {
             copies: Copies::new(copies_max),
             hold: Duration::ZERO,
             lossy: None,
+            lossy_since: None,
             before_bps: ESTIMATE_FIRST,
             fell: None,
             still: None,
+            stuck: None,
             is_by_chance: false,
             sought_bps: (0, 0),
             floored: None,
@@ -150,16 +163,15 @@ impl Way {
         };
         self.uneven.handle_way(now, self.crowd.is_uneven(), self.crowd.has_queue(), missing);
         self.copies.handle_loss(now, (loss, self.reports.sent_bps()), room);
-        self.is_by_chance = is_lossy && self.copies.is_trusted(now);
-        self.lossy = match room {
-            Room::Lossy => Some(now),
-            Room::Queue => None,
-            Room::Unknown => self.lossy.filter(|at| now.saturating_duration_since(*at) < HELD_AFTER),
-        };
+        self.is_by_chance = is_lossy && self.copies.is_trusted(now) && !self.crowd.is_uneven();
+        self.lossy.take_if(|at| now.saturating_duration_since(*at) >= HELD_AFTER);
+        if held(&mut self.lossy_since, room == Room::Lossy, now, HELD_FROM) {
+            self.lossy = Some(now);
+        }
         self.hold = match (self.lossy, round_trip) {
             (None, _) if self.copies.number() == 1 => Duration::ZERO,
-            (_, Some(round_trip)) => self.hold.max(hold_for(round_trip)),
-            (_, None) => self.hold,
+            (_, Some(round_trip)) if !self.crowd.has_queue() => self.hold.max(hold_for(round_trip)),
+            (_, Some(_) | None) => self.hold,
         };
         let is_crowded = self.crowd.is_about(now);
         let is_least = is_lossy && loss >= LOSS_TORN && self.copies.number() >= COPIES_MANY;
@@ -169,14 +181,12 @@ impl Way {
         Outlook { estimate_bps, is_lossy, is_least, is_crowded }
     }
 
-    /// What was lost lately of all that was sent, 0 to 1, and not for want of room; `None` where each stream is reported of alone.
+    /// What is lost by chance of all that is sent, 0 to 1, where much was lately; `None` where that is not known. On an uneven way what is late
+    /// is told to be lost, and without copies part of it may be lost for want of room.
     pub(super) fn missing(&self) -> Option<f32> {
-        let missing = match self.copies.number() {
-            _ if self.crowd.has_queue() => 0.0,
-            1 => self.reports.loss,
-            _ => self.reports.loss.max(MISSING_MIN),
-        };
-        self.estimate_bps.is_some().then_some(missing)
+        let is_known = self.estimate_bps.is_some() && self.lossy.is_some() && !self.crowd.is_uneven();
+        let within = if self.copies.number() > 1 { MISSING_MIN..=1.0 } else { 0.0..=MISSING_MAX };
+        is_known.then_some(self.reports.loss.clamp(*within.start(), *within.end()))
     }
 
     /// How often each datagram is sent.
@@ -186,8 +196,13 @@ impl Way {
 
     /// The peer is back, perhaps by another way.
     pub(super) fn rejoin(&mut self) {
-        (self.reports, self.crowd) = (Reports::default(), Crowd::default());
-        (self.before_bps, self.still) = (self.before_bps.min(ESTIMATE_FIRST), None);
+        *self = Self {
+            estimate_bps: self.estimate_bps,
+            before_bps: self.before_bps.min(ESTIMATE_FIRST),
+            sought_bps: self.sought_bps,
+            copies: self.copies.anew(),
+            ..Self::new(false, 1)
+        };
     }
 
     /// How long the viewer is to hold what comes, because what is lost comes later.
@@ -223,7 +238,7 @@ impl Way {
         let likely = match is_uneven {
             true => {
                 let held = self.uneven.floor(now, estimate, wishes.wanted_bps);
-                held.max(forgiven.filter(|_| self.is_by_chance || wishes.wanted_bps.is_none()))
+                held.max(forgiven.filter(|_| wishes.wanted_bps.is_none()))
             }
             false => forgiven,
         };
@@ -238,13 +253,20 @@ impl Way {
     fn is_stuck(&mut self, now: Instant, estimate: u64, wishes: Wishes) -> bool {
         let (since, from) = *self.still.get_or_insert((now, estimate));
         let is_still = (from..=from + from / 20).contains(&estimate);
-        if is_still && wishes.is_short && !self.crowd.is_about(now) {
-            let is_stuck = now.saturating_duration_since(since) >= STUCK_AFTER;
-            self.still.take_if(|_| is_stuck);
-            return is_stuck;
+        // What is filled up does not rise because it cannot.
+        let is_idle = self.reports.sent_bps().is_some_and(|sent| sent + sent / 4 < estimate);
+        if !is_still || !is_idle || !wishes.is_short || self.crowd.is_about(now) {
+            self.still = Some((now, estimate));
+            return false;
         }
+        let is_left_alone = self.stuck.is_some_and(|doubt| doubt.holds(now));
+        if is_left_alone || now.saturating_duration_since(since) < STUCK_AFTER {
+            return false;
+        }
+        let lately = self.stuck.filter(|doubt| doubt.is_within(now, doubt.long()));
+        self.stuck = Some(Doubt::again(lately, now, &LEFT_STUCK));
         self.still = Some((now, estimate));
-        false
+        true
     }
 
     /// What an estimate is put back to that fell without loss and without a queue: it does when packets come unevenly, as when a
@@ -256,7 +278,7 @@ impl Way {
             return None;
         }
         if self.is_by_chance {
-            return Some(self.before_bps.min(wishes.wanted_bps.unwrap_or(u64::MAX)));
+            return Some(self.before_bps.min(wishes.wanted_bps?));
         }
         let fell = *self.fell.get_or_insert(now);
         let is_known = now.saturating_duration_since(fell) >= ABOUT;
@@ -465,7 +487,12 @@ mod tests {
         assert_eq!((asked.way.copies(), outlook.is_lossy), (3, true), "it still loses as much by itself");
         asked.round_trip_ms = 200;
         asked.run(500);
-        assert_eq!((asked.way.copies(), asked.way.hold()), (1, Duration::ZERO));
+        assert_eq!((asked.way.copies(), asked.way.hold()), (1, Duration::from_millis(150)));
+        (asked.loss, asked.round_trip_ms) = (0.0, 50);
+        asked.run(9_000);
+        assert_eq!(asked.way.hold(), Duration::from_millis(150), "it may be lost again in a moment");
+        asked.run(2_000);
+        assert_eq!(asked.way.hold(), Duration::ZERO);
     }
 
     #[test]

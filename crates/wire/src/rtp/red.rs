@@ -1,15 +1,22 @@
 //! RFC 2198: earlier sound packets repeated in later ones, so that a loss costs neither a round trip nor the word it was in.
 
+use std::sync::Arc;
+
 use media::Packet;
 
 /// The time of a repeated packet lies at most this many ticks before that of its carrier (14 bits, §3).
 const OFFSET_MAX: i64 = (1 << 14) - 1;
 /// A repeated packet is at most this long (10 bits, §3).
 const BLOCK_BYTES_MAX: usize = (1 << 10) - 1;
+/// A payload is at most this long where anything is repeated in it: no network cuts such a packet.
+const PAYLOAD_BYTES_MAX: usize = 1_150;
+/// Before each repeated packet.
+const HEADER_BYTES: usize = 4;
 /// Repeated packets in one; browsers send two at most, and more than this is nobody's.
 const BLOCKS_MAX: usize = 32;
 
-/// The payload that carries `primary` and, before it, those of `earlier` (oldest first) that the format can hold.
+/// The payload that carries `primary` and, before it, those of `earlier` (oldest first) that the format and one packet can hold; the newest
+/// of them where not all have room.
 /// `pt` is the payload type of both, of a clock of `rate` ticks a second.
 pub fn wrap<'a>(
     pt: u8,
@@ -22,8 +29,16 @@ pub fn wrap<'a>(
         let fits = (1..=OFFSET_MAX).contains(&offset) && packet.payload.len() <= BLOCK_BYTES_MAX;
         fits.then_some((offset as u32, &packet.payload))
     });
+    let fitting: Vec<_> = fitting.collect();
+    let mut bytes = 1 + primary.payload.len();
+    let has_room = |(_, payload): &&(u32, &Arc<[u8]>)| {
+        bytes += HEADER_BYTES + payload.len();
+        bytes <= PAYLOAD_BYTES_MAX
+    };
+    let kept = fitting.iter().rev().take_while(has_room).count();
+    let fitting = fitting.get(fitting.len() - kept..).unwrap_or_default();
     let mut out = Vec::new();
-    for (offset, payload) in fitting.clone() {
+    for (offset, payload) in fitting {
         let header = 0x8000_0000 | u32::from(pt & 0x7F) << 24 | offset << 10 | payload.len() as u32;
         out.extend(header.to_be_bytes());
     }
@@ -98,6 +113,17 @@ mod tests {
         let wrapped = wrap(111, 48_000, &second, [&first].into_iter());
         // F=1, PT 111, offset 960, length 3; F=0, PT 111; then the two payloads.
         assert_eq!(wrapped, [0x80 | 111, 0x0F, 0x00, 0x03, 111, 1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn no_more_is_repeated_than_one_packet_takes() {
+        let packets: Vec<_> = (0..9).map(|n| packet(n, &[n as u8; 240])).collect();
+        let wrapped = wrap(111, 48_000, &packets[8], packets[..8].iter());
+        let distances: Vec<u64> = unwrap(&wrapped).iter().map(|block| block.distance).collect();
+        assert!(wrapped.len() <= PAYLOAD_BYTES_MAX, "{} bytes", wrapped.len());
+        assert_eq!(distances, [3, 2, 1, 0], "the newest of them");
+        let large = packet(9, &[9; 1_300]);
+        assert_eq!(unwrap(&wrap(111, 48_000, &large, packets.iter())).len(), 1);
     }
 
     #[test]

@@ -294,7 +294,7 @@
       if (names === undefined || (each.type === 'candidate-pair' && !each.nominated)) continue;
       const key = each.kind === undefined ? 'pair' : each.rid === undefined ? each.kind : `${each.kind}-${each.rid}`;
       // Of the many streams of a stage one comes.
-      if (row[key]?.bytesReceived >= each.bytesReceived) continue;
+      if (each.type === 'inbound-rtp' && row[key]?.bytesReceived >= each.bytesReceived) continue;
       row[key] = Object.fromEntries(names.filter((name) => each[name] !== undefined).map((name) => [name, each[name]]));
     }
     samples.push(row);
