@@ -47,6 +47,8 @@ pub(super) struct Publish {
     presence: Presence,
     /// The way here.
     uplink: Uplink,
+    /// Of its sound.
+    meter: Meter,
 }
 
 /// What a publisher writes to, in which layers, and how long it may be silent.
@@ -77,7 +79,6 @@ struct Stream {
     offset: Span,
     /// The frame that opened the newest group.
     opened: Option<Timestamp>,
-    meter: Meter,
 }
 
 /// Where packets come from: a media section, and which layer of it.
@@ -106,6 +107,7 @@ impl Publish {
             demand: Demand::default(),
             presence: Presence::new(limits),
             uplink: Uplink::default(),
+            meter: Meter::default(),
         }
     }
 
@@ -280,7 +282,6 @@ impl Publish {
             stamps: VecDeque::with_capacity(STAMPS),
             offset: Span::ZERO,
             opened: None,
-            meter: Meter::default(),
         });
         Some(self.streams.len() - 1)
     }
@@ -300,7 +301,7 @@ impl Publish {
                     match stream.writer.format().is_video() {
                         true if sync => stream.keyframes.handle_keyframe(now),
                         true => {}
-                        false => self.lanes.handle_sound(now, &mut stream.meter, &frame),
+                        false => self.lanes.handle_sound(now, &mut self.meter, &frame),
                     }
                     match (layer, &stream.codec) {
                         (Some((layer, layered)), Some(codec)) => {

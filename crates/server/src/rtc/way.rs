@@ -2,7 +2,6 @@
 //! argument.
 
 use std::collections::VecDeque;
-use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 use str0m::Rtc;
@@ -11,8 +10,8 @@ use str0m::stats::{MediaEgressStats, PeerStats};
 
 use super::copies::{Copies, Room};
 use super::crowd::{ABOUT, Crowd};
-use super::doubt::Doubt;
-use super::patience::held;
+use super::hold::Hold;
+use super::stuck::Stuck;
 use super::uneven::Uneven;
 
 /// What a way is taken to carry before it has been reckoned: the middle one of a browser's layers, with room to spare.
@@ -21,10 +20,6 @@ pub(super) const ESTIMATE_FIRST: u64 = 1_500_000;
 const FLOOR_EVERY: Duration = Duration::from_secs(1);
 /// Where it is known why estimates are too low. Nothing is estimated for half a second after.
 const FLOOR_SOON: Duration = Duration::from_millis(600);
-/// An estimate that does not rise for so long, without loss or queue, is reckoned anew.
-const STUCK_AFTER: Duration = Duration::from_secs(3);
-/// And not again for so long, twice as long each time.
-const LEFT_STUCK: RangeInclusive<Duration> = Duration::from_secs(3)..=Duration::from_secs(60);
 /// What is lost of a crowded way beyond this is believed at once: no more passes than has passed. The estimate comes to the same,
 /// in steps.
 const LOSS_CLEAR: f32 = 0.15;
@@ -39,15 +34,6 @@ const COPIES_MANY: usize = 4;
 const MISSING_MIN: f32 = 0.02;
 /// Where there are none, sound is not repeated for more than this.
 const MISSING_MAX: f32 = 0.25;
-/// What is lost and asked for again comes a round trip and a half later, and what a viewer takes to ask. Browsers do not hold for that by
-/// themselves: three pictures come at once behind one that was late, and two of them are never shown; of sound it is made up.
-const ASKED_AFTER: Duration = Duration::from_millis(50);
-/// Viewers hold no longer for that, in steps of
-const HOLD_MAX: Duration = Duration::from_millis(600);
-const HOLD_STEP: Duration = Duration::from_millis(50);
-/// They do once much has been lost for so long, which is told of twice then, and for so long after: to hold less and then more again is heard.
-const HELD_FROM: Duration = Duration::from_millis(300);
-const HELD_AFTER: Duration = Duration::from_secs(10);
 /// A round trip measured longer ago tells nothing of a way that loses the reports it is measured by.
 const MEASURED_MAX: Duration = Duration::from_secs(4);
 
@@ -91,17 +77,11 @@ pub(super) struct Way {
     reports: Reports,
     crowd: Crowd,
     copies: Copies,
-    hold: Duration,
-    /// When much was lost last that there was room for.
-    lossy: Option<Instant>,
-    lossy_since: Option<Instant>,
+    hold: Hold,
     /// What was estimated before it fell without a reason that is known, and when it did.
     before_bps: u64,
     fell: Option<Instant>,
-    /// Since when the estimate is about this, and somebody short, without loss or queue.
-    still: Option<(Instant, u64)>,
-    /// It was reckoned anew for that.
-    stuck: Option<Doubt>,
+    stuck: Stuck,
     /// Much is lost by chance, as far as is known: that an estimate falls for it says nothing of room.
     is_by_chance: bool,
     /// What is sent at least, with packets that carry nothing, and what is looked for room for.
@@ -118,13 +98,10 @@ impl Way {
             reports: Reports::default(),
             crowd: Crowd::default(),
             copies: Copies::new(copies_max),
-            hold: Duration::ZERO,
-            lossy: None,
-            lossy_since: None,
+            hold: Hold::default(),
             before_bps: ESTIMATE_FIRST,
             fell: None,
-            still: None,
-            stuck: None,
+            stuck: Stuck::default(),
             is_by_chance: false,
             sought_bps: (0, 0),
             floored: None,
@@ -164,15 +141,7 @@ impl Way {
         self.uneven.handle_way(now, self.crowd.is_uneven(), self.crowd.has_queue(), missing);
         self.copies.handle_loss(now, (loss, self.reports.sent_bps()), room);
         self.is_by_chance = is_lossy && self.copies.is_trusted(now) && !self.crowd.is_uneven();
-        self.lossy.take_if(|at| now.saturating_duration_since(*at) >= HELD_AFTER);
-        if held(&mut self.lossy_since, room == Room::Lossy, now, HELD_FROM) {
-            self.lossy = Some(now);
-        }
-        self.hold = match (self.lossy, round_trip) {
-            (None, _) if self.copies.number() == 1 => Duration::ZERO,
-            (_, Some(round_trip)) if !self.crowd.has_queue() => self.hold.max(hold_for(round_trip)),
-            (_, Some(_) | None) => self.hold,
-        };
+        self.hold.handle_way(now, room, self.copies.number() > 1, round_trip);
         let is_crowded = self.crowd.is_about(now);
         let is_least = is_lossy && loss >= LOSS_TORN && self.copies.number() >= COPIES_MANY;
         let passed = self.reports.passed_bps().filter(|_| is_crowded && !is_lossy && missing >= LOSS_CLEAR);
@@ -184,7 +153,7 @@ impl Way {
     /// What is lost by chance of all that is sent, 0 to 1, where much was lately; `None` where that is not known. On an uneven way what is late
     /// is told to be lost, and without copies part of it may be lost for want of room.
     pub(super) fn missing(&self) -> Option<f32> {
-        let is_known = self.estimate_bps.is_some() && self.lossy.is_some() && !self.crowd.is_uneven();
+        let is_known = self.estimate_bps.is_some() && self.hold.is_lossy() && !self.crowd.is_uneven();
         let within = if self.copies.number() > 1 { MISSING_MIN..=1.0 } else { 0.0..=MISSING_MAX };
         is_known.then_some(self.reports.loss.clamp(*within.start(), *within.end()))
     }
@@ -207,7 +176,7 @@ impl Way {
 
     /// How long the viewer is to hold what comes, because what is lost comes later.
     pub(super) fn hold(&self) -> Duration {
-        self.hold
+        self.hold.long()
     }
 
     /// Has room looked for, and what was misjudged reckoned anew.
@@ -243,30 +212,11 @@ impl Way {
             false => forgiven,
         };
         let floor = wishes.floor_bps.max(likely).filter(|floor| *floor > estimate);
-        let floor = floor.or(self.is_stuck(now, estimate, wishes).then_some(estimate))?;
+        let may_rise = wishes.is_short && !self.crowd.is_about(now);
+        let is_stuck = self.stuck.handle_estimate(now, (estimate, self.reports.sent_bps()), may_rise);
+        let floor = floor.or(is_stuck.then_some(estimate))?;
         (self.floored, self.estimate_bps) = (Some(now), Some(floor));
         Some(floor)
-    }
-
-    /// Somebody has less than it wants, and the estimate does not rise though nothing speaks against it: after loss of little that was
-    /// sent it may be held for ever, without room being looked for, until it is reckoned anew.
-    fn is_stuck(&mut self, now: Instant, estimate: u64, wishes: Wishes) -> bool {
-        let (since, from) = *self.still.get_or_insert((now, estimate));
-        let is_still = (from..=from + from / 20).contains(&estimate);
-        // What is filled up does not rise because it cannot.
-        let is_idle = self.reports.sent_bps().is_some_and(|sent| sent + sent / 4 < estimate);
-        if !is_still || !is_idle || !wishes.is_short || self.crowd.is_about(now) {
-            self.still = Some((now, estimate));
-            return false;
-        }
-        let is_left_alone = self.stuck.is_some_and(|doubt| doubt.holds(now));
-        if is_left_alone || now.saturating_duration_since(since) < STUCK_AFTER {
-            return false;
-        }
-        let lately = self.stuck.filter(|doubt| doubt.is_within(now, doubt.long()));
-        self.stuck = Some(Doubt::again(lately, now, &LEFT_STUCK));
-        self.still = Some((now, estimate));
-        true
     }
 
     /// What an estimate is put back to that fell without loss and without a queue: it does when packets come unevenly, as when a
@@ -284,13 +234,6 @@ impl Way {
         let is_known = now.saturating_duration_since(fell) >= ABOUT;
         (wishes.is_short && is_known).then_some(self.before_bps)
     }
-}
-
-/// How long what is sent again takes on a way of this round trip.
-fn hold_for(round_trip: Duration) -> Duration {
-    let late = round_trip + round_trip / 2 + ASKED_AFTER;
-    let steps = late.as_millis().div_ceil(HOLD_STEP.as_millis()) as u32;
-    (HOLD_STEP * steps).min(HOLD_MAX)
 }
 
 /// What was reported last.
