@@ -136,12 +136,7 @@ impl Copies {
         if self.missing_before.take().is_some_and(|before| self.missing > before * HELPED) {
             return self.doubt(now, loss);
         }
-        // With copies hardly anything is sent again.
-        let sent_once = |bps: u64| if self.number == 1 { (bps as f32 / (1.0 + loss)) as u64 } else { bps };
-        let most = sent_bps.map_or(self.most, |bps| (TOGETHER_BPS_MAX / sent_once(bps).max(1)) as usize);
-        let most = most.clamp(1, self.most).min(if self.number == 1 { FIRST_MAX } else { usize::MAX });
-        let wanted =
-            LADDER.iter().find(|(up_to, _)| loss < *up_to).map_or(1, |(_, number)| *number).min(most);
+        let wanted = self.wanted(loss, sent_bps);
         let missing_with = *self.missing_with.get_or_insert(self.missing);
         let is_spoiled = self.missing > missing_with + SPOILED_LATER && wanted <= self.number;
         if held(&mut self.spoiled, is_spoiled, now, SPOILED_FOR) {
@@ -153,6 +148,15 @@ impl Copies {
         } else if wanted < self.number {
             self.change(now, self.number - 1, loss);
         }
+    }
+
+    /// So many would do, as far as there is room for them on our line.
+    fn wanted(&self, loss: f32, sent_bps: Option<u64>) -> usize {
+        // With copies hardly anything is sent again.
+        let sent_once = |bps: u64| if self.number == 1 { (bps as f32 / (1.0 + loss)) as u64 } else { bps };
+        let most = sent_bps.map_or(self.most, |bps| (TOGETHER_BPS_MAX / sent_once(bps).max(1)) as usize);
+        let most = most.clamp(1, self.most).min(if self.number == 1 { FIRST_MAX } else { usize::MAX });
+        LADDER.iter().find(|(up_to, _)| loss < *up_to).map_or(1, |(_, number)| *number).min(most)
     }
 
     /// As far as is known there is room for copies and they help, or they are about to be tried.

@@ -27,8 +27,8 @@ impl Doubt {
         now < self.until + long
     }
 
-    /// How long it lasts in all.
-    pub(super) fn long(&self) -> Duration {
-        self.long
+    /// It holds, or ended less long ago than it lasted.
+    pub(super) fn is_recent(&self, now: Instant) -> bool {
+        self.is_within(now, self.long)
     }
 }

@@ -38,7 +38,7 @@ impl Stuck {
         if is_left_alone || now.saturating_duration_since(since) < AFTER {
             return false;
         }
-        let lately = self.tried.filter(|doubt| doubt.is_within(now, doubt.long()));
+        let lately = self.tried.filter(|doubt| doubt.is_recent(now));
         (self.tried, self.still) = (Some(Doubt::again(lately, now, &LEFT_ALONE)), Some((now, estimate)));
         true
     }

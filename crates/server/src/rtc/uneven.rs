@@ -55,7 +55,7 @@ impl Uneven {
     /// Where no pictures are sent none is wanted: nothing begins then, and what was held does not grow.
     pub(super) fn floor(&mut self, now: Instant, estimate: u64, wanted: Option<u64>) -> Option<u64> {
         let wanted = wanted.or_else(|| Some(self.held.as_ref()?.bps))?;
-        self.ceiling.take_if(|(_, doubt)| !doubt.is_within(now, doubt.long()));
+        self.ceiling.take_if(|(_, doubt)| !doubt.is_recent(now));
         let highest =
             self.ceiling.filter(|(_, doubt)| doubt.holds(now)).map_or(wanted, |(bps, _)| bps.min(wanted));
         let begun = Held { bps: estimate.min(highest), is_applied: false, loss_before: self.loss };

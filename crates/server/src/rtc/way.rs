@@ -154,8 +154,8 @@ impl Way {
     /// is told to be lost, and without copies part of it may be lost for want of room.
     pub(super) fn missing(&self) -> Option<f32> {
         let is_known = self.estimate_bps.is_some() && self.hold.is_lossy() && !self.crowd.is_uneven();
-        let within = if self.copies.number() > 1 { MISSING_MIN..=1.0 } else { 0.0..=MISSING_MAX };
-        is_known.then_some(self.reports.loss.clamp(*within.start(), *within.end()))
+        let (least, most) = if self.copies.number() > 1 { (MISSING_MIN, 1.0) } else { (0.0, MISSING_MAX) };
+        is_known.then_some(self.reports.loss.clamp(least, most))
     }
 
     /// How often each datagram is sent.

@@ -18,18 +18,13 @@ const BLOCKS_MAX: usize = 32;
 /// The payload that carries `primary` and, before it, those of `earlier` (oldest first) that the format and one packet can hold; the newest
 /// of them where not all have room.
 /// `pt` is the payload type of both, of a clock of `rate` ticks a second.
-pub fn wrap<'a>(
-    pt: u8,
-    rate: u32,
-    primary: &Packet,
-    earlier: impl Iterator<Item = &'a Packet> + Clone,
-) -> Vec<u8> {
+pub fn wrap<'a>(pt: u8, rate: u32, primary: &Packet, earlier: impl Iterator<Item = &'a Packet>) -> Vec<u8> {
     let fitting = earlier.filter_map(|packet| {
         let offset = (primary.at - packet.at).ticks(rate);
         let fits = (1..=OFFSET_MAX).contains(&offset) && packet.payload.len() <= BLOCK_BYTES_MAX;
         fits.then_some((offset as u32, &packet.payload))
     });
-    let fitting: Vec<_> = fitting.collect();
+    let fitting: Vec<(u32, &Arc<[u8]>)> = fitting.collect();
     let mut bytes = 1 + primary.payload.len();
     let has_room = |(_, payload): &&(u32, &Arc<[u8]>)| {
         bytes += HEADER_BYTES + payload.len();
