@@ -6,7 +6,7 @@ import type { Failure } from '../play/policy.ts';
 import { isReachable, watchNetwork } from '../publish/network.ts';
 import { PushLink } from '../publish/push-link.ts';
 import { Exchange, type Fetch } from '../signal/exchange.ts';
-import { askForRobustSound, fragmentOf, wantsCandidates, withFragment } from '../signal/sdp.ts';
+import { askForRobustSound, askForWholeKeyframes, fragmentOf, wantsCandidates, withFragment } from '../signal/sdp.ts';
 import { Slots, TILES, VOICES, type Wanted } from './slots.ts';
 
 const CHANNEL = 'openmic';
@@ -247,7 +247,7 @@ function open(peer: RTCPeerConnection): Parts {
 
 async function offer(peer: RTCPeerConnection, options?: RTCOfferOptions): Promise<string> {
   const made = await peer.createOffer(options);
-  const sdp = askForRobustSound(made.sdp ?? '');
+  const sdp = askForWholeKeyframes(askForRobustSound(made.sdp ?? ''));
   try {
     await peer.setLocalDescription({ type: 'offer', sdp });
   } catch {

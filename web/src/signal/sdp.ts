@@ -41,6 +41,25 @@ function withParameters(fmtp: string): string {
   return `${head} ${[...kept, ...OPUS_PARAMETERS.map(([name, value]) => `${name}=${value}`)].join(';')}`;
 }
 
+/**
+ * Chromium decodes a keyframe of H.264 whose parameter sets came late or not at all by the sets of before: after a
+ * change of layer the picture stands still, with nobody told, until the next keyframe. By this parameter it waits for them.
+ */
+const WHOLE_KEYFRAMES = 'sps-pps-idr-in-keyframe=1';
+
+/** Asks to be shown no keyframe of H.264 without its parameter sets. */
+export function askForWholeKeyframes(description: string): string {
+  return joined(sectionsOf(description).map((section) => (kindOf(section) === 'video' ? wholeH264(section) : section)));
+}
+
+function wholeH264(section: readonly string[]): readonly string[] {
+  const types = section.flatMap((line) => /^a=rtpmap:(\d+) H264\/90000/i.exec(line)?.[1] ?? []);
+  return section.map((line) => {
+    const isOfH264 = types.some((type) => line.startsWith(`a=fmtp:${type} `));
+    return isOfH264 && !line.includes(WHOLE_KEYFRAMES) ? `${line};${WHOLE_KEYFRAMES}` : line;
+  });
+}
+
 /** Whether the answer promises a picture: a stream of sound alone must not be waited for in vain. */
 export function promisesVideo(answer: string): boolean {
   return sectionsOf(answer).some(

@@ -1,7 +1,7 @@
 //! Session descriptions as browsers write them: what is changed, what is kept.
 
 import { describe, expect, it } from 'vitest';
-import { askForRobustSound, fragmentOf, inOneStream, promisesVideo, wantsCandidates, withFragment, withRateHints } from '../../src/signal/sdp.ts';
+import { askForRobustSound, askForWholeKeyframes, fragmentOf, inOneStream, promisesVideo, wantsCandidates, withFragment, withRateHints } from '../../src/signal/sdp.ts';
 
 const lines = (...all: string[]): string => all.map((line) => `${line}\r\n`).join('');
 
@@ -63,6 +63,18 @@ describe('askForRobustSound', () => {
       const cut = OFFER.slice(0, at);
       expect(askForRobustSound(cut).length).toBeGreaterThanOrEqual(cut.trimEnd().length);
     }
+  });
+});
+
+describe('askForWholeKeyframes', () => {
+  const H264 = ['m=video 9 X 102 103 96', 'a=rtpmap:102 H264/90000', 'a=fmtp:102 packetization-mode=1;profile-level-id=42e01f',
+    'a=rtpmap:103 rtx/90000', 'a=fmtp:103 apt=102', 'a=rtpmap:96 VP9/90000', 'a=fmtp:96 profile-id=0'];
+
+  it('asks_so_of_h264_alone_and_once', () => {
+    const once = askForWholeKeyframes(lines('v=0', ...H264));
+    expect(once).toBe(lines('v=0', ...H264).replace('42e01f', '42e01f;sps-pps-idr-in-keyframe=1'));
+    expect(askForWholeKeyframes(once)).toBe(once);
+    expect(askForWholeKeyframes('')).toBe('');
   });
 });
 

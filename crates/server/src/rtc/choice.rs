@@ -65,11 +65,11 @@ impl Choice {
 
     /// It was chosen so for want of room: whatever is sent beside it makes less of that.
     pub(super) fn is_by_room(&self) -> bool {
-        self.decision.reason == Reason::Bandwidth && !self.is_lossy()
+        self.decision.reason == Reason::Bandwidth && !self.is_misjudged()
     }
 
-    /// What is lost is lost by chance.
-    fn is_lossy(&self) -> bool {
+    /// What is lost is lost by chance, or comes unevenly by itself.
+    fn is_misjudged(&self) -> bool {
         self.decision.wishes.floor_bps.is_some()
     }
 

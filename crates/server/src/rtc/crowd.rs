@@ -15,18 +15,17 @@ const QUEUE_MIN: Duration = Duration::from_millis(40);
 const SHORT_MAX: Duration = Duration::from_millis(300);
 /// One that is longer is so by itself when nothing was lost for so long: what is measured first may be measured in a queue.
 const CALM: Duration = Duration::from_secs(5);
-/// A way that goes up and down by this much from one measurement to the next varies by itself; it does until it goes up and down by
-/// less than half of that. A queue fills and empties by and by.
-const UNEVEN: Duration = Duration::from_millis(16);
-/// What it varies by is evened out over so many measurements, which mostly come four times a second; one of them counts as this at most,
-/// for packets come late one after the other behind a keyframe, too.
-const SWINGS_OVER: u32 = 8;
-const SWING_MAX: Duration = Duration::from_millis(64);
-/// How long it is, where it varies, is evened out over so many, and known after so many.
+/// A way by which pictures come so much sooner and later than they were sent, as their receiver tells once a second, varies by itself; until
+/// that is less than half.
+const JITTER: Duration = Duration::from_millis(35);
+/// A queue makes a way vary as well, and longer by more than so many percent of that and a little, or than this.
+const EXPLAINED_PERCENT: u32 = 150;
+const EXPLAINED_MIN: Duration = Duration::from_millis(80);
+const EXPLAINED_MAX: Duration = Duration::from_millis(400);
+/// So long after a queue, what is told is of the queue; and what was told longer ago tells nothing.
+const TOLD_MAX: Duration = Duration::from_secs(3);
+/// How long it is, where it varies, is evened out over so many measurements, which mostly come four times a second.
 const MEAN_OVER: u32 = 16;
-const MEAN_AFTER: u32 = 6;
-/// Until then a queue is what makes it longer by so many times what it varies by.
-const SWINGS_MAX: u32 = 4;
 /// And where not one of so many is shorter than such a way has to be, there is a queue.
 const LATEST: usize = 6;
 /// How much longer a way may have become between two questions.
@@ -45,6 +44,10 @@ pub(super) struct Crowd {
     calm: Option<Instant>,
     /// It is longer than it has to be.
     has_queue: bool,
+    /// Much is lost for another reason than want of room.
+    is_lossy: bool,
+    /// How long it is, as far as that is believed.
+    round_trip: Option<Duration>,
 }
 
 impl Crowd {
@@ -58,33 +61,54 @@ impl Crowd {
         self.has_queue
     }
 
-    /// Packets come so unevenly, without a queue, that what is estimated by when they come is too low.
-    pub(super) fn is_uneven(&self) -> bool {
-        self.swings.mean().is_some() && !self.has_queue
+    /// How long it is now, without a single report that came late.
+    pub(super) fn round_trip(&self) -> Option<Duration> {
+        self.round_trip
     }
 
-    /// Takes what is known now; `true` when much is lost for another reason than want of room.
+    /// It varies by itself, with or without a queue.
+    pub(super) fn varies(&self) -> bool {
+        self.swings.mean().is_some()
+    }
+
+    /// Packets come so unevenly, without a queue, that what is estimated by when they come is too low.
+    pub(super) fn is_uneven(&self) -> bool {
+        self.varies() && !self.has_queue
+    }
+
+    /// Takes by how much pictures come sooner and later than they were sent (interarrival jitter, RFC 3550 §6.4.1).
+    pub(super) fn handle_jitter(&mut self, now: Instant, jitter: Duration) {
+        self.swings.jitter = Some((now, jitter));
+    }
+
+    /// Takes what is known now; `true` when much is lost for another reason than want of room. Once that is known, a single report that
+    /// came late does not end it.
     pub(super) fn handle_report(&mut self, now: Instant, loss: f32, round_trip: Option<Duration>) -> bool {
         if loss >= LOSS_SHORT {
             (self.crowded, self.calm) = (Some(now), Some(now));
         }
         let is_calm = now.saturating_duration_since(*self.calm.get_or_insert(now)) >= CALM;
         let Some(round_trip) = round_trip else {
-            (self.swings, self.has_queue) = (Swings::default(), false);
+            (self.swings, self.has_queue, self.is_lossy, self.round_trip) =
+                (Swings::default(), false, false, None);
             return false;
         };
         self.least.handle_trip(round_trip, loss, is_calm);
         self.swings.handle_trip(round_trip);
-        self.has_queue = match (self.swings.count, self.swings.mean()) {
-            (0, _) => round_trip > self.least.longest(),
-            (_, None) => {
+        self.swings.handle_time(now, self.least.0);
+        let is_known = self.is_lossy && !self.varies();
+        let round_trip = if is_known { self.swings.shorter() } else { round_trip };
+        self.round_trip = Some(round_trip);
+        self.has_queue = match self.swings.mean() {
+            None => {
                 // What it is on the whole is learnt anew each time that it begins to vary.
                 self.least_mean = Least::default();
-                round_trip > self.least.longest() + self.swings.swing * SWINGS_MAX
+                round_trip > self.least.longest()
             }
-            (_, Some(mean)) => {
+            Some(mean) => {
                 self.least_mean.handle_trip(mean, loss, true);
-                let longest = self.least_mean.longest();
+                // When it began, what was measured last was of before in part.
+                let longest = self.least_mean.longest() + self.swings.jitter() / 2;
                 mean > longest || self.swings.latest.iter().all(|latest| *latest > longest)
             }
         };
@@ -92,7 +116,8 @@ impl Crowd {
             self.crowded = Some(now);
         }
         // Where a queue swings, too, what it drops is not lost by chance: only a way that is short at that moment says so.
-        loss >= LOSS_HIGH && !self.has_queue && round_trip <= self.least.longest()
+        self.is_lossy = loss >= LOSS_HIGH && !self.has_queue && round_trip <= self.least.longest();
+        self.is_lossy
     }
 }
 
@@ -120,39 +145,66 @@ impl Least {
     }
 }
 
-/// How much a way varies.
+/// Whether a way varies by itself, and how long it is on the whole then.
 #[derive(Debug, Default)]
 struct Swings {
     /// The last measurements, the newest first.
     latest: [Duration; LATEST],
-    swing: Duration,
-    /// Evened out, and over how many since it varies: 0 where it does not.
+    /// What is measured, evened out.
     mean: Duration,
-    count: u32,
+    /// By how much pictures come sooner and later, and when that was told.
+    jitter: Option<(Instant, Duration)>,
+    /// When it was longer than that explains.
+    queued: Option<Instant>,
+    varies: bool,
 }
 
 impl Swings {
-    /// How long the way is on the whole; `None` where it does not vary, or until that is known.
+    /// How long the way is on the whole; `None` where it does not vary.
     fn mean(&self) -> Option<Duration> {
-        (self.count >= MEAN_AFTER).then_some(self.mean)
+        self.varies.then_some(self.mean)
+    }
+
+    fn jitter(&self) -> Duration {
+        self.jitter.map_or(Duration::ZERO, |(_, jitter)| jitter)
+    }
+
+    /// Of the last two measurements.
+    fn shorter(&self) -> Duration {
+        let [last, before, ..] = self.latest;
+        last.min(before)
+    }
+
+    /// Of the last measurements.
+    fn lately(&self) -> Duration {
+        let known = self.latest.iter().filter(|latest| !latest.is_zero());
+        known.clone().sum::<Duration>() / known.count().max(1) as u32
     }
 
     /// Takes a measurement, or the same once more.
     fn handle_trip(&mut self, round_trip: Duration) {
-        let [last, before, ..] = self.latest;
-        if round_trip == last {
+        if round_trip == self.latest[0] {
             return;
         }
-        let turns = !before.is_zero() && (last > before) == (last > round_trip);
-        let swing = before.abs_diff(last).min(last.abs_diff(round_trip)).min(SWING_MAX);
-        let swing = if turns { swing } else { Duration::ZERO };
-        self.swing = (self.swing * (SWINGS_OVER - 1) + swing) / SWINGS_OVER;
-        let enough = if self.count > 0 { UNEVEN / 2 } else { UNEVEN };
         self.latest.rotate_right(1);
         self.latest[0] = round_trip;
-        self.count = if self.swing >= enough { self.count + 1 } else { 0 };
-        let over = self.count.clamp(1, MEAN_OVER);
-        self.mean = (self.mean * (over - 1) + round_trip) / over;
+        self.mean =
+            if self.varies { (self.mean * (MEAN_OVER - 1) + round_trip) / MEAN_OVER } else { self.lately() };
+    }
+
+    /// Decides anew, on a way that may be as short as this.
+    fn handle_time(&mut self, now: Instant, least: Option<Duration>) {
+        let is_old = |at: Instant| now.saturating_duration_since(at) >= TOLD_MAX;
+        self.jitter.take_if(|(at, _)| is_old(*at));
+        self.queued.take_if(|at| is_old(*at));
+        let jitter = self.jitter();
+        let enough = if self.varies { JITTER / 2 } else { JITTER };
+        let longer = self.lately().saturating_sub(least.unwrap_or_default());
+        let explained = (jitter * EXPLAINED_PERCENT / 100 + EXPLAINED_MIN).min(EXPLAINED_MAX);
+        if jitter >= enough && longer > explained {
+            self.queued = Some(now);
+        }
+        self.varies = jitter >= enough && self.queued.is_none();
     }
 }
 
@@ -163,9 +215,11 @@ mod tests {
     /// Ten questions a second for so long, at this loss and round trip; whether loss had another reason at the end.
     fn ask(crowd: &mut Crowd, now: &mut Instant, seconds: u64, loss: f32, round_trip_ms: u64) -> bool {
         let mut is_lossy = false;
-        for _ in 0..seconds * 10 {
+        for asked in 0..seconds * 10 {
             *now += Duration::from_millis(100);
-            is_lossy = crowd.handle_report(*now, loss, Some(Duration::from_millis(round_trip_ms)));
+            // Never the same to the microsecond.
+            let round_trip = Duration::from_micros(round_trip_ms * 1_000 + asked % 2);
+            is_lossy = crowd.handle_report(*now, loss, Some(round_trip));
         }
         is_lossy
     }
@@ -196,6 +250,7 @@ mod tests {
             let mut queues = 0;
             for round_trip in varied.into_iter().cycle().take(times) {
                 now += Duration::from_millis(250);
+                crowd.handle_jitter(now, Duration::from_millis(110));
                 crowd.handle_report(now, 0.0, Some(Duration::from_millis(round_trip + more)));
                 queues += usize::from(crowd.has_queue());
             }
@@ -209,10 +264,46 @@ mod tests {
     }
 
     #[test]
+    fn a_queue_that_makes_a_way_vary_is_one_and_what_is_told_soon_after_is_of_it() {
+        let (mut crowd, mut now) = (Crowd::default(), Instant::now());
+        ask(&mut crowd, &mut now, 5, 0.0, 40);
+        for (jitter_ms, round_trip_ms) in [(10, 640), (110, 850), (200, 830), (380, 860)] {
+            crowd.handle_jitter(now, Duration::from_millis(jitter_ms));
+            ask(&mut crowd, &mut now, 2, 0.3, round_trip_ms);
+            assert!(crowd.has_queue() && !crowd.varies(), "{round_trip_ms}");
+        }
+        for second in 0..4 {
+            crowd.handle_jitter(now, Duration::from_millis(200));
+            ask(&mut crowd, &mut now, 1, 0.0, 45);
+            assert_eq!(crowd.varies(), second == 3, "{second}");
+        }
+    }
+
+    #[test]
+    fn one_report_that_comes_late_does_not_end_loss_by_chance_and_two_do() {
+        let (mut crowd, mut now) = (Crowd::default(), Instant::now());
+        let mut after = |loss: f32, round_trip_ms| {
+            now += Duration::from_millis(250);
+            crowd.handle_report(now, loss, Some(Duration::from_millis(round_trip_ms)))
+        };
+        assert!(!after(0.3, 50) || after(0.3, 51), "from the first on");
+        for round in 0..40 {
+            assert!(after(0.3, 50 + round % 2) && after(0.3, 210), "{round}");
+            assert!((0..8).all(|_| after(0.3, 60) && after(0.3, 61)), "{round}");
+        }
+        after(0.3, 210);
+        assert!(!after(0.3, 211), "it is longer");
+        assert!(after(0.3, 50));
+        after(0.0, 51);
+        assert!(!after(0.3, 210), "nothing is known before");
+    }
+
+    #[test]
     fn a_queue_that_fills_and_empties_is_one() {
         let (mut crowd, mut now) = (Crowd::default(), Instant::now());
         ask(&mut crowd, &mut now, 5, 0.0, 50);
         for round_trip in [70, 85, 130, 160, 190, 170, 150, 130, 150, 180] {
+            crowd.handle_jitter(now, Duration::from_millis(28));
             ask(&mut crowd, &mut now, 1, 0.0, round_trip);
             assert_eq!(crowd.has_queue(), round_trip > 100, "{round_trip}");
             assert!(!crowd.is_uneven());

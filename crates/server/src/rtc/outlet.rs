@@ -61,6 +61,8 @@ struct Flow {
     kept: usize,
     /// When its way was looked at last.
     reported: Option<Instant>,
+    /// The newest packet that had come when the peer told last.
+    arrived: u64,
 }
 
 /// What its packets say of themselves.
@@ -98,7 +100,7 @@ impl Outlet {
                 marks,
                 numbers: Numbers { base: None, next: first_sequence() },
             },
-            flow: Flow { at_boundary: true, queued: (None, 0), kept: 0, reported: None },
+            flow: Flow { at_boundary: true, queued: (None, 0), kept: 0, reported: None, arrived: 0 },
             resend: Resend::default(),
             repeat: params.red().map(|red| Repeat::new(red, params.pt(), format.clock_rate())),
         })
@@ -187,6 +189,15 @@ impl Outlet {
             repeat.handle_loss(loss);
         }
         self.resend.handle_report(Report { at: stats.timestamp, round_trip: stats.rtt, asked: stats.nacks });
+    }
+
+    /// By how much its packets come sooner and later than they were sent (RFC 3550 §6.4.1), if the peer has told that anew.
+    pub(super) fn take_jitter(&mut self, stats: &MediaEgressStats) -> Option<Duration> {
+        let told = stats.remote.as_ref()?;
+        let newest = *told.maximum_sequence_number;
+        let is_news = std::mem::replace(&mut self.flow.arrived, newest) != newest;
+        let clock_rate = u64::from(self.format.clock_rate());
+        is_news.then(|| Duration::from_micros(u64::from(told.jitter) * 1_000_000 / clock_rate))
     }
 
     /// So much is lost on the whole way, as is known sooner than of each stream.

@@ -15,14 +15,21 @@ const LOSS_OVER: f32 = 15.0;
 /// What turned out too much is left alone; less than so many percent of it is not doubted.
 const DOUBTED: RangeInclusive<Duration> = Duration::from_secs(10)..=Duration::from_secs(160);
 const SAFE_PERCENT: u64 = 85;
+/// It takes some seconds to know that a way is uneven, and the estimate has fallen by then. What was estimated so long before holds.
+const LATELY: Duration = Duration::from_secs(5);
+/// So much is lost, and not only late.
+const LOSS_CLEAR: f32 = 0.22;
 
 /// One way's.
 #[derive(Debug, Default)]
 pub(super) struct Uneven {
     /// Nothing while packets come evenly.
     held: Option<Held>,
+    varies: bool,
     /// What is lost, evened out.
     loss: f32,
+    /// What was estimated at most lately, and when.
+    best: Option<(Instant, u64)>,
     /// What was not too much, and that more was.
     ceiling: Option<(u64, Doubt)>,
 }
@@ -37,6 +44,25 @@ struct Held {
 }
 
 impl Uneven {
+    /// Whether the way varies, to be said several times a second; `true` when it begins to.
+    pub(super) fn handle_varies(&mut self, varies: bool) -> bool {
+        !std::mem::replace(&mut self.varies, varies) && varies
+    }
+
+    /// Takes what is estimated; what is held is not.
+    pub(super) fn handle_estimate(&mut self, now: Instant, bps: u64) {
+        if self.held.is_none()
+            && self.best.is_none_or(|(at, most)| bps >= most || now.saturating_duration_since(at) >= LATELY)
+        {
+            self.best = Some((now, bps));
+        }
+    }
+
+    /// So much is lost that it is not only late.
+    pub(super) fn is_lossy(&self) -> bool {
+        self.loss >= LOSS_CLEAR
+    }
+
     /// Takes what is known now, several times a second.
     pub(super) fn handle_way(&mut self, now: Instant, is_uneven: bool, has_queue: bool, loss: f32) {
         self.loss += (loss - self.loss) / LOSS_OVER;
@@ -58,7 +84,9 @@ impl Uneven {
         self.ceiling.take_if(|(_, doubt)| !doubt.is_recent(now));
         let highest =
             self.ceiling.filter(|(_, doubt)| doubt.holds(now)).map_or(wanted, |(bps, _)| bps.min(wanted));
-        let begun = Held { bps: estimate.min(highest), is_applied: false, loss_before: self.loss };
+        let before = self.best.take().map_or(0, |(_, bps)| bps);
+        let begun =
+            Held { bps: estimate.max(before).min(highest), is_applied: false, loss_before: self.loss };
         let held = self.held.get_or_insert(begun);
         if estimate > held.bps {
             // It rises by itself.
@@ -149,6 +177,34 @@ mod tests {
         }
         assert_eq!(uneven.floor(now, 100_000, Some(2_000_000)), Some(800_000));
         assert_eq!(uneven.floor(now, 100_000, Some(2_000_000)), Some(1_000_000));
+    }
+
+    #[test]
+    fn what_was_estimated_before_it_fell_is_held_from_the_beginning_unless_that_is_long_ago() {
+        for (fell_ms, held) in [(2_000, 1_500_000), (6_000, 200_000)] {
+            let (mut uneven, mut now) = (Uneven::default(), Instant::now());
+            uneven.handle_estimate(now, 1_500_000);
+            for _ in 0..fell_ms / 100 {
+                now += Duration::from_millis(100);
+                uneven.handle_estimate(now, 200_000);
+            }
+            assert_eq!(uneven.floor(now, 200_000, Some(2_000_000)), Some(held));
+            uneven.handle_way(now, false, true, 0.0);
+            let after = uneven.floor(now, 200_000, Some(2_000_000));
+            assert!(after.is_none_or(|bps| bps <= 200_000), "there was a queue: {after:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_lost_for_a_moment_was_late() {
+        let (mut uneven, now) = (Uneven::default(), Instant::now());
+        for _ in 0..60 {
+            uneven.handle_way(now, true, false, 0.28);
+            uneven.handle_way(now, true, false, 0.08);
+            assert!(!uneven.is_lossy());
+        }
+        (0..30).for_each(|_| uneven.handle_way(now, true, false, 0.3));
+        assert!(uneven.is_lossy());
     }
 
     #[test]

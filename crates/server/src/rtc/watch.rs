@@ -199,7 +199,7 @@ impl Watch {
         if let Some(stream) = self.streams.iter_mut().find(|stream| stream.outlet.mid() == stats.mid) {
             stream.outlet.handle_stats(stats);
             if stream.outlet.kind() == Kind::Video {
-                self.way.handle_pictures(stats);
+                self.way.handle_pictures(stats, stream.outlet.take_jitter(stats));
             }
         }
     }

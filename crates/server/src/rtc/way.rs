@@ -42,9 +42,9 @@ const MEASURED_MAX: Duration = Duration::from_secs(4);
 pub(super) struct Outlook {
     /// What the way carries; `None` where nobody reckons that.
     pub(super) estimate_bps: Option<u64>,
-    /// Much is lost, and not for want of room.
-    pub(super) is_lossy: bool,
-    /// And so much that only the least comes through, as often as it is sent.
+    /// The estimate is too low: much is lost, or packets come unevenly, and neither for want of room.
+    pub(super) is_misjudged: bool,
+    /// So much is lost that only the least comes through, as often as it is sent.
     pub(super) is_least: bool,
     /// There was a queue or loss a moment ago.
     pub(super) is_crowded: bool,
@@ -117,8 +117,10 @@ impl Way {
         self.reports.handle_report(stats);
     }
 
-    /// What is told of the pictures alone, once a second: all that is known where nothing is reckoned.
-    pub(super) fn handle_pictures(&mut self, stats: &MediaEgressStats) {
+    /// What is told of the pictures alone, once a second: all that is known where nothing is reckoned. By how much they come sooner and
+    /// later, if that is news.
+    pub(super) fn handle_pictures(&mut self, stats: &MediaEgressStats, jitter: Option<Duration>) {
+        jitter.iter().for_each(|jitter| self.crowd.handle_jitter(stats.timestamp, *jitter));
         let Some(loss) = stats.loss.filter(|_| self.estimate_bps.is_none()) else { return };
         self.reports.handle_told(stats.timestamp, Some(loss), stats.rtt);
     }
@@ -133,21 +135,29 @@ impl Way {
         let (missing, round_trip) = (self.reports.loss, self.reports.round_trip(now));
         let loss = self.copies.of_way(now, missing);
         let is_lossy = self.crowd.handle_report(now, loss, round_trip);
-        let room = match is_lossy {
-            true => Room::Lossy,
-            false if self.crowd.has_queue() => Room::Queue,
-            false => Room::Unknown,
+        if self.uneven.handle_varies(self.crowd.varies()) && self.copies.number() > 1 {
+            // What comes late is told to be lost, and was sent more often for that.
+            self.copies = self.copies.anew();
+        }
+        // On an uneven way what is late is told to be lost.
+        let is_lost = if self.crowd.is_uneven() { self.uneven.is_lossy() } else { is_lossy };
+        let room = match (self.crowd.has_queue(), is_lost) {
+            (true, _) => Room::Queue,
+            (false, true) => Room::Lossy,
+            (false, false) => Room::Unknown,
         };
+        self.estimate_bps.iter().for_each(|bps| self.uneven.handle_estimate(now, *bps));
         self.uneven.handle_way(now, self.crowd.is_uneven(), self.crowd.has_queue(), missing);
         self.copies.handle_loss(now, (loss, self.reports.sent_bps()), room);
         self.is_by_chance = is_lossy && self.copies.is_trusted(now) && !self.crowd.is_uneven();
-        self.hold.handle_way(now, room, self.copies.number() > 1, round_trip);
+        self.hold.handle_way(now, room, self.copies.number() > 1, self.crowd.round_trip());
         let is_crowded = self.crowd.is_about(now);
         let is_least = is_lossy && loss >= LOSS_TORN && self.copies.number() >= COPIES_MANY;
         let passed = self.reports.passed_bps().filter(|_| is_crowded && !is_lossy && missing >= LOSS_CLEAR);
         let before = if self.is_by_chance { self.before_bps } else { 0 };
         let estimate_bps = self.estimate_bps.map(|bps| bps.max(before).min(passed.unwrap_or(u64::MAX)));
-        Outlook { estimate_bps, is_lossy, is_least, is_crowded }
+        let is_misjudged = is_lossy || self.crowd.is_uneven();
+        Outlook { estimate_bps, is_misjudged, is_least, is_crowded }
     }
 
     /// What is lost by chance of all that is sent, 0 to 1, where much was lately; `None` where that is not known. On an uneven way what is late
@@ -318,6 +328,7 @@ mod tests {
         kbps: u64,
         loss: f32,
         round_trip_ms: u64,
+        jitter_ms: u64,
         wishes: Wishes,
     }
 
@@ -332,6 +343,7 @@ mod tests {
                 kbps,
                 loss: 0.0,
                 round_trip_ms: 50,
+                jitter_ms: 1,
                 wishes: Wishes::default(),
             }
         }
@@ -351,10 +363,11 @@ mod tests {
                         (Some(self.loss), Some(self.round_trip_ms + self.asked / 5 % 2)),
                     );
                     self.way.handle_report(&report);
+                    self.way.crowd.handle_jitter(self.now, Duration::from_millis(self.jitter_ms));
                 }
                 if self.asked.is_multiple_of(2) {
                     outlook = self.way.look(self.now);
-                    let floor_bps = self.wishes.floor_bps.filter(|_| outlook.is_lossy);
+                    let floor_bps = self.wishes.floor_bps.filter(|_| outlook.is_misjudged);
                     floor = floor.or(self.way.floor(self.now, Wishes { floor_bps, ..self.wishes }));
                 }
             }
@@ -385,7 +398,7 @@ mod tests {
         let mut asked = Asked::new(300);
         asked.way.handle_estimate(400_000);
         asked.run(6_000);
-        asked.wishes.wanted_bps = Some(1_000_000);
+        (asked.wishes.wanted_bps, asked.jitter_ms) = (Some(1_000_000), 80);
         let varied = [90, 150, 70, 120, 60, 140, 100, 160];
         let mut floors = Vec::new();
         for (round, round_trip_ms) in varied.into_iter().cycle().take(120).enumerate() {
@@ -404,6 +417,26 @@ mod tests {
     }
 
     #[test]
+    fn what_is_late_on_an_uneven_way_is_not_sent_more_often_and_what_is_lost_is() {
+        let mut asked = Asked::new(1_000);
+        asked.run(5_000);
+        asked.jitter_ms = 80;
+        let varied = [90, 150, 70, 120, 60, 140, 100, 160];
+        let mut play = |loss, rounds| {
+            let mut numbers = Vec::new();
+            for round_trip_ms in varied.into_iter().cycle().take(rounds) {
+                (asked.round_trip_ms, asked.loss) = (round_trip_ms, loss);
+                let (outlook, _) = asked.run(250);
+                numbers.push(asked.way.copies());
+                assert!(numbers.len() < 16 || outlook.is_misjudged, "the least is always sent");
+            }
+            numbers
+        };
+        assert_eq!(play(0.15, 60)[16..], [1; 44]);
+        assert!(play(0.4, 60).contains(&3));
+    }
+
+    #[test]
     fn no_more_is_taken_to_pass_a_crowded_way_than_has_passed() {
         let mut asked = Asked::new(2_000);
         asked.way.handle_estimate(2_500_000);
@@ -413,7 +446,11 @@ mod tests {
         assert!(outlook.estimate_bps.is_some_and(|bps| (350_000..450_000).contains(&bps)), "{outlook:?}");
         asked.round_trip_ms = 50;
         let (outlook, _) = asked.run(3_000);
-        assert_eq!((outlook.estimate_bps, outlook.is_lossy), (Some(2_500_000), true), "loss without a queue");
+        assert_eq!(
+            (outlook.estimate_bps, outlook.is_misjudged),
+            (Some(2_500_000), true),
+            "loss without a queue"
+        );
     }
 
     #[test]
@@ -423,11 +460,11 @@ mod tests {
         assert_eq!(asked.way.copies(), 1);
         asked.loss = 0.3;
         let (outlook, _) = asked.run(1_000);
-        assert_eq!((asked.way.copies(), outlook.is_lossy, outlook.is_least), (3, true, false));
+        assert_eq!((asked.way.copies(), outlook.is_misjudged, outlook.is_least), (3, true, false));
         assert_eq!(asked.way.hold(), Duration::from_millis(150), "a round trip and a half, and a little");
         asked.loss = 0.027;
         let (outlook, _) = asked.run(20_000);
-        assert_eq!((asked.way.copies(), outlook.is_lossy), (3, true), "it still loses as much by itself");
+        assert_eq!((asked.way.copies(), outlook.is_misjudged), (3, true), "it still loses as much by itself");
         asked.round_trip_ms = 200;
         asked.run(500);
         assert_eq!((asked.way.copies(), asked.way.hold()), (1, Duration::from_millis(150)));
@@ -473,7 +510,7 @@ mod tests {
         let (mut way, now) = (Way::new(false, 8), Instant::now());
         for second in 0..8 {
             let at = now + Duration::from_secs(second);
-            way.handle_pictures(&MediaEgressStats {
+            let stats = MediaEgressStats {
                 mid: "0".into(),
                 rid: None,
                 bytes: 0,
@@ -485,7 +522,8 @@ mod tests {
                 loss: Some([0.0, 0.0, 0.3, 0.3, 0.027, 0.027, 0.027, 0.027][second as usize]),
                 timestamp: at,
                 remote: None,
-            });
+            };
+            way.handle_pictures(&stats, None);
             way.look(at);
             assert_eq!(way.copies(), if second < 3 { 1 } else { 3 }, "{second}");
         }

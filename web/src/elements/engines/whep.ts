@@ -5,7 +5,7 @@ import { CONTROL_LABEL, ControlChannel } from '../../play/control-channel.ts';
 import { RTC_LIMITS, WhepLink } from '../../play/whep-link.ts';
 import { readSample } from '../../play/rtc-stats.ts';
 import { Exchange } from '../../signal/exchange.ts';
-import { askForRobustSound, fragmentOf, inOneStream, promisesVideo, wantsCandidates, withFragment } from '../../signal/sdp.ts';
+import { askForRobustSound, askForWholeKeyframes, fragmentOf, inOneStream, promisesVideo, wantsCandidates, withFragment } from '../../signal/sdp.ts';
 import type { Engine, EngineContext, EngineFacts } from './engine.ts';
 
 /** How often deadlines are looked at. */
@@ -142,10 +142,10 @@ export class WhepEngine implements Engine {
     }
   }
 
-  /** Makes and sets an offer; with the sound we want even where the browser insists on its own words. */
+  /** Makes and sets an offer; with the sound and the keyframes we want even where the browser insists on its own words. */
   async #offer(options?: RTCOfferOptions): Promise<string> {
     const offer = await this.#peer.createOffer(options);
-    const sdp = askForRobustSound(offer.sdp ?? '');
+    const sdp = askForWholeKeyframes(askForRobustSound(offer.sdp ?? ''));
     try {
       await this.#peer.setLocalDescription({ type: 'offer', sdp });
     } catch {

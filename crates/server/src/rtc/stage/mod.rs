@@ -144,7 +144,8 @@ impl Slots {
         let Some(outlet) = self.slot(stats.mid).and_then(Slot::outlet) else { return };
         outlet.handle_stats(stats);
         if outlet.kind() == Kind::Video {
-            self.way.handle_pictures(stats);
+            let jitter = outlet.take_jitter(stats);
+            self.way.handle_pictures(stats, jitter);
         }
     }
 
