@@ -3,7 +3,8 @@
 
 import type { Failure } from '../play/policy.ts';
 import { Exchange, type Fetch } from '../signal/exchange.ts';
-import { type RateHints, askForRobustSound, fragmentOf, wantsCandidates, withFragment, withRateHints } from '../signal/sdp.ts';
+import { offerToSend } from '../signal/offer.ts';
+import { type RateHints, fragmentOf, wantsCandidates, withFragment, withRateHints } from '../signal/sdp.ts';
 import { CONTROL_CHANNEL, type Encoding } from './layers.ts';
 
 export interface PublishOptions {
@@ -63,7 +64,7 @@ export async function publish(url: string, stream: MediaStream, options: Publish
   try {
     for (const track of stream.getTracks()) send(peer, track, stream, options.encodings);
     if (options.handleControl !== undefined) openControl(peer, options.handleControl, ends.signal);
-    const opened = await exchange.open(await offer(peer));
+    const opened = await exchange.open(await offerToSend(peer));
     if (!opened.ok) throw new PublishError(opened.failure);
     await peer.setRemoteDescription({ type: 'answer', sdp: opened.answer });
     if (wantsCandidates(opened.answer)) tellCandidates(peer, exchange, ends.signal);
@@ -107,7 +108,7 @@ class Descriptions {
 
   async #restart(): Promise<boolean> {
     try {
-      const fragment = await this.#exchange.restart(fragmentOf(await offer(this.#peer, { iceRestart: true })));
+      const fragment = await this.#exchange.restart(fragmentOf(await offerToSend(this.#peer, { iceRestart: true })));
       const sdp = fragment === undefined ? undefined : withFragment(this.#answer, fragment);
       if (sdp === undefined) return false;
       this.#answer = sdp;
@@ -121,7 +122,7 @@ class Descriptions {
 
   async #apply(): Promise<void> {
     if (this.#peer.signalingState !== 'stable') return;
-    await offer(this.#peer);
+    await offerToSend(this.#peer);
     await this.#peer.setRemoteDescription({ type: 'answer', sdp: this.#hinted() });
   }
 
@@ -153,18 +154,6 @@ function preferH264(transceiver: RTCRtpTransceiver): void {
   const isH264 = ({ mimeType }: { readonly mimeType: string }): boolean => /^video\/h264$/i.test(mimeType);
   const preferred = [...codecs.filter(isH264), ...codecs.filter((codec) => !isH264(codec))];
   if (codecs.some(isH264)) transceiver.setCodecPreferences(preferred);
-}
-
-async function offer(peer: RTCPeerConnection, options?: RTCOfferOptions): Promise<string> {
-  const made = await peer.createOffer(options);
-  const sdp = askForRobustSound(made.sdp ?? '');
-  try {
-    await peer.setLocalDescription({ type: 'offer', sdp });
-  } catch {
-    // The browser insists on its own words; the server may still honour ours.
-    await peer.setLocalDescription(made);
-  }
-  return sdp;
 }
 
 function tellCandidates(peer: RTCPeerConnection, exchange: Exchange, signal: AbortSignal): void {

@@ -6,7 +6,8 @@ import type { Failure } from '../play/policy.ts';
 import { isReachable, watchNetwork } from '../publish/network.ts';
 import { PushLink } from '../publish/push-link.ts';
 import { Exchange, type Fetch } from '../signal/exchange.ts';
-import { askForRobustSound, askForWholeKeyframes, fragmentOf, wantsCandidates, withFragment } from '../signal/sdp.ts';
+import { offerToReceive } from '../signal/offer.ts';
+import { fragmentOf, wantsCandidates, withFragment } from '../signal/sdp.ts';
 import { Slots, TILES, VOICES, type Wanted } from './slots.ts';
 
 const CHANNEL = 'openmic';
@@ -117,7 +118,7 @@ export class StageSession {
     const parts = open(connect());
     let session: Session | undefined;
     try {
-      const sdp = await offer(parts.peer);
+      const sdp = await offerToReceive(parts.peer);
       if (this.#ends.signal.aborted) return parts.peer.close();
       session = this.#begin(parts, new Exchange({ url, token, fetch }));
       const opened = await session.exchange.open(sdp);
@@ -245,18 +246,6 @@ function open(peer: RTCPeerConnection): Parts {
   return { peer, voices, tiles, channel: peer.createDataChannel(CHANNEL) };
 }
 
-async function offer(peer: RTCPeerConnection, options?: RTCOfferOptions): Promise<string> {
-  const made = await peer.createOffer(options);
-  const sdp = askForWholeKeyframes(askForRobustSound(made.sdp ?? ''));
-  try {
-    await peer.setLocalDescription({ type: 'offer', sdp });
-  } catch {
-    // The browser insists on its own words; the server may still honour ours.
-    await peer.setLocalDescription(made);
-  }
-  return sdp;
-}
-
 function tellCandidates({ peer, exchange, ends }: Session): void {
   const tell = (): void => {
     if (peer.iceGatheringState !== 'complete' || peer.localDescription === null) return;
@@ -270,7 +259,7 @@ function tellCandidates({ peer, exchange, ends }: Session): void {
 async function restart(session: Session): Promise<boolean> {
   const { peer, exchange } = session;
   try {
-    const fragment = await exchange.restart(fragmentOf(await offer(peer, { iceRestart: true })));
+    const fragment = await exchange.restart(fragmentOf(await offerToReceive(peer, { iceRestart: true })));
     const sdp = fragment === undefined ? undefined : withFragment(session.answer, fragment);
     if (sdp === undefined) return false;
     session.answer = sdp;

@@ -77,6 +77,7 @@ test('plays_by_webrtc_with_picture_and_sound_tells_the_codes_in_order_and_leaves
     assert.equal(requests[0].method, 'POST');
     assert.match(requests[0].body, /a=rtcp-fb:111 nack\r\n/);
     assert.match(requests[0].body, /stereo=1;useinbandfec=1/);
+    assert.match(requests[0].body, /packetization-mode=1\S*;sps-pps-idr-in-keyframe=1/);
     assert.deepEqual([requests.at(-1).method, requests.at(-1).pathname], ['DELETE', '/live/demo/whep/1']);
   }
   assert.deepEqual(complaints, []);

@@ -160,6 +160,11 @@ impl Offer<'_> {
         self.layers.get(index).map_or(0, |layer| layer.packets_bps() + SOUND_BPS)
     }
 
+    /// The estimate is too low, and not for want of room.
+    fn is_misjudged(&self) -> bool {
+        self.way.is_lossy || self.way.is_uneven
+    }
+
     /// So many percent of what the layer takes are there.
     fn fits(&self, index: usize, percent: u64) -> bool {
         if self.way.is_least {
@@ -167,7 +172,7 @@ impl Offer<'_> {
         }
         let has_room =
             self.way.estimate_bps.is_none_or(|estimate| self.needs(index) * percent / 100 <= estimate);
-        has_room || self.way.is_misjudged && index == self.least()
+        has_room || self.is_misjudged() && index == self.least()
     }
 
     /// The best that fits from this one on, or the least.
@@ -223,7 +228,7 @@ impl Chooser {
             wishes: Wishes {
                 desired_bps: self.desired(now, offer.way.estimate_bps, wanted_bps),
                 wanted_bps: sent.filter(|_| !offer.layers.is_empty()).map(|_| wanted_bps),
-                floor_bps: (offer.way.is_misjudged).then(|| offer.needs(offer.least()) * SPARE_PERCENT / 100),
+                floor_bps: offer.is_misjudged().then(|| offer.needs(offer.least()) * SPARE_PERCENT / 100),
                 is_short: self.short && !has_all,
             },
         }
@@ -345,7 +350,7 @@ mod tests {
         start: Instant,
         ms: u64,
         estimate_kbps: Option<u64>,
-        is_misjudged: bool,
+        is_lossy: bool,
         is_least: bool,
         is_crowded: bool,
         behind_ms: u64,
@@ -362,7 +367,7 @@ mod tests {
                 start: Instant::now(),
                 ms: 0,
                 estimate_kbps: estimate_kbps.into(),
-                is_misjudged: false,
+                is_lossy: false,
                 is_least: false,
                 is_crowded: false,
                 behind_ms: 0,
@@ -377,7 +382,8 @@ mod tests {
                     layers: &self.layers,
                     way: Outlook {
                         estimate_bps: self.estimate_kbps.map(|kbps| kbps * 1_000),
-                        is_misjudged: self.is_misjudged,
+                        is_lossy: self.is_lossy,
+                        is_uneven: false,
                         is_least: self.is_least,
                         is_crowded: self.is_crowded,
                     },
@@ -513,7 +519,7 @@ mod tests {
     fn loss_on_a_way_that_has_no_queue_takes_no_pictures_away() {
         let mut viewer = Viewer::new(5_000);
         viewer.run(1_000);
-        (viewer.estimate_kbps, viewer.is_misjudged, viewer.is_crowded) = (Some(60), true, true);
+        (viewer.estimate_kbps, viewer.is_lossy, viewer.is_crowded) = (Some(60), true, true);
         viewer.run(20_000);
         assert_eq!(viewer.pictures(), Pictures::Lane(0));
         (viewer.estimate_kbps, viewer.is_least) = (Some(5_000), true);
@@ -523,7 +529,7 @@ mod tests {
         viewer.run(100);
         let floor = |viewer: &Viewer| viewer.last.expect("it ran").wishes.floor_bps;
         assert!(floor(&viewer).is_some_and(|floor| floor > 150_000 + SOUND_BPS));
-        viewer.is_misjudged = false;
+        viewer.is_lossy = false;
         viewer.run(3_000);
         assert_eq!(viewer.pictures(), Pictures::Withheld, "this is a queue");
         assert_eq!(floor(&viewer), None);
@@ -536,21 +542,21 @@ mod tests {
         viewer.run(3_000);
         assert_eq!(viewer.pictures(), Pictures::Withheld);
         for _ in 0..4 {
-            viewer.is_misjudged = true;
+            viewer.is_lossy = true;
             viewer.run(30_000);
             assert_eq!(viewer.pictures(), Pictures::Lane(0));
-            viewer.is_misjudged = false;
+            viewer.is_lossy = false;
             viewer.run(3_000);
         }
         let mut waited = Vec::new();
         for _ in 0..4 {
-            viewer.is_misjudged = true;
+            viewer.is_lossy = true;
             let from = viewer.ms;
             while viewer.pictures() == Pictures::Withheld {
                 viewer.run(100);
             }
             waited.push(viewer.ms - from);
-            viewer.is_misjudged = false;
+            viewer.is_lossy = false;
             viewer.run(3_000);
         }
         assert!(waited.windows(2).all(|pair| pair[1] > pair[0] * 3 / 2), "{waited:?}");

@@ -188,6 +188,14 @@ impl Copies {
         self.missing_before = None;
     }
 
+    /// What comes late is told to be lost, and was sent more often for that: there is one copy again, without a doubt.
+    pub(super) fn handle_late(&mut self, now: Instant, loss: f32) {
+        if self.number > 1 {
+            self.change(now, 1, loss);
+            self.missing_before = None;
+        }
+    }
+
     /// Of another way nothing is known.
     pub(super) fn anew(&self) -> Self {
         Self::new(self.most)

@@ -2,6 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use str0m::media::Mid;
+
+use super::jitter::{Jitter, Jitters};
+
 /// Loss beyond this, or a queue, about when room was found short says that it was: estimates also fall when packets come
 /// unevenly, and then a layer is gone up to again at once.
 const LOSS_SHORT: f32 = 0.02;
@@ -15,15 +19,22 @@ const QUEUE_MIN: Duration = Duration::from_millis(40);
 const SHORT_MAX: Duration = Duration::from_millis(300);
 /// One that is longer is so by itself when nothing was lost for so long: what is measured first may be measured in a queue.
 const CALM: Duration = Duration::from_secs(5);
-/// A way by which pictures come so much sooner and later than they were sent, as their receiver tells once a second, varies by itself; until
-/// that is less than half.
+/// A way by which pictures come so much sooner and later than they were sent varies by itself; until that is less than half.
 const JITTER: Duration = Duration::from_millis(35);
+/// And by more than the time of so many pictures in percent: one takes up to that of one to come.
+const JITTER_PERCENT: u32 = 150;
 /// A queue makes a way vary as well, and longer by more than so many percent of that and a little, or than this.
 const EXPLAINED_PERCENT: u32 = 150;
 const EXPLAINED_MIN: Duration = Duration::from_millis(80);
 const EXPLAINED_MAX: Duration = Duration::from_millis(400);
-/// So long after a queue, what is told is of the queue; and what was told longer ago tells nothing.
-const TOLD_MAX: Duration = Duration::from_secs(3);
+/// So long after such a queue, what is told is of the queue.
+const QUEUED_MAX: Duration = Duration::from_secs(3);
+/// A round trip that turns by this much from one measurement to the next, evened out over so many, is not longer for a queue when it is
+/// longer by so many times that. A queue fills and empties by and by.
+const SWING_MIN: Duration = Duration::from_millis(16);
+const SWING_MAX: Duration = Duration::from_millis(64);
+const SWINGS_OVER: u32 = 8;
+const SWINGS_MAX: u32 = 4;
 /// How long it is, where it varies, is evened out over so many measurements, which mostly come four times a second.
 const MEAN_OVER: u32 = 16;
 /// And where not one of so many is shorter than such a way has to be, there is a queue.
@@ -39,6 +50,7 @@ pub(super) struct Crowd {
     /// Of what is measured, and of that evened out.
     least: Least,
     least_mean: Least,
+    jitters: Jitters,
     swings: Swings,
     /// Since when hardly anything was lost.
     calm: Option<Instant>,
@@ -76,9 +88,9 @@ impl Crowd {
         self.varies() && !self.has_queue
     }
 
-    /// Takes by how much pictures come sooner and later than they were sent (interarrival jitter, RFC 3550 §6.4.1).
-    pub(super) fn handle_jitter(&mut self, now: Instant, jitter: Duration) {
-        self.swings.jitter = Some((now, jitter));
+    /// By how much the pictures of a stream come sooner and later than they were sent was told anew.
+    pub(super) fn handle_jitter(&mut self, now: Instant, stream: Mid, jitter: Jitter) {
+        self.jitters.handle_told(now, stream, jitter);
     }
 
     /// Takes what is known now; `true` when much is lost for another reason than want of room. Once that is known, a single report that
@@ -95,7 +107,7 @@ impl Crowd {
         };
         self.least.handle_trip(round_trip, loss, is_calm);
         self.swings.handle_trip(round_trip);
-        self.swings.handle_time(now, self.least.0);
+        self.swings.handle_jitter(now, self.jitters.least(now).unwrap_or_default(), self.least.0);
         let is_known = self.is_lossy && !self.varies();
         let round_trip = if is_known { self.swings.shorter() } else { round_trip };
         self.round_trip = Some(round_trip);
@@ -103,12 +115,12 @@ impl Crowd {
             None => {
                 // What it is on the whole is learnt anew each time that it begins to vary.
                 self.least_mean = Least::default();
-                round_trip > self.least.longest()
+                round_trip > self.least.longest() + self.swings.margin()
             }
             Some(mean) => {
                 self.least_mean.handle_trip(mean, loss, true);
                 // When it began, what was measured last was of before in part.
-                let longest = self.least_mean.longest() + self.swings.jitter() / 2;
+                let longest = self.least_mean.longest() + self.swings.jitter / 2;
                 mean > longest || self.swings.latest.iter().all(|latest| *latest > longest)
             }
         };
@@ -152,8 +164,9 @@ struct Swings {
     latest: [Duration; LATEST],
     /// What is measured, evened out.
     mean: Duration,
-    /// By how much pictures come sooner and later, and when that was told.
-    jitter: Option<(Instant, Duration)>,
+    /// By how much it turns, evened out, and by how much pictures come sooner and later.
+    swing: Duration,
+    jitter: Duration,
     /// When it was longer than that explains.
     queued: Option<Instant>,
     varies: bool,
@@ -165,14 +178,17 @@ impl Swings {
         self.varies.then_some(self.mean)
     }
 
-    fn jitter(&self) -> Duration {
-        self.jitter.map_or(Duration::ZERO, |(_, jitter)| jitter)
+    /// So much longer it is without a queue.
+    fn margin(&self) -> Duration {
+        if self.swing >= SWING_MIN { self.swing * SWINGS_MAX } else { Duration::ZERO }
     }
 
     /// Of the last two measurements.
     fn shorter(&self) -> Duration {
-        let [last, before, ..] = self.latest;
-        last.min(before)
+        match self.latest {
+            [last, before, ..] if !before.is_zero() => last.min(before),
+            [last, ..] => last,
+        }
     }
 
     /// Of the last measurements.
@@ -183,9 +199,14 @@ impl Swings {
 
     /// Takes a measurement, or the same once more.
     fn handle_trip(&mut self, round_trip: Duration) {
-        if round_trip == self.latest[0] {
+        let [last, before, ..] = self.latest;
+        if round_trip == last {
             return;
         }
+        let turns = !before.is_zero() && (last > before) == (last > round_trip);
+        let swing = before.abs_diff(last).min(last.abs_diff(round_trip)).min(SWING_MAX);
+        let swing = if turns { swing } else { Duration::ZERO };
+        self.swing = (self.swing * (SWINGS_OVER - 1) + swing) / SWINGS_OVER;
         self.latest.rotate_right(1);
         self.latest[0] = round_trip;
         self.mean =
@@ -193,18 +214,17 @@ impl Swings {
     }
 
     /// Decides anew, on a way that may be as short as this.
-    fn handle_time(&mut self, now: Instant, least: Option<Duration>) {
-        let is_old = |at: Instant| now.saturating_duration_since(at) >= TOLD_MAX;
-        self.jitter.take_if(|(at, _)| is_old(*at));
-        self.queued.take_if(|at| is_old(*at));
-        let jitter = self.jitter();
-        let enough = if self.varies { JITTER / 2 } else { JITTER };
+    fn handle_jitter(&mut self, now: Instant, jitter: Jitter, least: Option<Duration>) {
+        self.jitter = jitter.long;
+        self.queued.take_if(|at| now.saturating_duration_since(*at) >= QUEUED_MAX);
+        let enough = JITTER.max(jitter.interval * JITTER_PERCENT / 100);
+        let is_enough = self.jitter >= if self.varies { enough / 2 } else { enough };
         let longer = self.lately().saturating_sub(least.unwrap_or_default());
-        let explained = (jitter * EXPLAINED_PERCENT / 100 + EXPLAINED_MIN).min(EXPLAINED_MAX);
-        if jitter >= enough && longer > explained {
+        let explained = (self.jitter * EXPLAINED_PERCENT / 100 + EXPLAINED_MIN).min(EXPLAINED_MAX);
+        if is_enough && longer > explained {
             self.queued = Some(now);
         }
-        self.varies = jitter >= enough && self.queued.is_none();
+        self.varies = is_enough && self.queued.is_none();
     }
 }
 
@@ -222,6 +242,11 @@ mod tests {
             is_lossy = crowd.handle_report(*now, loss, Some(round_trip));
         }
         is_lossy
+    }
+
+    fn tell(crowd: &mut Crowd, now: Instant, jitter_ms: u64) {
+        let jitter = Jitter { long: Duration::from_millis(jitter_ms), interval: Duration::from_millis(33) };
+        crowd.handle_jitter(now, "0".into(), jitter);
     }
 
     #[test]
@@ -250,7 +275,7 @@ mod tests {
             let mut queues = 0;
             for round_trip in varied.into_iter().cycle().take(times) {
                 now += Duration::from_millis(250);
-                crowd.handle_jitter(now, Duration::from_millis(110));
+                tell(crowd, now, 110);
                 crowd.handle_report(now, 0.0, Some(Duration::from_millis(round_trip + more)));
                 queues += usize::from(crowd.has_queue());
             }
@@ -268,12 +293,12 @@ mod tests {
         let (mut crowd, mut now) = (Crowd::default(), Instant::now());
         ask(&mut crowd, &mut now, 5, 0.0, 40);
         for (jitter_ms, round_trip_ms) in [(10, 640), (110, 850), (200, 830), (380, 860)] {
-            crowd.handle_jitter(now, Duration::from_millis(jitter_ms));
+            tell(&mut crowd, now, jitter_ms);
             ask(&mut crowd, &mut now, 2, 0.3, round_trip_ms);
             assert!(crowd.has_queue() && !crowd.varies(), "{round_trip_ms}");
         }
         for second in 0..4 {
-            crowd.handle_jitter(now, Duration::from_millis(200));
+            tell(&mut crowd, now, 200);
             ask(&mut crowd, &mut now, 1, 0.0, 45);
             assert_eq!(crowd.varies(), second == 3, "{second}");
         }
@@ -303,7 +328,7 @@ mod tests {
         let (mut crowd, mut now) = (Crowd::default(), Instant::now());
         ask(&mut crowd, &mut now, 5, 0.0, 50);
         for round_trip in [70, 85, 130, 160, 190, 170, 150, 130, 150, 180] {
-            crowd.handle_jitter(now, Duration::from_millis(28));
+            tell(&mut crowd, now, 28);
             ask(&mut crowd, &mut now, 1, 0.0, round_trip);
             assert_eq!(crowd.has_queue(), round_trip > 100, "{round_trip}");
             assert!(!crowd.is_uneven());

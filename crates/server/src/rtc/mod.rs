@@ -14,6 +14,7 @@ mod feed;
 mod feedback;
 mod hold;
 mod ice_tcp;
+mod jitter;
 mod keyframes;
 mod lanes;
 mod late;

@@ -11,6 +11,7 @@ use str0m::rtp::RtpWrite;
 use str0m::stats::MediaEgressStats;
 
 use super::beat::Beat;
+use super::jitter::{Jitter, Sent};
 use super::lanes::{Kind, Lanes, Place};
 use super::line::Line;
 use super::marks::Marks;
@@ -63,6 +64,7 @@ struct Flow {
     reported: Option<Instant>,
     /// The newest packet that had come when the peer told last.
     arrived: u64,
+    sent: Sent,
 }
 
 /// What its packets say of themselves.
@@ -100,7 +102,14 @@ impl Outlet {
                 marks,
                 numbers: Numbers { base: None, next: first_sequence() },
             },
-            flow: Flow { at_boundary: true, queued: (None, 0), kept: 0, reported: None, arrived: 0 },
+            flow: Flow {
+                at_boundary: true,
+                queued: (None, 0),
+                kept: 0,
+                reported: None,
+                arrived: 0,
+                sent: Sent::default(),
+            },
             resend: Resend::default(),
             repeat: params.red().map(|red| Repeat::new(red, params.pt(), format.clock_rate())),
         })
@@ -191,13 +200,14 @@ impl Outlet {
         self.resend.handle_report(Report { at: stats.timestamp, round_trip: stats.rtt, asked: stats.nacks });
     }
 
-    /// By how much its packets come sooner and later than they were sent (RFC 3550 §6.4.1), if the peer has told that anew.
-    pub(super) fn take_jitter(&mut self, stats: &MediaEgressStats) -> Option<Duration> {
+    /// By how much its pictures come sooner and later than they were sent, if the peer has told that anew.
+    pub(super) fn take_jitter(&mut self, stats: &MediaEgressStats) -> Option<Jitter> {
         let told = stats.remote.as_ref()?;
         let newest = *told.maximum_sequence_number;
         let is_news = std::mem::replace(&mut self.flow.arrived, newest) != newest;
         let clock_rate = u64::from(self.format.clock_rate());
-        is_news.then(|| Duration::from_micros(u64::from(told.jitter) * 1_000_000 / clock_rate))
+        let long = Duration::from_micros(u64::from(told.jitter) * 1_000_000 / clock_rate);
+        is_news.then(|| self.flow.sent.of_way(long))
     }
 
     /// So much is lost on the whole way, as is known sooner than of each stream.
@@ -220,6 +230,9 @@ impl Outlet {
         self.told.last = self.told.last.max(Some(told));
         let sequence = self.told.numbers.of(packet.sequence)?;
         let captured = || lanes.captured(place, packet.at);
+        if self.kind == Kind::Video && self.flow.at_boundary {
+            self.flow.sent.handle_picture(Instant::now(), told);
+        }
         self.flow.at_boundary = packet.marker;
         self.flow.queued.1 += packet.payload.len();
         let marks = self.told.marks.mark(packet.at, captured);

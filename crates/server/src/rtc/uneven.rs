@@ -15,7 +15,7 @@ const LOSS_OVER: f32 = 15.0;
 /// What turned out too much is left alone; less than so many percent of it is not doubted.
 const DOUBTED: RangeInclusive<Duration> = Duration::from_secs(10)..=Duration::from_secs(160);
 const SAFE_PERCENT: u64 = 85;
-/// It takes some seconds to know that a way is uneven, and the estimate has fallen by then. What was estimated so long before holds.
+/// It takes some seconds to know that a way is uneven, and the estimate has fallen by then. What was carried so long before holds.
 const LATELY: Duration = Duration::from_secs(5);
 /// So much is lost, and not only late.
 const LOSS_CLEAR: f32 = 0.22;
@@ -26,9 +26,10 @@ pub(super) struct Uneven {
     /// Nothing while packets come evenly.
     held: Option<Held>,
     varies: bool,
-    /// What is lost, evened out.
+    /// What is missing, and what the way itself loses, evened out.
+    missing: f32,
     loss: f32,
-    /// What was estimated at most lately, and when.
+    /// What was carried at most lately, and when.
     best: Option<(Instant, u64)>,
     /// What was not too much, and that more was.
     ceiling: Option<(u64, Doubt)>,
@@ -39,8 +40,8 @@ struct Held {
     bps: u64,
     /// That was put in the place of the last estimate.
     is_applied: bool,
-    /// What was lost when this began.
-    loss_before: f32,
+    /// What was missing when this began.
+    missing_before: f32,
 }
 
 impl Uneven {
@@ -49,11 +50,10 @@ impl Uneven {
         !std::mem::replace(&mut self.varies, varies) && varies
     }
 
-    /// Takes what is estimated; what is held is not.
-    pub(super) fn handle_estimate(&mut self, now: Instant, bps: u64) {
-        if self.held.is_none()
-            && self.best.is_none_or(|(at, most)| bps >= most || now.saturating_duration_since(at) >= LATELY)
-        {
+    /// Takes how much came of what was sent lately, without a queue.
+    pub(super) fn handle_carried(&mut self, now: Instant, bps: Option<u64>) {
+        self.best.take_if(|(at, _)| now.saturating_duration_since(*at) >= LATELY);
+        if let Some(bps) = bps.filter(|bps| self.best.is_none_or(|(_, most)| *bps >= most)) {
             self.best = Some((now, bps));
         }
     }
@@ -64,29 +64,40 @@ impl Uneven {
     }
 
     /// Takes what is known now, several times a second.
-    pub(super) fn handle_way(&mut self, now: Instant, is_uneven: bool, has_queue: bool, loss: f32) {
+    pub(super) fn handle_way(
+        &mut self,
+        now: Instant,
+        (is_uneven, has_queue): (bool, bool),
+        (missing, loss): (f32, f32),
+    ) {
+        self.missing += (missing - self.missing) / LOSS_OVER;
         self.loss += (loss - self.loss) / LOSS_OVER;
         let Some(held) = &self.held else { return };
-        let is_too_much = has_queue || is_uneven && self.loss > held.loss_before + LOSS_MORE;
+        let is_too_much = has_queue || is_uneven && self.missing > held.missing_before + LOSS_MORE;
         if is_too_much {
             let doubt = Doubt::again(self.ceiling.map(|(_, last)| last), now, &DOUBTED);
-            self.ceiling = Some((held.bps * SAFE_PERCENT / 100, doubt));
+            (self.ceiling, self.best) = (Some((held.bps * SAFE_PERCENT / 100, doubt)), None);
         }
         if is_too_much || !is_uneven {
             self.held = None;
         }
     }
 
+    /// No more than what was not too much, while more is doubted.
+    pub(super) fn bounded(&mut self, now: Instant, bps: Option<u64>) -> Option<u64> {
+        self.ceiling.take_if(|(_, doubt)| !doubt.is_recent(now));
+        let ceiling = self.ceiling.filter(|(_, doubt)| doubt.holds(now)).map_or(u64::MAX, |(bps, _)| bps);
+        bps.map(|bps| bps.min(ceiling))
+    }
+
     /// What is to be put in the place of the estimate, if it has fallen below that; no more than what is wanted.
     /// Where no pictures are sent none is wanted: nothing begins then, and what was held does not grow.
     pub(super) fn floor(&mut self, now: Instant, estimate: u64, wanted: Option<u64>) -> Option<u64> {
         let wanted = wanted.or_else(|| Some(self.held.as_ref()?.bps))?;
-        self.ceiling.take_if(|(_, doubt)| !doubt.is_recent(now));
-        let highest =
-            self.ceiling.filter(|(_, doubt)| doubt.holds(now)).map_or(wanted, |(bps, _)| bps.min(wanted));
-        let before = self.best.take().map_or(0, |(_, bps)| bps);
+        let highest = self.bounded(now, Some(wanted))?;
+        let before = self.best.map_or(0, |(_, bps)| bps);
         let begun =
-            Held { bps: estimate.max(before).min(highest), is_applied: false, loss_before: self.loss };
+            Held { bps: estimate.max(before).min(highest), is_applied: false, missing_before: self.missing };
         let held = self.held.get_or_insert(begun);
         if estimate > held.bps {
             // It rises by itself.
@@ -125,7 +136,7 @@ mod tests {
         fn run(&mut self, ms: u64, (is_uneven, has_queue): (bool, bool), loss: f32) -> u64 {
             for _ in 0..ms / 100 {
                 self.now += Duration::from_millis(100);
-                self.uneven.handle_way(self.now, is_uneven, has_queue, loss);
+                self.uneven.handle_way(self.now, (is_uneven, has_queue), (loss, loss));
                 if !is_uneven || self.now < self.floored + EVERY {
                     continue;
                 }
@@ -172,7 +183,7 @@ mod tests {
         let (mut uneven, now) = (Uneven::default(), Instant::now());
         uneven.floor(now, 500_000, Some(2_000_000));
         for bps in [600_000, 700_000, 800_000] {
-            uneven.handle_way(now, true, false, 0.0);
+            uneven.handle_way(now, (true, false), (0.0, 0.0));
             assert_eq!(uneven.floor(now, bps, Some(2_000_000)), None);
         }
         assert_eq!(uneven.floor(now, 100_000, Some(2_000_000)), Some(800_000));
@@ -180,16 +191,16 @@ mod tests {
     }
 
     #[test]
-    fn what_was_estimated_before_it_fell_is_held_from_the_beginning_unless_that_is_long_ago() {
+    fn what_was_carried_before_it_fell_is_held_from_the_beginning_unless_that_is_long_ago() {
         for (fell_ms, held) in [(2_000, 1_500_000), (6_000, 200_000)] {
             let (mut uneven, mut now) = (Uneven::default(), Instant::now());
-            uneven.handle_estimate(now, 1_500_000);
+            uneven.handle_carried(now, Some(1_500_000));
             for _ in 0..fell_ms / 100 {
                 now += Duration::from_millis(100);
-                uneven.handle_estimate(now, 200_000);
+                uneven.handle_carried(now, Some(200_000));
             }
             assert_eq!(uneven.floor(now, 200_000, Some(2_000_000)), Some(held));
-            uneven.handle_way(now, false, true, 0.0);
+            uneven.handle_way(now, (false, true), (0.0, 0.0));
             let after = uneven.floor(now, 200_000, Some(2_000_000));
             assert!(after.is_none_or(|bps| bps <= 200_000), "there was a queue: {after:?}");
         }
@@ -199,18 +210,18 @@ mod tests {
     fn what_is_lost_for_a_moment_was_late() {
         let (mut uneven, now) = (Uneven::default(), Instant::now());
         for _ in 0..60 {
-            uneven.handle_way(now, true, false, 0.28);
-            uneven.handle_way(now, true, false, 0.08);
+            uneven.handle_way(now, (true, false), (0.28, 0.28));
+            uneven.handle_way(now, (true, false), (0.08, 0.08));
             assert!(!uneven.is_lossy());
         }
-        (0..30).for_each(|_| uneven.handle_way(now, true, false, 0.3));
+        (0..30).for_each(|_| uneven.handle_way(now, (true, false), (0.3, 0.3)));
         assert!(uneven.is_lossy());
     }
 
     #[test]
     fn where_no_pictures_are_sent_nothing_begins() {
         let (mut uneven, now) = (Uneven::default(), Instant::now());
-        uneven.handle_way(now, true, false, 0.0);
+        uneven.handle_way(now, (true, false), (0.0, 0.0));
         assert_eq!(uneven.floor(now, 100_000, None), None);
         assert_eq!(uneven.floor(now, 400_000, Some(1_000_000)), Some(400_000));
         for _ in 0..5 {

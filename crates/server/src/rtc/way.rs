@@ -11,6 +11,7 @@ use str0m::stats::{MediaEgressStats, PeerStats};
 use super::copies::{Copies, Room};
 use super::crowd::{ABOUT, Crowd};
 use super::hold::Hold;
+use super::jitter::Jitter;
 use super::stuck::Stuck;
 use super::uneven::Uneven;
 
@@ -42,8 +43,10 @@ const MEASURED_MAX: Duration = Duration::from_secs(4);
 pub(super) struct Outlook {
     /// What the way carries; `None` where nobody reckons that.
     pub(super) estimate_bps: Option<u64>,
-    /// The estimate is too low: much is lost, or packets come unevenly, and neither for want of room.
-    pub(super) is_misjudged: bool,
+    /// Much is lost, and not for want of room.
+    pub(super) is_lossy: bool,
+    /// Packets come unevenly, and not for want of room, so that the estimate is too low.
+    pub(super) is_uneven: bool,
     /// So much is lost that only the least comes through, as often as it is sent.
     pub(super) is_least: bool,
     /// There was a queue or loss a moment ago.
@@ -119,8 +122,8 @@ impl Way {
 
     /// What is told of the pictures alone, once a second: all that is known where nothing is reckoned. By how much they come sooner and
     /// later, if that is news.
-    pub(super) fn handle_pictures(&mut self, stats: &MediaEgressStats, jitter: Option<Duration>) {
-        jitter.iter().for_each(|jitter| self.crowd.handle_jitter(stats.timestamp, *jitter));
+    pub(super) fn handle_pictures(&mut self, stats: &MediaEgressStats, jitter: Option<Jitter>) {
+        jitter.into_iter().for_each(|jitter| self.crowd.handle_jitter(stats.timestamp, stats.mid, jitter));
         let Some(loss) = stats.loss.filter(|_| self.estimate_bps.is_none()) else { return };
         self.reports.handle_told(stats.timestamp, Some(loss), stats.rtt);
     }
@@ -135,29 +138,29 @@ impl Way {
         let (missing, round_trip) = (self.reports.loss, self.reports.round_trip(now));
         let loss = self.copies.of_way(now, missing);
         let is_lossy = self.crowd.handle_report(now, loss, round_trip);
-        if self.uneven.handle_varies(self.crowd.varies()) && self.copies.number() > 1 {
-            // What comes late is told to be lost, and was sent more often for that.
-            self.copies = self.copies.anew();
+        let is_uneven = self.crowd.is_uneven();
+        if self.uneven.handle_varies(self.crowd.varies()) {
+            self.copies.handle_late(now, loss);
         }
         // On an uneven way what is late is told to be lost.
-        let is_lost = if self.crowd.is_uneven() { self.uneven.is_lossy() } else { is_lossy };
+        let is_lost = if is_uneven { self.uneven.is_lossy() } else { is_lossy };
         let room = match (self.crowd.has_queue(), is_lost) {
             (true, _) => Room::Queue,
             (false, true) => Room::Lossy,
             (false, false) => Room::Unknown,
         };
-        self.estimate_bps.iter().for_each(|bps| self.uneven.handle_estimate(now, *bps));
-        self.uneven.handle_way(now, self.crowd.is_uneven(), self.crowd.has_queue(), missing);
+        let carried = self.reports.passed_bps().filter(|_| !self.crowd.has_queue());
+        self.uneven.handle_carried(now, carried);
+        self.uneven.handle_way(now, (is_uneven, self.crowd.has_queue()), (missing, loss));
         self.copies.handle_loss(now, (loss, self.reports.sent_bps()), room);
-        self.is_by_chance = is_lossy && self.copies.is_trusted(now) && !self.crowd.is_uneven();
+        self.is_by_chance = is_lossy && self.copies.is_trusted(now) && !is_uneven;
         self.hold.handle_way(now, room, self.copies.number() > 1, self.crowd.round_trip());
         let is_crowded = self.crowd.is_about(now);
         let is_least = is_lossy && loss >= LOSS_TORN && self.copies.number() >= COPIES_MANY;
         let passed = self.reports.passed_bps().filter(|_| is_crowded && !is_lossy && missing >= LOSS_CLEAR);
         let before = if self.is_by_chance { self.before_bps } else { 0 };
         let estimate_bps = self.estimate_bps.map(|bps| bps.max(before).min(passed.unwrap_or(u64::MAX)));
-        let is_misjudged = is_lossy || self.crowd.is_uneven();
-        Outlook { estimate_bps, is_misjudged, is_least, is_crowded }
+        Outlook { estimate_bps, is_lossy, is_uneven, is_least, is_crowded }
     }
 
     /// What is lost by chance of all that is sent, 0 to 1, where much was lately; `None` where that is not known. On an uneven way what is late
@@ -221,7 +224,8 @@ impl Way {
             }
             false => forgiven,
         };
-        let floor = wishes.floor_bps.max(likely).filter(|floor| *floor > estimate);
+        let least = if is_uneven { self.uneven.bounded(now, wishes.floor_bps) } else { wishes.floor_bps };
+        let floor = least.max(likely).filter(|floor| *floor > estimate);
         let may_rise = wishes.is_short && !self.crowd.is_about(now);
         let is_stuck = self.stuck.handle_estimate(now, (estimate, self.reports.sent_bps()), may_rise);
         let floor = floor.or(is_stuck.then_some(estimate))?;
@@ -363,11 +367,13 @@ mod tests {
                         (Some(self.loss), Some(self.round_trip_ms + self.asked / 5 % 2)),
                     );
                     self.way.handle_report(&report);
-                    self.way.crowd.handle_jitter(self.now, Duration::from_millis(self.jitter_ms));
+                    let long = Duration::from_millis(self.jitter_ms);
+                    let jitter = Jitter { long, interval: Duration::from_millis(33) };
+                    self.way.crowd.handle_jitter(self.now, "0".into(), jitter);
                 }
                 if self.asked.is_multiple_of(2) {
                     outlook = self.way.look(self.now);
-                    let floor_bps = self.wishes.floor_bps.filter(|_| outlook.is_misjudged);
+                    let floor_bps = self.wishes.floor_bps.filter(|_| outlook.is_lossy);
                     floor = floor.or(self.way.floor(self.now, Wishes { floor_bps, ..self.wishes }));
                 }
             }
@@ -428,7 +434,7 @@ mod tests {
                 (asked.round_trip_ms, asked.loss) = (round_trip_ms, loss);
                 let (outlook, _) = asked.run(250);
                 numbers.push(asked.way.copies());
-                assert!(numbers.len() < 16 || outlook.is_misjudged, "the least is always sent");
+                assert!(numbers.len() < 16 || outlook.is_uneven, "the least is always sent");
             }
             numbers
         };
@@ -446,11 +452,7 @@ mod tests {
         assert!(outlook.estimate_bps.is_some_and(|bps| (350_000..450_000).contains(&bps)), "{outlook:?}");
         asked.round_trip_ms = 50;
         let (outlook, _) = asked.run(3_000);
-        assert_eq!(
-            (outlook.estimate_bps, outlook.is_misjudged),
-            (Some(2_500_000), true),
-            "loss without a queue"
-        );
+        assert_eq!((outlook.estimate_bps, outlook.is_lossy), (Some(2_500_000), true), "loss without a queue");
     }
 
     #[test]
@@ -460,11 +462,11 @@ mod tests {
         assert_eq!(asked.way.copies(), 1);
         asked.loss = 0.3;
         let (outlook, _) = asked.run(1_000);
-        assert_eq!((asked.way.copies(), outlook.is_misjudged, outlook.is_least), (3, true, false));
+        assert_eq!((asked.way.copies(), outlook.is_lossy, outlook.is_least), (3, true, false));
         assert_eq!(asked.way.hold(), Duration::from_millis(150), "a round trip and a half, and a little");
         asked.loss = 0.027;
         let (outlook, _) = asked.run(20_000);
-        assert_eq!((asked.way.copies(), outlook.is_misjudged), (3, true), "it still loses as much by itself");
+        assert_eq!((asked.way.copies(), outlook.is_lossy), (3, true), "it still loses as much by itself");
         asked.round_trip_ms = 200;
         asked.run(500);
         assert_eq!((asked.way.copies(), asked.way.hold()), (1, Duration::from_millis(150)));

@@ -5,7 +5,8 @@ import { CONTROL_LABEL, ControlChannel } from '../../play/control-channel.ts';
 import { RTC_LIMITS, WhepLink } from '../../play/whep-link.ts';
 import { readSample } from '../../play/rtc-stats.ts';
 import { Exchange } from '../../signal/exchange.ts';
-import { askForRobustSound, askForWholeKeyframes, fragmentOf, inOneStream, promisesVideo, wantsCandidates, withFragment } from '../../signal/sdp.ts';
+import { offerToReceive } from '../../signal/offer.ts';
+import { fragmentOf, inOneStream, promisesVideo, wantsCandidates, withFragment } from '../../signal/sdp.ts';
 import type { Engine, EngineContext, EngineFacts } from './engine.ts';
 
 /** How often deadlines are looked at. */
@@ -123,7 +124,7 @@ export class WhepEngine implements Engine {
     const peer = this.#peer;
     try {
       for (const kind of ['audio', 'video']) peer.addTransceiver(kind, { direction: 'recvonly' });
-      const opened = await this.#exchange.open(await this.#offer());
+      const opened = await this.#exchange.open(await offerToReceive(this.#peer));
       if (this.#destroyed) return;
       if (!opened.ok) {
         this.#link.handleFailure(opened.failure);
@@ -142,18 +143,6 @@ export class WhepEngine implements Engine {
     }
   }
 
-  /** Makes and sets an offer; with the sound and the keyframes we want even where the browser insists on its own words. */
-  async #offer(options?: RTCOfferOptions): Promise<string> {
-    const offer = await this.#peer.createOffer(options);
-    const sdp = askForWholeKeyframes(askForRobustSound(offer.sdp ?? ''));
-    try {
-      await this.#peer.setLocalDescription({ type: 'offer', sdp });
-    } catch {
-      await this.#peer.setLocalDescription(offer);
-    }
-    return sdp;
-  }
-
   /** Once and all together, where the server can use them. */
   #tellCandidates(): void {
     const { iceGatheringState, localDescription } = this.#peer;
@@ -166,7 +155,7 @@ export class WhepEngine implements Engine {
     const peer = this.#peer;
     let accepted = false;
     try {
-      const fragment = await this.#exchange.restart(fragmentOf(await this.#offer({ iceRestart: true })));
+      const fragment = await this.#exchange.restart(fragmentOf(await offerToReceive(this.#peer, { iceRestart: true })));
       const before = peer.remoteDescription?.sdp ?? '';
       const sdp = fragment === undefined ? undefined : withFragment(before, fragment);
       if (sdp !== undefined) await peer.setRemoteDescription({ type: 'answer', sdp });

@@ -127,8 +127,8 @@ impl Sharing {
             true => Some(0),
             false => conditions.way.estimate_bps.map(|bps| (bps * 100 / percent).saturating_sub(sound)),
         };
-        let most = allot(budget(100), conditions.way.is_misjudged, wanted);
-        let safe = allot(budget(SPARE_PERCENT), conditions.way.is_misjudged, wanted);
+        let most = allot(budget(100), conditions.way.is_lossy, wanted);
+        let safe = allot(budget(SPARE_PERCENT), conditions.way.is_lossy, wanted);
         let current: Vec<Option<Option<usize>>> = wanted.iter().map(|tile| self.current(tile)).collect();
         let allowed =
             self.allowed(now, conditions, wanted, Lots { current: &current, most: &most, safe: &safe });
@@ -161,7 +161,7 @@ impl Sharing {
             wishes: Wishes {
                 desired_bps: self.desired(now, conditions.way.estimate_bps, wanted_bps),
                 wanted_bps: next.iter().any(Option::is_some).then_some(wanted_bps),
-                floor_bps: conditions.way.is_misjudged.then_some(floor),
+                floor_bps: conditions.way.is_lossy.then_some(floor),
                 is_short: self.is_short,
             },
         }
