@@ -2,36 +2,35 @@
 
 import { askForRobustSound, askForWholeKeyframes } from './sdp.ts';
 
+/** What an `RTCPeerConnection` does for an offer. */
+interface Offerer {
+  createOffer(options?: Options): Promise<{ readonly sdp?: string }>;
+  setLocalDescription(description: { type: 'offer'; sdp: string }): Promise<void>;
+}
+
+interface Options {
+  iceRestart?: boolean;
+}
+
 /** Makes and sets an offer to receive, with the sound and the keyframes that we want; tells what to send. */
-export async function offerToReceive(peer: RTCPeerConnection, options?: RTCOfferOptions): Promise<string> {
-  const made = await peer.createOffer(options);
-  const robust = askForRobustSound(made.sdp ?? '');
-  return setFirst(peer, [askForWholeKeyframes(robust), robust], made);
+export async function offerToReceive(peer: Offerer, options?: Options): Promise<string> {
+  const { sdp: made = '' } = await peer.createOffer(options);
+  const robust = askForRobustSound(made);
+  return setFirst(peer, askForWholeKeyframes(robust), [robust, made]);
 }
 
 /** The same to send. */
-export async function offerToSend(peer: RTCPeerConnection, options?: RTCOfferOptions): Promise<string> {
-  const made = await peer.createOffer(options);
-  return setFirst(peer, [askForRobustSound(made.sdp ?? '')], made);
+export async function offerToSend(peer: Offerer, options?: Options): Promise<string> {
+  const { sdp: made = '' } = await peer.createOffer(options);
+  return setFirst(peer, askForRobustSound(made), [made]);
 }
 
 /**
- * Sets the first of these that the browser takes, or what it made itself. The first is what to send in any case: the
- * server may honour what the browser would not say.
+ * Sets what is wished, or the first of the others that the browser takes. What is wished is sent in any case: the server
+ * may honour what the browser would not say.
  */
-async function setFirst(
-  peer: RTCPeerConnection,
-  [wished = '', ...others]: readonly string[],
-  made: RTCLocalSessionDescriptionInit,
-): Promise<string> {
-  for (const sdp of [wished, ...others]) {
-    try {
-      await peer.setLocalDescription({ type: 'offer', sdp });
-      return wished;
-    } catch {
-      // The next has fewer wishes.
-    }
-  }
-  await peer.setLocalDescription(made);
+async function setFirst(peer: Offerer, wished: string, others: readonly string[]): Promise<string> {
+  const set = (sdp: string): Promise<void> => peer.setLocalDescription({ type: 'offer', sdp });
+  await others.reduce((before, sdp) => before.catch(() => set(sdp)), set(wished));
   return wished;
 }
