@@ -12,9 +12,10 @@ use str0m::stats::MediaEgressStats;
 
 use super::beat::Beat;
 use super::jitter::{Jitter, Sent};
-use super::lanes::{Kind, Lanes, Place};
+use super::lanes::Kind;
 use super::line::Line;
 use super::marks::Marks;
+use super::reading::Reading;
 use super::repeat::Repeat;
 use super::resend::{self, Report, Resend};
 
@@ -217,19 +218,14 @@ impl Outlet {
         }
     }
 
-    /// Sends a packet that was read at `place` of `lanes`. Tells the RTP time that it has now, if it keeps the source's time
+    /// Sends the packet that was read last. Tells the RTP time that it has now, if it keeps the source's time
     /// and does not go by faster.
-    pub(super) fn write(
-        &mut self,
-        rtc: &mut Rtc,
-        (lanes, place): (&Lanes, Place),
-        packet: Packet,
-    ) -> Option<u32> {
+    pub(super) fn write(&mut self, rtc: &mut Rtc, reading: &Reading, packet: Packet) -> Option<u32> {
         let own = packet.at + self.told.shift;
         let told = self.told.line.map(own);
         self.told.last = self.told.last.max(Some(told));
         let sequence = self.told.numbers.of(packet.sequence)?;
-        let captured = || lanes.captured(place, packet.at);
+        let captured = || reading.lanes().captured(reading.place(), packet.at);
         if self.kind == Kind::Video && self.flow.at_boundary {
             self.flow.sent.handle_picture(Instant::now(), told);
         }
@@ -246,6 +242,9 @@ impl Outlet {
         let write = RtpWrite::new(pt, sequence.into(), time, wall(self.told.zero, told), payload);
         let is_video = self.kind == Kind::Video;
         let write = write.marker(packet.marker).nackable(is_video).ext_vals(marks);
+        if reading.opens() {
+            self.resend.handle_opening();
+        }
         let kept = if is_video { self.resend.handle_packet() } else { None };
         if let Some(stream) = rtc.direct_api().stream_tx_by_mid(self.mid, None) {
             if let Some(kept) = kept {

@@ -30,6 +30,8 @@ pub(super) struct Reading {
     next: Option<Next>,
     /// Nothing is sent until a group opens.
     awaits_group: bool,
+    /// What was read last opens one.
+    opens: bool,
 }
 
 /// A lane that is changed to once a group of it opens.
@@ -61,7 +63,7 @@ impl Reading {
     /// Reads this lane; it is to be joined before anything is read.
     pub(super) fn new(lanes: &Arc<Lanes>, place: Place) -> Self {
         let consumer = lanes.read(place);
-        Self { lanes: Arc::clone(lanes), place, consumer, next: None, awaits_group: true }
+        Self { lanes: Arc::clone(lanes), place, consumer, next: None, awaits_group: true, opens: false }
     }
 
     pub(super) fn place(&self) -> Place {
@@ -83,6 +85,11 @@ impl Reading {
     /// Nothing is sent until a group opens.
     pub(super) fn awaits_group(&self) -> bool {
         self.awaits_group
+    }
+
+    /// What was read last opens a group.
+    pub(super) fn opens(&self) -> bool {
+        self.opens
     }
 
     /// It goes on with what it reads.
@@ -127,7 +134,7 @@ impl Reading {
                     if self.awaits_group && !read.opens_group {
                         continue;
                     }
-                    self.awaits_group = false;
+                    (self.awaits_group, self.opens) = (false, read.opens_group);
                     return Poll::Ready(Got::Packet(read.item, read.head.map(|format| *format)));
                 }
                 Some(Err(_behind)) => return Poll::Ready(Got::Behind),
@@ -181,7 +188,7 @@ impl Reading {
         }
         let Next { lanes, place, consumer, opening } = self.next.take()?;
         let Opening { packet, format, .. } = opening?;
-        *self = Self { lanes, place, consumer, next: None, awaits_group: false };
+        *self = Self { lanes, place, consumer, next: None, awaits_group: false, opens: true };
         Some((packet, format))
     }
 

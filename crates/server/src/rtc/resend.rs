@@ -25,11 +25,15 @@ const ROUND_TRIP_UNKNOWN: Duration = Duration::from_millis(200);
 /// A viewer that has asked for nothing in so many reports, one a second, waits for nothing that is let go.
 const CALM: u32 = 3;
 
-/// What one stream of a viewer keeps. To change it lets go of what is kept, so it follows the need in coarse steps.
+/// What one stream of a viewer keeps. To change it lets go of what is kept, and of that something may have been lost a moment ago that
+/// the viewer will ask for: without it its picture would stand still for seconds. So it follows the need in coarse steps, where a group
+/// opens, for which nothing of before is needed.
 #[derive(Debug, Default)]
 pub(super) struct Resend {
     kept: usize,
     change: Option<usize>,
+    /// What is to be kept from the next group on.
+    later: Option<usize>,
     /// Packets since the last report, and when that was.
     written: u32,
     reported: Option<Instant>,
@@ -52,9 +56,15 @@ impl Resend {
     pub(super) fn handle_join(&mut self, packets: usize) {
         self.calm = 0;
         let wanted = packets.saturating_add(FOLLOWING).clamp(JOINED, KEPT_MAX);
+        self.later = None;
         if wanted > self.kept {
             self.change = Some(wanted);
         }
+    }
+
+    /// The next packet opens a group.
+    pub(super) fn handle_opening(&mut self) {
+        self.change = self.change.or(self.later.take());
     }
 
     /// A packet is written; `Some` when another number is to be kept from it on.
@@ -75,10 +85,13 @@ impl Resend {
         // A quarter more, as keyframes come in one piece.
         let wanted = (rate * age.as_secs_f32() * 1.25) as usize;
         let wanted = wanted.clamp(KEPT_MIN, KEPT_MAX);
-        // What one that asks is waiting for may be among what is kept, and without it its picture stands still for seconds.
         let is_spare = self.calm >= CALM && self.kept >= wanted * 2;
-        if is_spare || wanted > self.kept + self.kept / 2 {
-            self.change = Some(wanted);
+        let is_little = wanted > self.kept + self.kept / 2;
+        // What is little does not wait for a group for ever.
+        if is_little && self.later.is_some_and(|later| later > self.kept) {
+            (self.change, self.later) = (Some(wanted), None);
+        } else {
+            self.later = Some(wanted).filter(|_| is_spare || is_little);
         }
     }
 }
@@ -104,6 +117,7 @@ mod tests {
         }
         let round_trip = round_trip_ms.map(Duration::from_millis);
         resend.handle_report(Report { at, round_trip, asked: resend.asked + asks });
+        resend.handle_opening();
         resend.handle_packet();
         resend.kept
     }
@@ -134,6 +148,34 @@ mod tests {
         assert_eq!([(); 9].map(|()| second(&mut resend, 208, Some(5), 3)), [1_100; 9], "130 would do");
         assert_eq!([(); 3].map(|()| second(&mut resend, 208, Some(5), 0))[2], 130, "it has got all");
         assert_eq!(second(&mut resend, 208, Some(200), 1), 343, "a way that became longer takes more");
+    }
+
+    #[test]
+    fn nothing_is_let_go_within_a_group_unless_too_little_is_kept_for_long() {
+        let (mut resend, _) = joined(1_000);
+        let mut within = |packets, asks| {
+            let at = resend.reported.expect("one came before") + Duration::from_secs(1);
+            (1..packets).for_each(|_| assert_eq!(resend.handle_packet(), None));
+            resend.handle_report(Report { at, round_trip: None, asked: resend.asked + asks });
+            resend.handle_packet()
+        };
+        assert_eq!([(); 9].map(|()| within(208, 0)), [None; 9], "343 would do");
+        assert_eq!(within(208, 1), None);
+        resend.handle_opening();
+        assert_eq!(resend.handle_packet(), None, "it asks again");
+        resend.handle_join(2_000);
+        assert_eq!(resend.handle_packet(), Some(2_048));
+        let (mut resend, _) = joined(0);
+        let mut within = |packets| {
+            let at = resend.reported.expect("one came before") + Duration::from_secs(1);
+            for _ in 1..packets {
+                resend.handle_packet();
+            }
+            resend.handle_report(Report { at, round_trip: None, asked: 9 });
+            resend.handle_packet()
+        };
+        let kept = [within(1_000), within(1_000), within(1_000)];
+        assert!(matches!(kept, [None, Some(1_600..1_700), None]), "{kept:?}");
     }
 
     #[test]

@@ -275,6 +275,6 @@ impl Stream {
     }
 
     fn write(&mut self, rtc: &mut Rtc, packet: Packet) {
-        let _time = self.outlet.write(rtc, (self.reading.lanes(), self.reading.place()), packet);
+        let _time = self.outlet.write(rtc, &self.reading, packet);
     }
 }

@@ -233,7 +233,7 @@ impl Slot {
             }
         }
         let live = lanes.broadcast().started() + (packet.at - Timestamp::ZERO).to_duration();
-        let written = outlet.write(rtc, (lanes, feed.reading.place()), packet);
+        let written = outlet.write(rtc, &feed.reading, packet);
         if let Some(rtp) = written {
             self.clock.handle_packet(feed.member, Point { rtp, rate: outlet.format().clock_rate(), live });
         }
